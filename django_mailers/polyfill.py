@@ -1,0 +1,3 @@
+"""stub"""
+def install() -> None:
+    pass

@@ -1,0 +1,88 @@
+#!/usr/bin/env python
+"""Run the test suite on whatever Django is installed, with Django's own runner.
+
+    python runtests.py [LABEL ...] [-k PATTERN] [--parallel [N]] [any option of `manage.py test`]
+
+A label is a dotted name, with or without the leading `tests.`: "test_mail", "test_mail.SendMailTests".
+Every warning of Django and of django_mailers is an error, and so is every ResourceWarning, wherever
+it comes from, the ones that Python can only report while it collects garbage included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+OWN_CODE = (r"django\b", r"django_mailers\b", r"tests\b", r"testproject\b", r"__main__$")
+
+
+def make_warnings_errors() -> None:
+    """Turn the warnings that concern this project into errors.
+
+    Deprecations raised inside third-party packages (aiosmtpd calls asyncio functions that newer
+    Pythons deprecate) stay warnings: nothing here could act on them.
+    """
+    warnings.resetwarnings()
+    warnings.simplefilter("default")
+    warnings.simplefilter("error", ResourceWarning)
+    for module in OWN_CODE:
+        warnings.filterwarnings("error", module=module)
+
+
+def record_unraisable(report: Path) -> None:
+    """Append what Python cannot raise (a socket collected while open) to the file `report`.
+
+    A file, as the runner's parallel workers are processes of their own.
+    """
+    show = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        with report.open("a") as file:
+            file.write(f"{unraisable.exc_value!r} in {unraisable.object!r}\n")
+        show(unraisable)
+
+    sys.unraisablehook = hook
+
+
+def main(argv: list[str]) -> int:
+    sys.path.insert(0, str(HERE))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    make_warnings_errors()
+
+    import django
+    from django.conf import settings
+    from django.test.utils import get_runner
+
+    django.setup()
+    runner_class = get_runner(settings)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("labels", nargs="*", default=["tests"])
+    parser.add_argument("-v", "--verbosity", type=int, default=1)
+    parser.add_argument("--noinput", action="store_false", dest="interactive")
+    runner_class.add_arguments(parser)
+    options = vars(parser.parse_args(argv))
+    labels = [
+        label if label.startswith("tests") or os.sep in label else f"tests.{label}"
+        for label in options.pop("labels")
+    ]
+    print(f"Django {django.__version__}, Python {sys.version.split()[0]}")
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "unraisable.txt")
+        record_unraisable(report)
+        failures = runner_class(**options).run_tests(labels)
+        gc.collect()
+        if report.exists():
+            print(f"Raised where Python could not raise:\n{report.read_text()}", file=sys.stderr)
+            failures += 1
+    return min(failures, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

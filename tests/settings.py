@@ -1,0 +1,31 @@
+"""Settings of the test suite: what a project on Django 6.1 would write, on every Django."""
+
+import django_mailers
+
+# Here, and not only through INSTALLED_APPS, so that the suite runs on the install that happens
+# while settings are being loaded. tests/test_install.py covers the other one in processes of its own.
+django_mailers.install()
+
+SECRET_KEY = "only for tests"
+USE_TZ = True
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django_mailers",
+]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ROOT_URLCONF = "tests.urls"
+TEMPLATES = [
+    {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True},
+]
+MAILERS = {
+    "default": {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {"host": "127.0.0.1", "port": 9},
+    },
+    "bulk": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"},
+}
