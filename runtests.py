@@ -3,9 +3,9 @@
 
     python runtests.py [LABEL ...] [-k PATTERN] [--parallel [N]] [any option of `manage.py test`]
 
-A label is a dotted name, with or without the leading `tests.`: "test_mail", "test_mail.SendMailTests".
-Every warning of Django and of django_mailers is an error, and so is every ResourceWarning, wherever
-it comes from, the ones that Python can only report while it collects garbage included.
+A label is a dotted name, with or without the leading `tests.`: "test_mail.SendMailTests". Every
+warning of Django and of django_mailers is an error, and so is every ResourceWarning, wherever it
+comes from, the ones that Python can only report while it collects garbage included.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from django.apps import AppConfig
 from django_mailers import polyfill
 
 polyfill.install()
+polyfill.settle()
 
 
 class DjangoMailersConfig(AppConfig):

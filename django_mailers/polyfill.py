@@ -1,12 +1,361 @@
-"""stub, being written"""
+"""The install of the backport: one table of what is changed in Django, and the walk over it.
+
+On a Django that has `mailers` (6.1 and later) nothing is changed. Before that, each entry of
+`PATCHES` is applied in place: functions that exist keep their identity and lead to ours, so that
+`from django.core.mail import send_mail` executed anywhere before the install follows (H6), and so
+do pickles of them; classes get methods and keep being the same classes (H8). What somebody else has
+put in a function's place is left alone (H7).
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
+
+from django_mailers import inplace
+
+BACKPORT = "django_mailers.backport"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One change to Django.
+
+    `target` is "module" or "module:name" of Django, `replacement` the same below
+    `django_mailers.backport`, or None to take the target away. A module is published under the
+    target's name. A class gives its members to the target, or becomes it where there is none. A
+    function becomes what the target does, and with `wraps` is handed the original as its first
+    argument. Anything else is put in the target's place. `needs` and `unless`, "module:name", say
+    that the patch is for a Django that has that name, or has not.
+    """
+
+    target: str
+    replacement: str | None
+    reason: str
+    wraps: bool = False
+    needs: str | None = None
+    unless: str | None = None
+
+    @property
+    def module(self) -> str:
+        return self.target.partition(":")[0]
+
+    @property
+    def name(self) -> str:
+        return self.target.partition(":")[2]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What became of a patch.
+
+    `outcome` is "installed", "not needed" on this Django, "waits for import" of the target's
+    module, or begins with "left alone" and says which function somebody else had put there.
+    """
+
+    target: str
+    reason: str
+    outcome: str
+
+
+MAIL = "django.core.mail"
+MESSAGE = f"{MAIL}.message:EmailMessage"
+ALTERNATIVES = f"{MAIL}.message:EmailMultiAlternatives"
+# The first Django whose messages are rendered with Python's modern email API is 6.0.
+RENDERS = f"{MESSAGE}._add_bodies"
+
+PATCHES: tuple[Patch, ...] = (
+    # Names that code asks for to find out whether this Django has MAILERS.
+    Patch(f"{MAIL}.exceptions", "exceptions", "module of 6.1"),
+    Patch(f"{MAIL}.deprecation", "deprecation", "module of 6.1"),
+    Patch(f"{MAIL}.handler", "handler", "module of 6.1"),
+    Patch(
+        "django.utils.deprecation:RemovedInDjango2028Warning",
+        "deprecation:RemovedInDjango2028Warning",
+        "category of 6.1's deprecations",
+        unless="django.utils.deprecation:RemovedInDjango2028Warning",
+    ),
+    Patch(
+        "django.utils.deprecation:RemovedInDjango70Warning",
+        "deprecation:RemovedInDjango2028Warning",
+        "the category's first name; there are both or neither",
+        unless="django.utils.deprecation:RemovedInDjango70Warning",
+    ),
+    Patch(f"{MAIL}:InvalidMailer", "exceptions:InvalidMailer", "name of 6.1"),
+    Patch(f"{MAIL}:MailerDoesNotExist", "exceptions:MailerDoesNotExist", "name of 6.1"),
+    Patch(f"{MAIL}:DEFAULT_MAILER_ALIAS", "handler:DEFAULT_MAILER_ALIAS", "name of 6.1"),
+    Patch(f"{MAIL}:MailersHandler", "handler:MailersHandler", "name of 6.1"),
+    Patch(f"{MAIL}:mailers", "mail:mailers", "the handler of MAILERS"),
+    Patch(f"{MAIL}:__all__", "mail:__all__", "names of 6.1"),
+    Patch(
+        f"{MAIL}:BadHeaderError",
+        "mail:BadHeaderError",
+        "what the modern email API raises, under the old name",
+        unless=RENDERS,
+    ),
+    # Sending.
+    Patch(f"{MAIL}:get_connection", "mail:get_connection", "builds from MAILERS"),
+    Patch(f"{MAIL}:send_mail", "mail:send_mail", "using="),
+    Patch(f"{MAIL}:send_mass_mail", "mail:send_mass_mail", "using="),
+    Patch(f"{MAIL}:mail_admins", "mail:mail_admins", "using=; ADMINS as addresses"),
+    Patch(f"{MAIL}:mail_managers", "mail:mail_managers", "using=; MANAGERS as addresses"),
+    Patch(MESSAGE, "message:EmailMessage", "send(using=); keeps no connection it did not get"),
+    Patch(f"{MESSAGE}.get_connection", None, "a hook that 6.1 refuses"),
+    Patch(ALTERNATIVES, "message:EmailMultiAlternatives", "keyword-only arguments"),
+    # Rendering.
+    Patch(
+        f"{MESSAGE}.message",
+        "message:message",
+        'refuses "Bcc" and line breaks among the names of extra headers',
+        wraps=True,
+        needs=RENDERS,
+    ),
+    Patch(
+        f"{MESSAGE}.message",
+        "rendering:message",
+        "Python's modern email API, as from 6.0 on",
+        wraps=True,
+        unless=RENDERS,
+    ),
+    Patch(f"{MESSAGE}.attach", "rendering:attach", "takes a MIMEPart", wraps=True, unless=RENDERS),
+    Patch(ALTERNATIVES, "rendering:EmailMultiAlternatives", "modern email API", unless=RENDERS),
+    Patch(MESSAGE, "rendering:EmailMessage", "modern email API", unless=RENDERS),
+    # Backends.
+    Patch(
+        f"{MAIL}.backends.base:BaseEmailBackend",
+        "backends.base:BaseEmailBackend",
+        "alias; unknown options are errors",
+    ),
+    Patch(
+        f"{MAIL}.backends.smtp:EmailBackend.__init__",
+        "backends.smtp:init",
+        "options from MAILERS alone; host required; ports of TLS and SSL",
+        wraps=True,
+    ),
+    Patch(
+        f"{MAIL}.backends.smtp:EmailBackend",
+        "backends.smtp:EmailBackend",
+        "envelope addresses by the modern email API",
+    ),
+    Patch(
+        f"{MAIL}.backends.console:EmailBackend.__init__",
+        "backends.console:init",
+        "fail_silently is its own option",
+        wraps=True,
+    ),
+    Patch(
+        f"{MAIL}.backends.filebased:EmailBackend.__init__",
+        "backends.filebased:init",
+        "file_path from MAILERS alone",
+        wraps=True,
+    ),
+    Patch(f"{MAIL}.backends.locmem:EmailBackend", "backends.locmem:EmailBackend", "sent_using"),
+    # Who sends in Django itself.
+    Patch("django.utils.log:AdminEmailHandler.__init__", "log:init", "using=", wraps=True),
+    Patch("django.utils.log:AdminEmailHandler", "log:AdminEmailHandler", "sends through MAILERS"),
+    Patch("django.utils.log:AdminEmailHandler.connection", None, "a hook that 6.1 refuses"),
+    Patch(
+        "django.middleware.common:BrokenLinkEmailsMiddleware",
+        "middleware:BrokenLinkEmailsMiddleware",
+        "using; send_mail() to override",
+    ),
+    # Settings and tests.
+    Patch(
+        "django.conf:LazySettings.__getattr__",
+        "conf:getattribute",
+        "EMAIL_* settings are missing beside MAILERS",
+        wraps=True,
+    ),
+    Patch(
+        "django.conf:LazySettings.__setattr__",
+        "conf:setattribute",
+        "cached EMAIL_* values do not outlive the setting of MAILERS",
+        wraps=True,
+    ),
+    Patch(
+        "django.conf:LazySettings.configure",
+        "conf:configure",
+        "MAILERS beside EMAIL_* settings is an error",
+        wraps=True,
+    ),
+    Patch("django.conf:LazySettings", "conf:LazySettings", "dir() without missing settings"),
+    Patch(
+        "django.test.utils:setup_test_environment",
+        "environment:setup_test_environment",
+        "every mailer is locmem in tests",
+        wraps=True,
+    ),
+    Patch(
+        "django.test.utils:teardown_test_environment",
+        "environment:teardown_test_environment",
+        "and is restored afterwards",
+        wraps=True,
+    ),
+)
+
+_outcomes: dict[Patch, str] = {}
+_lock = threading.RLock()
 
 
 def install() -> None:
-    pass
+    """Bring Django 6.1's mail framework to this Django; do nothing on a Django that has it.
+
+    Reads no settings, so that a settings file may call it on its first line. Idempotent, and safe
+    to call from any thread. What is in modules that nobody has imported yet is changed when
+    somebody does: importing `django.test`, for one, would cost every process half a second.
+    """
+    with _lock:
+        if _outcomes or _is_native():
+            return
+        _outcomes.update(dict.fromkeys(PATCHES, "waits for import"))
+        late = set()
+        for module in dict.fromkeys(patch.module for patch in PATCHES):
+            if module in sys.modules or any(patch.target == module for patch in PATCHES):
+                _apply(module)
+            else:
+                late.add(module)
+        if late:
+            sys.meta_path.insert(0, inplace.AfterImport(late, _apply))
 
 
-def removed_in_django_2028_warning() -> Any:
-    from django.utils import deprecation
+def installed() -> tuple[Installed, ...]:
+    """Return what the install did, in the order of `PATCHES`; empty if there was nothing to do."""
+    with _lock:
+        return tuple(
+            Installed(patch.target, patch.reason, outcome) for patch, outcome in _outcomes.items()
+        )
 
-    return getattr(deprecation, "RemovedInDjango2028Warning", None) or deprecation.RemovedInDjango70Warning
+
+def settle() -> None:
+    """Do what waits for the settings to be loaded; called when the app is.
+
+    Raises `ImproperlyConfigured` if they define MAILERS together with EMAIL_* settings.
+    """
+    if not installed():
+        return
+    from django_mailers.backport import conf
+
+    conf.forget_cached()
+    if "django.test.utils" in sys.modules:
+        from django_mailers.backport import environment
+
+        environment.catch_up()
+    conf.refuse_conflict(conf.explicit_settings())
+
+
+def removed_in_django_2028_warning() -> type[Warning]:
+    """Return the category of 6.1's deprecations: Django's own where there is one."""
+    from django_mailers.backport.deprecation import RemovedInDjango2028Warning
+
+    return RemovedInDjango2028Warning
+
+
+def _is_native() -> bool:
+    from django.core import mail
+
+    return hasattr(mail, "mailers")
+
+
+def _apply(module: str) -> None:
+    """Apply the patches whose target is in `module`, importing it if need be."""
+    patches = [patch for patch in PATCHES if patch.module == module]
+    # All conditions first: a patch may add the name that another one's condition asks for.
+    wanted = {patch: _is_wanted(patch) for patch in patches}
+    for patch in patches:
+        _outcomes[patch] = _apply_one(patch) if wanted[patch] else "not needed"
+
+
+def _is_wanted(patch: Patch) -> bool:
+    if patch.needs is not None and not _exists(patch.needs):
+        return False
+    return patch.unless is None or not _exists(patch.unless)
+
+
+def _exists(path: str) -> bool:
+    owner, name = _locate(path)
+    return hasattr(owner, name)
+
+
+def _locate(path: str) -> tuple[Any, str]:
+    """Return what holds the thing that `path`, "module:name", means, and the thing's name there."""
+    module, _, name = path.partition(":")
+    *owners, last = name.split(".")
+    owner: Any = importlib.import_module(module)
+    for attribute in owners:
+        owner = getattr(owner, attribute)
+    return owner, last
+
+
+def _apply_one(patch: Patch) -> str:
+    """Apply `patch` and return its outcome."""
+    if patch.target == patch.module:
+        replacement = importlib.import_module(f"{BACKPORT}.{patch.replacement}")
+        package, _, name = patch.module.rpartition(".")
+        sys.modules[patch.module] = replacement
+        setattr(sys.modules[package], name, replacement)
+        return "installed"
+    owner, name = _locate(patch.target)
+    if patch.replacement is None:
+        foreign = _take_away(owner, name)
+        return f"left alone: {foreign}" if foreign else "installed"
+    source, source_name = _locate(f"{BACKPORT}.{patch.replacement}")
+    replacement = getattr(source, source_name)
+    current = vars(owner).get(name)
+    if isinstance(replacement, type) and isinstance(current, type):
+        members = {
+            member: value
+            for member, value in vars(replacement).items()
+            if isinstance(value, FunctionType | property) or not member.startswith("__")
+        }
+        foreign_members = [
+            foreign
+            for member, value in members.items()
+            if (foreign := _put(current, member, value, patch))
+        ]
+        return f"left alone: {', '.join(foreign_members)}" if foreign_members else "installed"
+    foreign = _put(owner, name, replacement, patch)
+    return f"left alone: {foreign}" if foreign else "installed"
+
+
+def _take_away(owner: Any, name: str) -> str | None:
+    """Delete a function of Django's from `owner`; return whose it is if it is not Django's."""
+    current = vars(owner).get(name)
+    if current is None:
+        return None
+    if inplace.own_function(current, _django_folders()) is not current:
+        return inplace.describe(current)
+    delattr(owner, name)
+    return None
+
+
+def _put(owner: Any, name: str, replacement: Any, patch: Patch) -> str | None:
+    """Make `owner.name` do what `replacement` does.
+
+    Returns None, or a description of the function that somebody else put there, if the one of
+    Django's below it cannot be reached.
+    """
+    current = vars(owner).get(name)
+    if not callable(current) or isinstance(current, type):
+        setattr(owner, name, replacement)
+        return None
+    function = inplace.own_function(current, _django_folders())
+    if function is None:
+        return inplace.describe(current)
+    inplace.lead(function, replacement, wraps=patch.wraps, file=_door_file())
+    return None
+
+
+def _django_folders() -> tuple[str, ...]:
+    import django
+
+    return tuple(django.__path__)
+
+
+def _door_file() -> str:
+    # Below the backport, so that it counts as part of it where the caller of a function is sought.
+    backport = importlib.import_module(BACKPORT)
+    return f"{backport.__path__[0]}/<door>"

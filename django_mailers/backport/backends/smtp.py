@@ -1,0 +1,153 @@
+"""`django.core.mail.backends.smtp`."""
+
+from __future__ import annotations
+
+import email.policy
+import inspect
+import smtplib
+import threading
+from collections.abc import Callable
+from email.errors import HeaderParseError
+from email.headerregistry import Address, AddressHeader
+from typing import Any
+
+from django.core.mail.backends import smtp as django_smtp
+from django.core.mail.message import MIMEMixin
+from django.utils.encoding import force_str, punycode
+
+from ..deprecation import warn_about_external_use
+from ..exceptions import InvalidMailer
+
+PORT, PORT_STARTTLS, PORT_SSL = 25, 587, 465
+
+# Defects of an address that is good enough to send to.
+NO_DOMAIN = "addr-spec local part with no domain"  # "From: webmaster" (#15042)
+NON_ASCII = "local-part contains non-ASCII characters)"  # python/cpython#81074
+
+
+def init(
+    original: Callable[..., None],
+    self: Any,
+    host: str | None = None,
+    port: int | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    use_tls: bool | None = None,
+    fail_silently: bool = False,
+    use_ssl: bool | None = None,
+    timeout: float | None = None,
+    ssl_keyfile: str | None = None,
+    ssl_certfile: str | None = None,
+    **kwargs: Any,
+) -> None:
+    """`EmailBackend.__init__()`: made from MAILERS, it takes nothing from the EMAIL_* settings.
+
+    Those belong to another account: with 5.2's own fallbacks a mailer without credentials would
+    show the default account's password to its own host (H14).
+    """
+    if "alias" not in kwargs:
+        warn_about_external_use(
+            "Directly creating EmailBackend instances is deprecated. Use mail.mailers instead."
+        )
+    if kwargs.get("alias") is None:
+        original(
+            self,
+            host=host,
+            port=port,
+            username=username,
+            password=password,
+            use_tls=use_tls,
+            fail_silently=fail_silently,
+            use_ssl=use_ssl,
+            timeout=timeout,
+            ssl_keyfile=ssl_keyfile,
+            ssl_certfile=ssl_certfile,
+        )
+    super(django_smtp.EmailBackend, self).__init__(**kwargs)
+    self.fail_silently = fail_silently
+    if self.alias is None:
+        return
+    self.host = host
+    self.port = port
+    self.username = username
+    self.password = password
+    self.use_tls = False if use_tls is None else use_tls
+    self.use_ssl = False if use_ssl is None else use_ssl
+    self.timeout = timeout
+    self.ssl_keyfile = ssl_keyfile
+    self.ssl_certfile = ssl_certfile
+    self.connection = None
+    self._partial_connection = None
+    self._lock = threading.RLock()
+    if host is None:
+        raise InvalidMailer("OPTIONS must define 'host'.", alias=self.alias)
+    if self.use_ssl and self.use_tls:
+        raise InvalidMailer(
+            "The 'use_ssl' and 'use_tls' OPTIONS are incompatible. "
+            "Set at most one of them to True.",
+            alias=self.alias,
+        )
+    if port is None:
+        self.port = PORT_SSL if self.use_ssl else PORT_STARTTLS if self.use_tls else PORT
+
+
+class EmailBackend:
+    """What goes into `django.core.mail.backends.smtp.EmailBackend`."""
+
+    def _send(self: Any, email_message: Any) -> bool:
+        if not email_message.recipients():
+            return False
+        from_email = self.prep_address(email_message.from_email)
+        recipients = [self.prep_address(address) for address in email_message.recipients()]
+        content = _wire_form(email_message)
+        try:
+            self.connection.sendmail(from_email, recipients, content)
+        except smtplib.SMTPException:
+            if not self.fail_silently:
+                raise
+            return False
+        return True
+
+    def prep_address(self: Any, address: Any, force_ascii: bool = True) -> str:
+        """Return the addr-spec of `address`, as it goes into the envelope.
+
+        Arguments: `force_ascii`, whether a non-ASCII domain is written as IDNA and a non-ASCII
+        local part, which has no such form, refused; False is for servers with SMTPUTF8 (RFC 6531).
+
+        Raises `ValueError` for what is not exactly one address, line breaks included.
+        """
+        address = force_str(address)
+        try:
+            parsed = AddressHeader.value_parser(address)
+        except (IndexError, HeaderParseError) as error:
+            # What some Pythons raise where others report a defect (H21).
+            raise ValueError(f"Invalid address {address!r}: {error}") from error
+        accepted = {NO_DOMAIN} if force_ascii else {NO_DOMAIN, NON_ASCII}
+        # A dict, for the defects in their order, each once.
+        defects = [
+            text for text in dict.fromkeys(map(str, parsed.all_defects)) if text not in accepted
+        ]
+        if defects:
+            raise ValueError(f"Invalid address {address!r}: {'; '.join(defects)}")
+        if len(parsed.all_mailboxes) != 1:
+            raise ValueError(f"Invalid address {address!r}: must be a single address")
+        mailbox = parsed.all_mailboxes[0]
+        if not force_ascii or not mailbox.domain or mailbox.domain.isascii():
+            return mailbox.addr_spec
+        return str(Address(username=mailbox.local_part, domain=punycode(mailbox.domain)))
+
+
+def _wire_form(message: Any) -> bytes:
+    """Return the bytes of `message` for SMTP: with CRLF at each line's end.
+
+    A `message()` written for 5.2 takes no policy and may return one of 5.2's classes (H27).
+    """
+    try:
+        inspect.signature(message.message).bind(policy=email.policy.SMTP)
+    except TypeError:
+        rendered = message.message()
+    else:
+        rendered = message.message(policy=email.policy.SMTP)
+    if isinstance(rendered, MIMEMixin):
+        return rendered.as_bytes(linesep="\r\n")
+    return rendered.as_bytes(policy=rendered.policy.clone(linesep="\r\n"))

@@ -1,0 +1,150 @@
+"""`django.core.mail.deprecation`, and what it needs of Django 6.1's `django.utils.deprecation`.
+
+A warning names the line that has to change: the first frame outside this backport. When that frame
+is Django's (contrib.auth, the log handler and the middleware of 5.2 and 6.0 use the old arguments)
+or ours, nobody could act on it and there is none.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+from django.utils import deprecation
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+if hasattr(deprecation, "RemovedInDjango2028Warning"):
+    RemovedInDjango2028Warning = deprecation.RemovedInDjango2028Warning
+elif hasattr(deprecation, "RemovedInDjango70Warning"):
+    # The category's first name; 6.0 before 6.0.9 knows no other.
+    RemovedInDjango2028Warning = deprecation.RemovedInDjango70Warning
+else:
+
+    class RemovedInDjango2028Warning(PendingDeprecationWarning):  # type: ignore[no-redef]
+        """Goes with Django's release of 2028; pending, so that `-W error::DeprecationWarning`
+        does not fail for a project that has only just installed the app."""
+
+        __module__ = "django.utils.deprecation"
+
+
+FAIL_SILENTLY_ARG_WARNING = (
+    "The 'fail_silently' argument is deprecated. See 'Migrating email to mailers' in Django's "
+    "documentation for recommended replacements."
+)
+AUTH_ARGS_WARNING = (
+    "The 'auth_user' and 'auth_password' arguments are deprecated. Set 'username' and 'password' "
+    "OPTIONS in MAILERS instead."
+)
+CONNECTION_ARG_WARNING = (
+    "The 'connection' argument is deprecated. Switch to the 'using' argument with a MAILERS alias."
+)
+NO_DEFAULT_MAILER_WARNING = (
+    "Django 2028 will not have a default mailer. Configure settings.MAILERS to avoid errors when "
+    "sending email."
+)
+
+# Also the folder of the code that leads from Django's functions to ours, as polyfill.py names it.
+_BACKPORT = str(Path(__file__).parent)
+
+
+def effective_caller() -> tuple[FrameType | None, int]:
+    """Return the frame that called into the backport, and its `stacklevel` seen from our caller."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 0
+    while frame is not None and frame.f_code.co_filename.startswith(_BACKPORT):
+        frame = frame.f_back
+        level += 1
+    return frame, level
+
+
+def warn_about_external_use(message: str) -> None:
+    """Issue the deprecation `message` at the line that called into the backport, if that line is
+    neither Django's nor ours."""
+    frame, level = effective_caller()
+    if frame is None:
+        return
+    if not f"{frame.f_globals.get('__name__')}.".startswith(("django.", "django_mailers.")):
+        warnings.warn(message, RemovedInDjango2028Warning, stacklevel=level + 1)
+
+
+def deprecate_posargs(names: Sequence[str]) -> Callable[[F], F]:
+    """Let a function whose parameters became keyword-only take them by position for a while.
+
+    `names` are those parameters in their former order. Passing one by position warns; passing more
+    than there ever were, or one both ways, is a `TypeError`, with Django 6.1's texts (#35528).
+    """
+
+    def decorator(function: F) -> F:
+        name = function.__qualname__.removesuffix(".__init__")
+        positional = sum(
+            parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+            for parameter in inspect.signature(function).parameters.values()
+        )
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            surplus = args[positional:]
+            if not surplus:
+                return function(*args, **kwargs)
+            if len(surplus) > len(names):
+                raise TypeError(
+                    f"{name}() takes at most {positional + len(names)} positional argument(s) "
+                    f"(including {len(names)} deprecated) but {len(args)} were given."
+                )
+            moved = dict(zip(names, surplus, strict=False))
+            if doubled := [f"'{key}'" for key in moved if key in kwargs]:
+                raise TypeError(
+                    f"{name}() got both deprecated positional and keyword argument values for "
+                    f"{', '.join(doubled)}."
+                )
+            listed = ", ".join(f"'{key}'" for key in moved)
+            warn_about_external_use(
+                f"Passing positional argument(s) {listed} to {name}() is deprecated. "
+                "Use keyword arguments instead."
+            )
+            return function(*args[:positional], **kwargs, **moved)
+
+        return wrapper  # type: ignore[return-value]
+
+    return decorator
+
+
+def report_using_incompatibility(
+    connection: Any = None,
+    fail_silently: bool = False,
+    auth_user: str | None = None,
+    auth_password: str | None = None,
+) -> None:
+    """Raise `TypeError` for an argument that says how to send beside `using`, which says it all."""
+    if connection is not None:
+        raise TypeError("'connection' is not compatible with 'using'.")
+    if fail_silently:
+        raise TypeError("'fail_silently' is not compatible with 'using'.")
+    if auth_user is not None or auth_password is not None:
+        raise TypeError(
+            "'auth_user' and 'auth_password' are not compatible with 'using'. Set 'username' and "
+            "'password' OPTIONS in MAILERS instead."
+        )
+
+
+def report_connection_incompatibility(
+    fail_silently: bool, auth_user: str | None = None, auth_password: str | None = None
+) -> None:
+    """Raise `TypeError` for an argument that `connection`, being made already, could not heed."""
+    if fail_silently:
+        raise TypeError(
+            "fail_silently cannot be used with a connection. "
+            "Pass fail_silently to get_connection() instead."
+        )
+    if auth_user is not None or auth_password is not None:
+        raise TypeError(
+            "auth_user and auth_password cannot be used with a connection. "
+            "Pass auth_user and auth_password to get_connection() instead."
+        )

@@ -1,0 +1,180 @@
+"""`django.core.mail.message`: how the message classes are made and sent.
+
+The classes here only hold what goes into Django's classes of the same names, which keep their
+identity: `super()` therefore has to name Django's class, not the one around the method.
+"""
+
+from __future__ import annotations
+
+import email.message
+import email.policy
+from collections.abc import Callable, Iterable
+from email.mime.base import MIMEBase
+from email.policy import Policy
+from typing import Any
+
+from django.conf import settings
+from django.core import mail
+from django.core.mail import message as django_message
+
+from .deprecation import (
+    CONNECTION_ARG_WARNING,
+    FAIL_SILENTLY_ARG_WARNING,
+    deprecate_posargs,
+    report_connection_incompatibility,
+    report_using_incompatibility,
+    warn_about_external_use,
+)
+
+
+def _address_list(name: str, value: Iterable[str] | None) -> list[str]:
+    if value and isinstance(value, str):
+        raise TypeError(f'"{name}" argument must be a list or tuple')
+    return list(value or ())
+
+
+class EmailMessage:
+    """What sending needs of `django.core.mail.EmailMessage`, on Django 5.2 and 6.0."""
+
+    @deprecate_posargs(["bcc", "connection", "attachments", "headers", "cc", "reply_to"])
+    def __init__(
+        self: Any,
+        subject: str = "",
+        body: str = "",
+        from_email: str | None = None,
+        to: Iterable[str] | None = None,
+        *,
+        bcc: Iterable[str] | None = None,
+        connection: Any = None,
+        attachments: Iterable[Any] | None = None,
+        headers: dict[str, Any] | None = None,
+        cc: Iterable[str] | None = None,
+        reply_to: Iterable[str] | None = None,
+    ) -> None:
+        self.to = _address_list("to", to)
+        self.cc = _address_list("cc", cc)
+        self.bcc = _address_list("bcc", bcc)
+        self.reply_to = _address_list("reply_to", reply_to)
+        self.from_email = from_email or settings.DEFAULT_FROM_EMAIL
+        self.subject = subject
+        self.body = body or ""
+        self.attachments = []
+        for attachment in attachments or ():
+            if isinstance(attachment, email.message.MIMEPart | MIMEBase):
+                self.attach(attachment)
+            else:
+                self.attach(*attachment)
+        self.extra_headers = headers or {}
+        if connection is not None:
+            warn_about_external_use(CONNECTION_ARG_WARNING)
+        self._connection = connection
+
+    @property
+    def connection(self: Any) -> Any:
+        warn_about_external_use("The EmailMessage.connection attribute is deprecated.")
+        return _connection_of(self)
+
+    @connection.setter
+    def connection(self: Any, value: Any) -> None:
+        warn_about_external_use(
+            "The EmailMessage.connection attribute is deprecated. Switch to "
+            "EmailMessage.send(using=...) with a MAILERS alias."
+        )
+        self._connection = value
+
+    def send(self: Any, fail_silently: bool = False, *, using: str | None = None) -> int:
+        """Send this message through the mailer that `using` names, or through the default one.
+
+        Nothing about the mailer is kept on the message. Returns 1, or 0 if there is nobody to
+        send to (no mailer is made then) or the backend says it sent nothing.
+        """
+        if not self.recipients():
+            return 0
+        if fail_silently:
+            warn_about_external_use(FAIL_SILENTLY_ARG_WARNING)
+        if hasattr(self, "get_connection"):
+            raise AttributeError(
+                "EmailMessage no longer supports the undocumented get_connection() method."
+            )
+        connection = _connection_of(self)
+        if using is not None:
+            report_using_incompatibility(connection, fail_silently)
+            connection = mail.mailers[using]
+        elif connection:
+            report_connection_incompatibility(fail_silently)
+        else:
+            connection = mail.get_connection(fail_silently=fail_silently)
+        return connection.send_messages([self])
+
+
+def _connection_of(message: Any) -> Any:
+    """Return the connection `message` was made with.
+
+    Instances made before the install, and those that a bare 5.2 pickled into a queue (H24), keep it
+    in the instance dictionary, under the name that is a property now.
+    """
+    values = vars(message)
+    return values.get("_connection", values.get("connection"))
+
+
+class EmailMultiAlternatives:
+    """What sending needs of `django.core.mail.EmailMultiAlternatives`, on Django 5.2 and 6.0."""
+
+    @deprecate_posargs(
+        ["bcc", "connection", "attachments", "headers", "alternatives", "cc", "reply_to"]
+    )
+    def __init__(
+        self: Any,
+        subject: str = "",
+        body: str = "",
+        from_email: str | None = None,
+        to: Iterable[str] | None = None,
+        *,
+        bcc: Iterable[str] | None = None,
+        connection: Any = None,
+        attachments: Iterable[Any] | None = None,
+        headers: dict[str, Any] | None = None,
+        alternatives: Iterable[tuple[Any, str]] | None = None,
+        cc: Iterable[str] | None = None,
+        reply_to: Iterable[str] | None = None,
+    ) -> None:
+        parent: Any = super(django_message.EmailMultiAlternatives, self)
+        parent.__init__(
+            subject,
+            body,
+            from_email,
+            to,
+            bcc=bcc,
+            connection=connection,
+            attachments=attachments,
+            headers=headers,
+            cc=cc,
+            reply_to=reply_to,
+        )
+        self.alternatives = [
+            django_message.EmailAlternative(*alternative) for alternative in alternatives or ()
+        ]
+
+
+def message(
+    original: Callable[..., Any], self: Any, *, policy: Policy = email.policy.default
+) -> Any:
+    """`EmailMessage.message()` of Django 6.0, which lets two kinds of header pass."""
+    refuse_headers(self.extra_headers)
+    return original(self, policy=policy)
+
+
+def refuse_headers(headers: dict[str, Any]) -> None:
+    """Raise `ValueError` for what must not stand among the extra headers of a message.
+
+    A "Bcc" would be published to all. A line break in a name is header injection like one in a
+    value, and older Pythons write it out (python/cpython#121650).
+    """
+    for name in headers:
+        if name.lower() == "bcc":
+            raise ValueError(
+                'Bcc is not a valid email header. Use the "bcc" argument to specify blind carbon '
+                "copy recipients."
+            )
+        if "\n" in name or "\r" in name:
+            raise ValueError(f"Header names may not contain linefeed or carriage return: {name!r}")

@@ -1,0 +1,156 @@
+"""How code that others hold references to is changed: functions in place, modules after import.
+
+Knows nothing of Django or of mail; `django_mailers.polyfill` says what is to be changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.abc
+import importlib.machinery
+import inspect
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+# Where the functions that lead() changed lead to, by a number that is in their new code.
+_replacements: dict[int, Callable[..., Any]] = {}
+_numbers = itertools.count()
+
+
+def lead(
+    function: FunctionType, replacement: Callable[..., Any], *, wraps: bool, file: str
+) -> None:
+    """Make calls of `function`, by whatever name anybody holds it, calls of `replacement`.
+
+    Arguments: `wraps`, whether `replacement` is handed a copy of `function` as it was, as its first
+    argument; `file`, what tracebacks name as the file of the code in between.
+    """
+    signature = inspect.signature(replacement)
+    # Without annotations: they are strings, and mean nothing among the globals of `function`.
+    parameters = [
+        parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()
+    ]
+    target = replacement
+    if wraps:
+        parameters = parameters[1:]
+        target = functools.partial(replacement, _copy(function))
+    number = next(_numbers)
+    _replacements[number] = target
+    # The code first: it takes any arguments, so a call in another thread always finds a function
+    # that works.
+    function.__code__ = _door(function, number, file)
+    function.__defaults__ = function.__kwdefaults__ = None
+    function.__doc__ = replacement.__doc__ or function.__doc__
+    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters, return_annotation=signature.empty
+    )
+
+
+def own_function(function: Any, folders: tuple[str, ...]) -> FunctionType | None:
+    """Return the function defined in one of `folders` that `function` is or, as `functools.wraps`
+    left word, wraps; None if there is none."""
+    while function is not None:
+        # By the file: what functools.wraps made bears the module's name of what it wraps.
+        if isinstance(function, FunctionType) and function.__code__.co_filename.startswith(folders):
+            return function
+        function = getattr(function, "__wrapped__", None)
+    return None
+
+
+def describe(function: Any) -> str:
+    """Return the name of `function` and where it is defined, for a person to find it."""
+    code = getattr(function, "__code__", None)
+    where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+    return f"{getattr(function, '__qualname__', repr(function))}{where}"
+
+
+def _copy(function: FunctionType) -> FunctionType:
+    copy = FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+_DOOR = """
+def with_cells({cells}):
+    def {name}(*args, **kwargs):
+        if False:
+            ({cells})
+        from {module} import _replacements
+        return _replacements[{number}](*args, **kwargs)
+    return {name}
+"""
+
+
+def _door(function: FunctionType, number: int, file: str) -> CodeType:
+    """Return code for `function` that calls the replacement of that `number`.
+
+    It has the free variables that `function` was closed over, unused: Python only lets code be
+    exchanged for code with as many.
+    """
+    cells = "".join(f"{name}, " for name in function.__code__.co_freevars)
+    source = _DOOR.format(name=function.__name__, cells=cells, module=__name__, number=number)
+    namespace: dict[str, Any] = {}
+    # Nothing comes from outside: the names are those in the code of `function`.
+    exec(compile(source, file, "exec"), namespace)  # noqa: S102
+    code: CodeType = namespace["with_cells"](*function.__code__.co_freevars).__code__
+    return code
+
+
+class AfterImport(importlib.abc.MetaPathFinder):
+    """Calls `then(name)` once each of `modules` has been imported, before its importer goes on.
+
+    It finds modules as the finders after it do. Python's lock on a module that is being imported
+    keeps other threads waiting until `then` is done.
+    """
+
+    def __init__(self, modules: Iterable[str], then: Callable[[str], None]) -> None:
+        self.waiting = set(modules)
+        self.then = then
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in self.waiting:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(fullname, path, target)
+            if spec is not None and spec.loader is not None:
+                spec.loader = _Loader(spec.loader, self)
+                return spec
+        return None
+
+    def imported(self, name: str) -> None:
+        """Take note that the module `name` has been loaded."""
+        self.waiting.discard(name)
+        self.then(name)
+
+
+class _Loader(importlib.abc.Loader):
+    """Loads a module with `loader`, leaves that in its own place, and tells `finder`."""
+
+    def __init__(self, loader: Any, finder: AfterImport) -> None:
+        self.loader = loader
+        self.finder = finder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self.loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self.loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self.loader
+        self.loader.exec_module(module)
+        self.finder.imported(module.__name__)
