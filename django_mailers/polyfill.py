@@ -345,7 +345,9 @@ def _put(owner: Any, name: str, replacement: Any, patch: Patch) -> str | None:
     function = inplace.own_function(current, _django_folders())
     if function is None:
         return inplace.describe(current)
-    inplace.lead(function, replacement, wraps=patch.wraps, file=_door_file())
+    from django_mailers.backport.deprecation import DOOR_FILE
+
+    inplace.lead(function, replacement, wraps=patch.wraps, file=DOOR_FILE)
     return None
 
 
@@ -353,9 +355,3 @@ def _django_folders() -> tuple[str, ...]:
     import django
 
     return tuple(django.__path__)
-
-
-def _door_file() -> str:
-    # Below the backport, so that it counts as part of it where the caller of a function is sought.
-    backport = importlib.import_module(BACKPORT)
-    return f"{backport.__path__[0]}/<door>"

@@ -64,7 +64,8 @@ class LazySettings:
 
     def __dir__(self: Any) -> list[str]:
         # Error reports and the debug page read everything that is listed (H9).
-        names: list[str] = super(django_conf.LazySettings, self).__dir__()
+        parent: Any = super(django_conf.LazySettings, self)
+        names: list[str] = parent.__dir__()
         if not hasattr(self._wrapped, "MAILERS"):
             return names
         return [

@@ -50,28 +50,45 @@ NO_DEFAULT_MAILER_WARNING = (
     "sending email."
 )
 
-# Also the folder of the code that leads from Django's functions to ours, as polyfill.py names it.
-_BACKPORT = str(Path(__file__).parent)
+# The file that tracebacks name for the code which leads from Django's functions to ours.
+DOOR_FILE = str(Path(__file__).with_name("<door>"))
 
 
-def effective_caller() -> tuple[FrameType | None, int]:
-    """Return the frame that called into the backport, and its `stacklevel` seen from our caller."""
+def effective_caller(through: tuple[str, ...] = ()) -> tuple[FrameType | None, int]:
+    """Return the frame that called the function of Django's which we are in, and how far up it is.
+
+    The distance is a `stacklevel` as seen from our own caller. `through` are prefixes of the names
+    of modules whose frames are passed over on the way: they only handed the call on.
+    """
     frame: FrameType | None = sys._getframe(1)
-    level = 0
-    while frame is not None and frame.f_code.co_filename.startswith(_BACKPORT):
-        frame = frame.f_back
-        level += 1
+    level = 1
+    while _module(frame).startswith(f"{__package__}."):
+        frame, level = _back(frame), level + 1
+    # One function of the backport that calls another goes through the latter's door, which is why
+    # the frame beyond it may be the backport's again.
+    if frame is not None and frame.f_code.co_filename == DOOR_FILE:
+        frame, level = _back(frame), level + 1
+    while through and _module(frame).startswith(through):
+        frame, level = _back(frame), level + 1
     return frame, level
 
 
-def warn_about_external_use(message: str) -> None:
-    """Issue the deprecation `message` at the line that called into the backport, if that line is
-    neither Django's nor ours."""
-    frame, level = effective_caller()
-    if frame is None:
-        return
-    if not f"{frame.f_globals.get('__name__')}.".startswith(("django.", "django_mailers.")):
-        warnings.warn(message, RemovedInDjango2028Warning, stacklevel=level + 1)
+def _back(frame: FrameType | None) -> FrameType | None:
+    return None if frame is None else frame.f_back
+
+
+def _module(frame: FrameType | None) -> str:
+    return "" if frame is None else f"{frame.f_globals.get('__name__')}."
+
+
+def warn_about_external_use(message: str, through: tuple[str, ...] = ()) -> None:
+    """Issue the deprecation `message` at the line that used what is deprecated.
+
+    Nothing is issued if that line is Django's or ours. `through`: see `effective_caller()`.
+    """
+    frame, level = effective_caller(through)
+    if not _module(frame).startswith(("django.", "django_mailers.")):
+        warnings.warn(message, RemovedInDjango2028Warning, stacklevel=level)
 
 
 def deprecate_posargs(names: Sequence[str]) -> Callable[[F], F]:

@@ -58,7 +58,7 @@ class EmailMessage:
         self.from_email = from_email or settings.DEFAULT_FROM_EMAIL
         self.subject = subject
         self.body = body or ""
-        self.attachments = []
+        self.attachments = list[Any]()
         for attachment in attachments or ():
             if isinstance(attachment, email.message.MIMEPart | MIMEBase):
                 self.attach(attachment)

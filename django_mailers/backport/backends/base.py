@@ -37,7 +37,9 @@ class BaseEmailBackend:
         warn_about_external_use(
             f"{type(self).__module__}.{type(self).__qualname__}.__init__() does not support "
             f"{listed}. In Django 2028, BaseEmailBackend will raise a TypeError for unknown "
-            "keyword arguments."
+            "keyword arguments.",
+            # Subclasses of Django's hand on what they were given.
+            through=("django.core.mail.backends.", __package__),
         )
 
     def __getattr__(self, name: str) -> Any:
