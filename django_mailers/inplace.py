@@ -122,7 +122,10 @@ class AfterImport(importlib.abc.MetaPathFinder):
         if fullname not in self.waiting:
             return None
         for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(fullname, path, target)
+            # Python before 3.12 still allows for finders without find_spec().
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(fullname, path, target)
             if spec is not None and spec.loader is not None:
                 spec.loader = _Loader(spec.loader, self)
                 return spec

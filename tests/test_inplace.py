@@ -1,0 +1,200 @@
+"""Changing what others hold references to."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.machinery
+import inspect
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from types import FunctionType
+
+from django.test import SimpleTestCase
+
+from django_mailers import inplace
+
+HERE = (str(Path(__file__).parent),)
+
+
+def lead(function: FunctionType, replacement, *, wraps=False) -> None:
+    inplace.lead(function, replacement, wraps=wraps, file="/somewhere/<door>")
+
+
+class LeadTests(SimpleTestCase):
+    def test_arguments_and_result(self):
+        def old(a, b=2, *, c=3):
+            """Old."""
+            return "old"
+
+        def new(a, *rest, d=4, **others):
+            """New."""
+            return (a, rest, d, others)
+
+        held = old
+        lead(old, new)
+        self.assertIs(old, held)
+        self.assertEqual(held(1), (1, (), 4, {}))
+        self.assertEqual(held(1, 5, d=6, e=7), (1, (5,), 6, {"e": 7}))
+        self.assertEqual(held.__doc__, "New.")
+        self.assertEqual(held.__name__, "old")
+
+    def test_signature_without_annotations(self):
+        def old(a):
+            return a
+
+        def new(a: SimpleTestCase, *, b: int = 1) -> None:
+            return None
+
+        lead(old, new)
+        self.assertEqual(str(inspect.signature(old)), "(a, *, b=1)")
+
+    def test_wrapped_original_works_as_before(self):
+        """Defaults and cells included: a method of Django's that says super() has one."""
+
+        class Base:
+            def method(self, value):
+                return f"base {value}"
+
+        class Derived(Base):
+            def method(self, value="default", *, mark="?"):
+                return super().method(value) + mark
+
+        def method(original, self, value="new", **options):
+            """Lead."""
+            return f"{original(self, **options)}, {original(self, value, mark='!')}"
+
+        lead(Derived.method, method, wraps=True)
+        self.assertEqual(Derived().method(), "base default?, base new!")
+        self.assertEqual(Derived().method("x", mark="."), "base default., base x!")
+        self.assertEqual(str(inspect.signature(Derived.method)), "(self, value='new', **options)")
+
+    def test_function_without_documentation_keeps_its_own(self):
+        def old():
+            """Old."""
+
+        lead(old, lambda: None)
+        self.assertEqual(old.__doc__, "Old.")
+
+    def test_each_leads_to_its_own(self):
+        def one():
+            return 1
+
+        def two():
+            return 2
+
+        lead(one, lambda: "one")
+        lead(two, lambda: "two")
+        self.assertEqual((one(), two()), ("one", "two"))
+
+    def test_traceback_names_the_file(self):
+        def old():
+            return None
+
+        def new():
+            raise LookupError("from new")
+
+        lead(old, new)
+        try:
+            old()
+        except LookupError as error:
+            frames = traceback.extract_tb(error.__traceback__)
+        self.assertEqual(
+            [(frame.filename, frame.name) for frame in frames][1:],
+            [("/somewhere/<door>", "old"), (__file__, "new")],
+        )
+
+
+class OwnFunctionTests(SimpleTestCase):
+    def function(self):
+        return None
+
+    def test_function_of_the_folder(self):
+        function = OwnFunctionTests.function
+        self.assertIs(inplace.own_function(function, HERE), function)
+        self.assertIsNone(inplace.own_function(function, ("/elsewhere",)))
+
+    def test_below_what_wraps_it(self):
+        function = OwnFunctionTests.function
+        # wraps() of the standard library: the wrapper's file is not the test's.
+        wrapper = functools.lru_cache(function)
+        self.assertIs(inplace.own_function(wrapper, HERE), function)
+
+    def test_no_function(self):
+        self.assertIsNone(inplace.own_function(len, HERE))
+        self.assertIsNone(inplace.own_function(functools.partial(len), HERE))
+
+    def test_describe(self):
+        function = OwnFunctionTests.function
+        line = function.__code__.co_firstlineno
+        self.assertEqual(
+            inplace.describe(function), f"OwnFunctionTests.function ({__file__}:{line})"
+        )
+        self.assertEqual(inplace.describe(len), "len")
+        self.assertEqual(inplace.describe(1), "1")
+
+
+class AfterImportTests(SimpleTestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.package = f"afterimport_{id(self)}"
+        package = Path(folder.name, self.package)
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "watched.py").write_text("value = 'loaded'")
+        (package / "broken.py").write_text("raise LookupError('while loading')")
+        (package / "importer.py").write_text("from .watched import value")
+        sys.path.insert(0, folder.name)
+        self.addCleanup(sys.path.remove, folder.name)
+        self.addCleanup(importlib.invalidate_caches)
+        self.calls = []
+        names = (f"{self.package}.watched", f"{self.package}.broken")
+        self.finder = inplace.AfterImport(names, self.then)
+        sys.meta_path.insert(0, self.finder)
+        self.addCleanup(sys.meta_path.remove, self.finder)
+        self.addCleanup(self.forget)
+
+    def forget(self):
+        for name in [name for name in sys.modules if name.startswith(self.package)]:
+            del sys.modules[name]
+
+    def then(self, name):
+        module = sys.modules[name]
+        self.calls.append((name, module.value))
+        module.value = "changed"
+
+    def test_called_before_the_importer_goes_on(self):
+        importer = importlib.import_module(f"{self.package}.importer")
+        self.assertEqual(importer.value, "changed")
+        self.assertEqual(self.calls, [(f"{self.package}.watched", "loaded")])
+
+    def test_once(self):
+        for _ in range(2):
+            importlib.import_module(f"{self.package}.watched")
+        self.assertEqual(len(self.calls), 1)
+        self.assertEqual(self.finder.waiting, {f"{self.package}.broken"})
+
+    def test_loader_is_the_modules_own(self):
+        module = importlib.import_module(f"{self.package}.watched")
+        self.assertIs(type(module.__loader__), importlib.machinery.SourceFileLoader)
+        self.assertIs(module.__spec__.loader, module.__loader__)
+
+    def test_looking_is_not_importing(self):
+        importlib.import_module(self.package)
+        spec = importlib.util.find_spec(f"{self.package}.watched")
+        self.assertEqual(spec.loader.get_source(spec.name), "value = 'loaded'")
+        self.assertEqual(self.calls, [])
+
+    def test_module_that_fails_to_load(self):
+        with self.assertRaisesMessage(LookupError, "while loading"):
+            importlib.import_module(f"{self.package}.broken")
+        self.assertEqual(self.calls, [])
+        self.assertNotIn(f"{self.package}.broken", sys.modules)
+
+    def test_module_that_is_not_there(self):
+        self.finder.waiting.add(f"{self.package}.absent")
+        with self.assertRaises(ModuleNotFoundError):
+            importlib.import_module(f"{self.package}.absent")
