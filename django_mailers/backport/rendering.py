@@ -244,6 +244,8 @@ def _bad_header_errors() -> Iterator[None]:
     """
     try:
         yield
+    except UnicodeError:
+        raise  # a value that no charset can write, which is no attempt at anything
     except (IndexError, HeaderParseError) as error:
         raise django_message.BadHeaderError(f"Invalid header value: {error}") from error
     except ValueError as error:
@@ -259,8 +261,8 @@ def _as_python_message(content: Any, policy: Policy) -> email.message.Message:
 
 
 def _charset_of(message: Any) -> str:
-    # 5.2 also takes an email.charset.Charset, which is its name to str().
-    return str(message.encoding or settings.DEFAULT_CHARSET)
+    charset: str = message.encoding or settings.DEFAULT_CHARSET
+    return charset
 
 
 def _is_overridden(message: Any, name: str) -> bool:
