@@ -91,6 +91,15 @@ def warn_about_external_use(message: str, through: tuple[str, ...] = ()) -> None
         warnings.warn(message, RemovedInDjango2028Warning, stacklevel=level)
 
 
+def warn_about_use(message: str) -> None:
+    """Issue the deprecation `message` at the line outside Django and this package that led here."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while _module(frame).startswith(("django.", "django_mailers.")):
+        frame, level = _back(frame), level + 1
+    warnings.warn(message, RemovedInDjango2028Warning, stacklevel=level)
+
+
 def deprecate_posargs(names: Sequence[str]) -> Callable[[F], F]:
     """Let a function whose parameters became keyword-only take them by position for a while.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.message
 import email.policy
 from collections.abc import Callable, Iterable
+from email.errors import HeaderParseError
 from email.mime.base import MIMEBase
 from email.policy import Policy
 from typing import Any
@@ -25,6 +26,16 @@ from .deprecation import (
     report_using_incompatibility,
     warn_about_external_use,
 )
+
+# Headers with addresses, besides those that have an argument of EmailMessage (RFC 5322, 3.6).
+OTHER_ADDRESSES = {
+    "sender",
+    "resent-bcc",
+    "resent-cc",
+    "resent-from",
+    "resent-sender",
+    "resent-to",
+}
 
 
 def _address_list(name: str, value: Iterable[str] | None) -> list[str]:
@@ -156,25 +167,78 @@ class EmailMultiAlternatives:
         ]
 
 
+# What Python's address parser raises, depending on its version, for some addresses that are none.
+PARSER_ERRORS = (AttributeError, HeaderParseError, IndexError, KeyError, TypeError, NameError)
+
+
 def message(
     original: Callable[..., Any], self: Any, *, policy: Policy = email.policy.default
 ) -> Any:
-    """`EmailMessage.message()` of Django 6.0, which lets two kinds of header pass."""
-    refuse_headers(self.extra_headers)
-    return original(self, policy=policy)
+    """`EmailMessage.message()`, with a `ValueError` where old Pythons let input pass or fail on it.
 
-
-def refuse_headers(headers: dict[str, Any]) -> None:
-    """Raise `ValueError` for what must not stand among the extra headers of a message.
-
-    A "Bcc" would be published to all. A line break in a name is header injection like one in a
-    value, and older Pythons write it out (python/cpython#121650).
+    A line break at the end of a value is written out by them as an empty line, behind which every
+    other header is body, and one in a name as it is (python/cpython#121650).
     """
-    for name in headers:
+    _refuse_bcc_and_line_breaks(self)
+    try:
+        return original(self, policy=policy)
+    except PARSER_ERRORS:
+        _refuse_bad_addresses(self)
+        raise
+
+
+def _refuse_bcc_and_line_breaks(message: Any) -> None:
+    for name in message.extra_headers:
         if name.lower() == "bcc":
             raise ValueError(
                 'Bcc is not a valid email header. Use the "bcc" argument to specify blind carbon '
                 "copy recipients."
             )
-        if "\n" in name or "\r" in name:
+        if _has_line_break(name):
             raise ValueError(f"Header names may not contain linefeed or carriage return: {name!r}")
+    values = [message.subject, *message.extra_headers.values(), *_address_inputs(message)]
+    for alternative in getattr(message, "alternatives", ()):
+        values += alternative_pair(alternative)[1:]
+    for attachment in message.attachments:
+        if isinstance(attachment, tuple):
+            values += attachment[2:]
+    if any(_has_line_break(value) for value in values):
+        raise ValueError("Header values may not contain linefeed or carriage return characters")
+
+
+def alternative_pair(alternative: Any) -> tuple[Any, str]:
+    """Return content and type of what stands in `alternatives`.
+
+    Code that fills the list itself puts in bare pairs or objects of its own (H28).
+    """
+    if isinstance(alternative, tuple | list):
+        content, mimetype = alternative
+        return content, mimetype
+    return alternative.content, alternative.mimetype
+
+
+def _refuse_bad_addresses(message: Any) -> None:
+    """Raise `ValueError` if it is for one of its addresses that `message` could not be made."""
+    for value in _address_inputs(message):
+        try:
+            email.policy.default.header_factory("To", str(value))
+        except PARSER_ERRORS as error:
+            raise ValueError(f"Invalid address {str(value)!r}: {error}") from error
+
+
+def _address_inputs(message: Any) -> list[Any]:
+    """Return what becomes the address headers of `message`, in no particular order."""
+    headers = message.extra_headers
+    inputs = [headers.get("From", message.from_email)]
+    for name, addresses in (
+        ("To", message.to),
+        ("Cc", message.cc),
+        ("Reply-To", message.reply_to),
+    ):
+        inputs += [headers[name]] if name in headers else addresses
+    return inputs + [value for name, value in headers.items() if name.lower() in OTHER_ADDRESSES]
+
+
+def _has_line_break(value: Any) -> bool:
+    text = str(value)
+    return "\n" in text or "\r" in text

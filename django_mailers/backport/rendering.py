@@ -11,7 +11,6 @@ import email.policy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from email.errors import HeaderParseError
 from email.headerregistry import Address, AddressHeader
 from email.mime.base import MIMEBase
 from email.policy import Policy
@@ -22,8 +21,9 @@ from django.core.mail import message as django_message
 from django.utils.encoding import force_bytes, force_str, punycode
 from django.utils.timezone import get_current_timezone
 
-from .deprecation import warn_about_external_use
-from .message import refuse_headers
+from .deprecation import warn_about_use
+from .message import alternative_pair
+from .message import message as checked_message
 
 # What Django 5.2's message() calls, one inside the other. A subclass that overrides one (to sign or
 # to encrypt, say) is rendered by 5.2's own code, as skipping the hook in silence would send the
@@ -35,6 +35,9 @@ CREATION_HOOKS = (
     "_create_attachment",
     "_create_mime_attachment",
 )
+
+# In the texts of all the email package's refusals of a line break, and of our own.
+LINE_BREAK = "linefeed or carriage return"
 
 # Headers that the extra ones replace in their own place, not at the end.
 LEADING_HEADERS = {"from", "to", "cc", "reply-to"}
@@ -156,11 +159,7 @@ class EmailMultiAlternatives:
         msg.make_alternative()
         charset = _charset_of(self)
         for alternative in self.alternatives:
-            # Code that fills the list itself puts in bare pairs or objects of its own (H28).
-            if isinstance(alternative, tuple | list):
-                content, mimetype = alternative
-            else:
-                content, mimetype = alternative.content, alternative.mimetype
+            content, mimetype = alternative_pair(alternative)
             maintype, subtype = mimetype.split("/", 1)
             if maintype == "text":
                 text = content.decode() if isinstance(content, bytes) else content
@@ -182,12 +181,16 @@ def message(
     """
     if any(_is_overridden(self, hook) for hook in CREATION_HOOKS):
         return original(self)
+    with _line_breaks_as_bad_header():
+        return checked_message(_render, self, policy=policy)
+
+
+def _render(self: Any, *, policy: Policy) -> PythonEmailMessage:
     msg = PythonEmailMessage(policy=policy)
     self._add_bodies(msg)
     self._add_attachments(msg)
-    with _bad_header_errors():
-        _add_headers(self, msg)
-        self._idna_encode_address_header_domains(msg)
+    _add_headers(self, msg)
+    self._idna_encode_address_header_domains(msg)
     return msg
 
 
@@ -207,7 +210,7 @@ def attach(
         self.attachments.append(filename)
         return
     if isinstance(filename, MIMEBase):
-        warn_about_external_use(
+        warn_about_use(
             "MIMEBase attachments are deprecated. Use an email.message.MIMEPart instead."
         )
     original(self, filename, content, mimetype)
@@ -215,7 +218,6 @@ def attach(
 
 def _add_headers(self: Any, msg: email.message.EmailMessage) -> None:
     headers = self.extra_headers
-    refuse_headers(headers)
     msg["Subject"] = str(self.subject)
     msg["From"] = str(headers.get("From", self.from_email))
     self._set_list_header_if_not_empty(msg, "To", self.to)
@@ -235,21 +237,17 @@ def _add_headers(self: Any, msg: email.message.EmailMessage) -> None:
 
 
 @contextmanager
-def _bad_header_errors() -> Iterator[None]:
-    """Make one kind of error of all that the email package raises for a header it cannot write.
+def _line_breaks_as_bad_header() -> Iterator[None]:
+    """Make the email package's refusal of a line break 5.2's BadHeaderError, a `ValueError` too.
 
-    It is 5.2's BadHeaderError, a `ValueError`: what `except BadHeaderError` catches in code that
-    imported the name before the install. Some Pythons raise `IndexError` or `HeaderParseError` for
-    an address that others report as a defect (H21).
+    That is what `except BadHeaderError` catches in code that imported it before the install.
     """
     try:
         yield
-    except UnicodeError:
-        raise  # a value that no charset can write, which is no attempt at anything
-    except (IndexError, HeaderParseError) as error:
-        raise django_message.BadHeaderError(f"Invalid header value: {error}") from error
     except ValueError as error:
-        raise django_message.BadHeaderError(*error.args) from error
+        if LINE_BREAK not in str(error):
+            raise
+        raise django_message.BadHeaderError(str(error)) from error
 
 
 def _as_python_message(content: Any, policy: Policy) -> email.message.Message:

@@ -7,7 +7,6 @@ import inspect
 import smtplib
 import threading
 from collections.abc import Callable
-from email.errors import HeaderParseError
 from email.headerregistry import Address, AddressHeader
 from typing import Any
 
@@ -17,6 +16,7 @@ from django.utils.encoding import force_str, punycode
 
 from ..deprecation import warn_about_external_use
 from ..exceptions import InvalidMailer
+from ..message import PARSER_ERRORS
 
 PORT, PORT_STARTTLS, PORT_SSL = 25, 587, 465
 
@@ -119,14 +119,12 @@ class EmailBackend:
         address = force_str(address)
         try:
             parsed = AddressHeader.value_parser(address)
-        except (IndexError, HeaderParseError) as error:
-            # What some Pythons raise where others report a defect (H21).
+            found = parsed.all_defects
+        except PARSER_ERRORS as error:  # where other Pythons report a defect (H21)
             raise ValueError(f"Invalid address {address!r}: {error}") from error
         accepted = {NO_DOMAIN} if force_ascii else {NO_DOMAIN, NON_ASCII}
         # A dict, for the defects in their order, each once.
-        defects = [
-            text for text in dict.fromkeys(map(str, parsed.all_defects)) if text not in accepted
-        ]
+        defects = [text for text in dict.fromkeys(map(str, found)) if text not in accepted]
         if defects:
             raise ValueError(f"Invalid address {address!r}: {'; '.join(defects)}")
         if len(parsed.all_mailboxes) != 1:
