@@ -33,6 +33,8 @@ def lead(
     parameters = [
         parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()
     ]
+    # Python's own errors about arguments name the function.
+    replacement.__qualname__ = function.__qualname__
     target = replacement
     if wraps:
         parameters = parameters[1:]

@@ -65,6 +65,7 @@ class Installed:
 MAIL = "django.core.mail"
 MESSAGE = f"{MAIL}.message:EmailMessage"
 ALTERNATIVES = f"{MAIL}.message:EmailMultiAlternatives"
+COMMAND = "django.core.management.commands.sendtestemail:Command"
 # The first Django whose messages are rendered with Python's modern email API is 6.0.
 RENDERS = f"{MESSAGE}._add_bodies"
 
@@ -163,6 +164,8 @@ PATCHES: tuple[Patch, ...] = (
         "middleware:BrokenLinkEmailsMiddleware",
         "using; send_mail() to override",
     ),
+    Patch(f"{COMMAND}.add_arguments", "sendtestemail:add_arguments", "--using", wraps=True),
+    Patch(f"{COMMAND}.handle", "sendtestemail:handle", "--using"),
     # Settings and tests.
     Patch(
         "django.conf:LazySettings.__getattr__",

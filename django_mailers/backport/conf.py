@@ -12,17 +12,11 @@ from django.core.exceptions import ImproperlyConfigured
 from .deprecation import effective_caller
 
 DEPRECATED_EMAIL_SETTINGS = {
-    "EMAIL_BACKEND",
-    "EMAIL_FILE_PATH",
-    "EMAIL_HOST",
-    "EMAIL_HOST_PASSWORD",
-    "EMAIL_HOST_USER",
-    "EMAIL_PORT",
-    "EMAIL_SSL_CERTFILE",
-    "EMAIL_SSL_KEYFILE",
-    "EMAIL_TIMEOUT",
-    "EMAIL_USE_SSL",
-    "EMAIL_USE_TLS",
+    f"EMAIL_{name}"
+    for name in (
+        *("BACKEND", "HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "TIMEOUT", "FILE_PATH"),
+        *("USE_TLS", "USE_SSL", "SSL_CERTFILE", "SSL_KEYFILE"),
+    )
 }
 
 # Its set-up and tear-down on 5.2 and 6.0 save and restore EMAIL_BACKEND. They may be at it already

@@ -149,11 +149,11 @@ def report_using_incompatibility(
     auth_password: str | None = None,
 ) -> None:
     """Raise `TypeError` for an argument that says how to send beside `using`, which says it all."""
-    if connection is not None:
-        raise TypeError("'connection' is not compatible with 'using'.")
-    if fail_silently:
-        raise TypeError("'fail_silently' is not compatible with 'using'.")
-    if auth_user is not None or auth_password is not None:
+    given = {"connection": connection is not None, "fail_silently": fail_silently}
+    for name, is_given in given.items():
+        if is_given:
+            raise TypeError(f"'{name}' is not compatible with 'using'.")
+    if not (auth_user is None and auth_password is None):
         raise TypeError(
             "'auth_user' and 'auth_password' are not compatible with 'using'. Set 'username' and "
             "'password' OPTIONS in MAILERS instead."
@@ -164,13 +164,13 @@ def report_connection_incompatibility(
     fail_silently: bool, auth_user: str | None = None, auth_password: str | None = None
 ) -> None:
     """Raise `TypeError` for an argument that `connection`, being made already, could not heed."""
-    if fail_silently:
-        raise TypeError(
-            "fail_silently cannot be used with a connection. "
-            "Pass fail_silently to get_connection() instead."
-        )
-    if auth_user is not None or auth_password is not None:
-        raise TypeError(
-            "auth_user and auth_password cannot be used with a connection. "
-            "Pass auth_user and auth_password to get_connection() instead."
-        )
+    given = {
+        "fail_silently": fail_silently,
+        "auth_user and auth_password": not (auth_user is None and auth_password is None),
+    }
+    for names, are_given in given.items():
+        if are_given:
+            raise TypeError(
+                f"{names} cannot be used with a connection. "
+                f"Pass {names} to get_connection() instead."
+            )

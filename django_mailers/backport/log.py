@@ -13,7 +13,7 @@ from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import log as django_log
 
-from .deprecation import warn_about_external_use
+from .deprecation import warn_about_use
 
 
 def init(
@@ -25,16 +25,14 @@ def init(
     using: str | None = None,
 ) -> None:
     """`AdminEmailHandler.__init__()`, with `using`, the alias that reports are sent through."""
+    if email_backend and using:
+        raise ImproperlyConfigured("The 'email_backend' argument is not compatible with 'using'.")
+    if email_backend and mail.mailers._is_configured:
+        raise ImproperlyConfigured(
+            "The 'email_backend' argument is not valid when settings.MAILERS is defined."
+        )
     if email_backend:
-        if using:
-            raise ImproperlyConfigured(
-                "The 'email_backend' argument is not compatible with 'using'."
-            )
-        if mail.mailers._is_configured:
-            raise ImproperlyConfigured(
-                "The 'email_backend' argument is not valid when settings.MAILERS is defined."
-            )
-        warn_about_external_use("The 'email_backend' argument is deprecated. Use 'using' instead.")
+        warn_about_use("The 'email_backend' argument is deprecated. Use 'using' instead.")
     if hasattr(self, "connection"):
         raise AttributeError(
             "The undocumented AdminEmailHandler.connection() method is no longer used."

@@ -150,18 +150,9 @@ class EmailMultiAlternatives:
         reply_to: Iterable[str] | None = None,
     ) -> None:
         parent: Any = super(django_message.EmailMultiAlternatives, self)
-        parent.__init__(
-            subject,
-            body,
-            from_email,
-            to,
-            bcc=bcc,
-            connection=connection,
-            attachments=attachments,
-            headers=headers,
-            cc=cc,
-            reply_to=reply_to,
-        )
+        recipients = {"cc": cc, "bcc": bcc, "reply_to": reply_to}
+        others = {"attachments": attachments, "connection": connection, "headers": headers}
+        parent.__init__(subject, body, from_email, to, **recipients, **others)
         self.alternatives = [
             django_message.EmailAlternative(*alternative) for alternative in alternatives or ()
         ]

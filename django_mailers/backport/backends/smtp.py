@@ -81,12 +81,9 @@ def init(
     self._lock = threading.RLock()
     if host is None:
         raise InvalidMailer("OPTIONS must define 'host'.", alias=self.alias)
-    if self.use_ssl and self.use_tls:
-        raise InvalidMailer(
-            "The 'use_ssl' and 'use_tls' OPTIONS are incompatible. "
-            "Set at most one of them to True.",
-            alias=self.alias,
-        )
+    if use_tls and use_ssl:
+        wrong = "The 'use_ssl' and 'use_tls' OPTIONS are incompatible."
+        raise InvalidMailer(f"{wrong} Set at most one of them to True.", alias=self.alias)
     if port is None:
         self.port = PORT_SSL if self.use_ssl else PORT_STARTTLS if self.use_tls else PORT
 
@@ -103,9 +100,9 @@ class EmailBackend:
         try:
             self.connection.sendmail(from_email, recipients, content)
         except smtplib.SMTPException:
-            if not self.fail_silently:
-                raise
-            return False
+            if self.fail_silently:
+                return False
+            raise
         return True
 
     def prep_address(self: Any, address: Any, force_ascii: bool = True) -> str:
