@@ -1,0 +1,59 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.core.mail.backends.base import BaseEmailBackend
+from django.test import ignore_warnings, override_settings
+
+from django_mailers import RemovedInDjango2028Warning
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
+RECORDING = "tests.utils.RecordingBackend"
+
+
+def ignore_deprecations() -> ignore_warnings:
+    """A decorator of tests and classes, and a context manager, for what 6.1 deprecates."""
+    return ignore_warnings(category=RemovedInDjango2028Warning)
+
+
+@contextmanager
+def legacy_settings(**email_settings: Any) -> Iterator[None]:
+    """The settings of a project that has no MAILERS yet, its deprecation warnings ignored.
+
+    Nothing of the test environment applies to it: name EMAIL_BACKEND, or mail goes to SMTP.
+    """
+    with ignore_deprecations(), override_settings(**email_settings):
+        del settings.MAILERS
+        yield
+
+
+class ExactErrors:
+    """Compares the whole text of an error, and its very type (Django's own helper searches)."""
+
+    @contextmanager
+    def assertRaisesExactly(self, error: type[Exception], text: str) -> Iterator[Any]:
+        with self.assertRaises(error) as caught:
+            yield caught
+        self.assertIs(type(caught.exception), error)
+        self.assertEqual(caught.exception.args, (text,))
+
+
+class RecordingBackend(BaseEmailBackend):
+    """Delivers nothing: appends itself to its option `log`, and says what it was given."""
+
+    def __init__(self, *, log: list[RecordingBackend], alias: str | None = None, **options: Any):
+        super().__init__(alias=alias)
+        # A leading underscore marks what Django says to its own base class only.
+        self.options = {name: options[name] for name in options if not name.startswith("_")}
+        self.sent: list[Any] = []
+        log.append(self)
+
+    def send_messages(self, email_messages: list[Any]) -> int:
+        self.sent += email_messages
+        return len(email_messages)
