@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.utils import deprecation
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -98,6 +99,17 @@ def warn_about_use(message: str) -> None:
     while _module(frame).startswith(("django.", "django_mailers.")):
         frame, level = _back(frame), level + 1
     warnings.warn(message, RemovedInDjango2028Warning, stacklevel=level)
+
+
+def warn_about_default_mailers_if_needed() -> None:
+    """Warn about sending with no configuration at all, which goes to localhost until 2028.
+
+    Only once per cause: a project that defines EMAIL_* settings is told about those.
+    """
+    from .conf import explicit_settings  # which needs what is above
+
+    if not hasattr(settings, "MAILERS") and not explicit_settings():
+        warn_about_use(NO_DEFAULT_MAILER_WARNING)
 
 
 def deprecate_posargs(names: Sequence[str]) -> Callable[[F], F]:

@@ -18,6 +18,7 @@ from .deprecation import (
     deprecate_posargs,
     report_connection_incompatibility,
     report_using_incompatibility,
+    warn_about_default_mailers_if_needed,
     warn_about_external_use,
 )
 from .handler import DEFAULT_MAILER_ALIAS, MailersHandler
@@ -64,6 +65,7 @@ def get_connection(backend: str | None = None, *, fail_silently: bool = False, *
         "get_connection() is deprecated. See 'Migrating email to mailers' in Django's "
         "documentation for recommended replacements."
     )
+    warn_about_default_mailers_if_needed()
     if fail_silently:
         kwds["fail_silently"] = fail_silently
     if not mail.mailers._is_configured:
