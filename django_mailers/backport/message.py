@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core import mail
 from django.core.mail import message as django_message
+from django.utils.encoding import force_str
 
 from .deprecation import (
     CONNECTION_ARG_WARNING,
@@ -191,7 +192,7 @@ def _refuse_bcc_and_line_breaks(message: Any) -> None:
     for alternative in getattr(message, "alternatives", ()):
         values += alternative_pair(alternative)[1:]
     for attachment in message.attachments:
-        if isinstance(attachment, tuple):
+        if isinstance(attachment, tuple | list):
             values += attachment[2:]
     if any(_has_line_break(value) for value in values):
         raise ValueError("Header values may not contain linefeed or carriage return characters")
@@ -231,5 +232,5 @@ def _address_inputs(message: Any) -> list[Any]:
 
 
 def _has_line_break(value: Any) -> bool:
-    text = str(value)
+    text = force_str(value)
     return "\n" in text or "\r" in text
