@@ -135,7 +135,6 @@ PATCHES: tuple[Patch, ...] = (
         f"{MAIL}.backends.smtp:EmailBackend.__init__",
         "backends.smtp:init",
         "options from MAILERS alone; host required; ports of TLS and SSL",
-        wraps=True,
     ),
     Patch(
         f"{MAIL}.backends.smtp:EmailBackend",

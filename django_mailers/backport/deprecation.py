@@ -12,7 +12,6 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -51,8 +50,9 @@ NO_DEFAULT_MAILER_WARNING = (
     "sending email."
 )
 
-# The file that tracebacks name for the code which leads from Django's functions to ours.
-DOOR_FILE = str(Path(__file__).with_name("<door>"))
+# The file that tracebacks name for the code which leads from Django's functions to ours. In angle
+# brackets, or they would show lines of the Django module whose globals that code has.
+DOOR_FILE = "<django_mailers>"
 
 
 def effective_caller(through: tuple[str, ...] = ()) -> tuple[FrameType | None, int]:

@@ -6,10 +6,10 @@ import email.policy
 import inspect
 import smtplib
 import threading
-from collections.abc import Callable
 from email.headerregistry import Address, AddressHeader
 from typing import Any
 
+from django.conf import settings
 from django.core.mail.backends import smtp as django_smtp
 from django.core.mail.message import MIMEMixin
 from django.utils.encoding import force_str, punycode
@@ -18,7 +18,18 @@ from ..deprecation import warn_about_external_use
 from ..exceptions import InvalidMailer
 from ..message import PARSER_ERRORS
 
-PORT, PORT_STARTTLS, PORT_SSL = 25, 587, 465
+# Until EMAIL_* goes: the settings behind the options of a backend that MAILERS knows nothing of.
+FALLBACKS = {
+    "host": "EMAIL_HOST",
+    "port": "EMAIL_PORT",
+    "username": "EMAIL_HOST_USER",
+    "password": "EMAIL_HOST_PASSWORD",
+    "use_tls": "EMAIL_USE_TLS",
+    "use_ssl": "EMAIL_USE_SSL",
+    "timeout": "EMAIL_TIMEOUT",
+    "ssl_keyfile": "EMAIL_SSL_KEYFILE",
+    "ssl_certfile": "EMAIL_SSL_CERTFILE",
+}
 
 # Defects of an address that is good enough to send to.
 NO_DOMAIN = "addr-spec local part with no domain"  # "From: webmaster" (#15042)
@@ -26,7 +37,6 @@ NON_ASCII = "local-part contains non-ASCII characters)"  # python/cpython#81074
 
 
 def init(
-    original: Callable[..., None],
     self: Any,
     host: str | None = None,
     port: int | None = None,
@@ -49,43 +59,50 @@ def init(
         warn_about_external_use(
             "Directly creating EmailBackend instances is deprecated. Use mail.mailers instead."
         )
-    if kwargs.get("alias") is None:
-        original(
-            self,
-            host=host,
-            port=port,
-            username=username,
-            password=password,
-            use_tls=use_tls,
-            fail_silently=fail_silently,
-            use_ssl=use_ssl,
-            timeout=timeout,
-            ssl_keyfile=ssl_keyfile,
-            ssl_certfile=ssl_certfile,
-        )
     super(django_smtp.EmailBackend, self).__init__(**kwargs)
     self.fail_silently = fail_silently
-    if self.alias is None:
-        return
+    self.connection = None
+    self._partial_connection = None
+    self._lock = threading.RLock()
     self.host = host
     self.port = port
     self.username = username
     self.password = password
-    self.use_tls = False if use_tls is None else use_tls
-    self.use_ssl = False if use_ssl is None else use_ssl
+    self.use_tls = use_tls
+    self.use_ssl = use_ssl
     self.timeout = timeout
     self.ssl_keyfile = ssl_keyfile
     self.ssl_certfile = ssl_certfile
-    self.connection = None
-    self._partial_connection = None
-    self._lock = threading.RLock()
-    if host is None:
-        raise InvalidMailer("OPTIONS must define 'host'.", alias=self.alias)
-    if use_tls and use_ssl:
+    if self.alias is None:
+        _complete_from_settings(self)
+    else:
+        _complete(self)
+
+
+def _complete(backend: Any) -> None:
+    """Check and complete the options of a backend made from MAILERS."""
+    if backend.host is None:
+        raise InvalidMailer("OPTIONS must define 'host'.", alias=backend.alias)
+    backend.use_tls = False if backend.use_tls is None else backend.use_tls
+    backend.use_ssl = False if backend.use_ssl is None else backend.use_ssl
+    if backend.use_tls and backend.use_ssl:
         wrong = "The 'use_ssl' and 'use_tls' OPTIONS are incompatible."
-        raise InvalidMailer(f"{wrong} Set at most one of them to True.", alias=self.alias)
-    if port is None:
-        self.port = PORT_SSL if self.use_ssl else PORT_STARTTLS if self.use_tls else PORT
+        raise InvalidMailer(f"{wrong} Set at most one of them to True.", alias=backend.alias)
+    if backend.port is None:
+        backend.port = 465 if backend.use_ssl else 587 if backend.use_tls else 25
+
+
+def _complete_from_settings(backend: Any) -> None:
+    """Take what a backend made without MAILERS was not given from the EMAIL_* settings."""
+    for name, setting in FALLBACKS.items():
+        value = getattr(backend, name)
+        if value is None or (name in {"host", "port"} and not value):
+            setattr(backend, name, getattr(settings, setting))
+    if backend.use_tls and backend.use_ssl:
+        raise ValueError(
+            "EMAIL_USE_TLS/EMAIL_USE_SSL are mutually exclusive, so only set one of those settings "
+            "to True."
+        )
 
 
 class EmailBackend:
