@@ -6,11 +6,21 @@ from django.apps import AppConfig
 from django_mailers import polyfill
 
 polyfill.install()
-polyfill.settle()
+
+from django_mailers import bridge  # noqa: E402  (it names what the install has brought)
+
+bridge.install()
+polyfill.settle(refuse_conflict=not bridge.is_wanted())
+bridge.settle()
 
 
 class DjangoMailersConfig(AppConfig):
-    """Nothing to do once the apps are loaded: the work is done when this module is imported."""
+    """Registers the system checks. All else is done when this module is imported."""
 
     name = "django_mailers"
     verbose_name = "Mailers"
+
+    def ready(self) -> None:
+        from django_mailers import checks
+
+        checks.register()

@@ -6,6 +6,7 @@ Knows nothing of Django or of mail; `django_mailers.polyfill` says what is to be
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.abc
 import importlib.machinery
 import inspect
@@ -15,18 +16,20 @@ from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+# The file that tracebacks name for the code in between. In angle brackets, or they would show lines
+# of the module whose globals that code has.
+DOOR_FILE = "<django_mailers>"
+
 # Where the functions that lead() changed lead to, by a number that is in their new code.
 _replacements: dict[int, Callable[..., Any]] = {}
 _numbers = itertools.count()
 
 
-def lead(
-    function: FunctionType, replacement: Callable[..., Any], *, wraps: bool, file: str
-) -> None:
+def lead(function: FunctionType, replacement: Callable[..., Any], *, wraps: bool) -> None:
     """Make calls of `function`, by whatever name anybody holds it, calls of `replacement`.
 
     Arguments: `wraps`, whether `replacement` is handed a copy of `function` as it was, as its first
-    argument; `file`, what tracebacks name as the file of the code in between.
+    argument.
     """
     signature = inspect.signature(replacement)
     # Without annotations: they are strings, and mean nothing among the globals of `function`.
@@ -43,12 +46,22 @@ def lead(
     _replacements[number] = target
     # The code first: it takes any arguments, so a call in another thread always finds a function
     # that works.
-    function.__code__ = _door(function, number, file)
+    function.__code__ = _door(function, number)
     function.__defaults__ = function.__kwdefaults__ = None
     function.__doc__ = replacement.__doc__ or function.__doc__
     function.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=parameters, return_annotation=signature.empty
     )
+
+
+def locate(path: str) -> tuple[Any, str]:
+    """Return what holds the thing that `path`, "module:name", means, and the thing's name there."""
+    module, _, name = path.partition(":")
+    *owners, last = name.split(".")
+    owner: Any = importlib.import_module(module)
+    for attribute in owners:
+        owner = getattr(owner, attribute)
+    return owner, last
 
 
 def own_function(function: Any, folders: tuple[str, ...]) -> FunctionType | None:
@@ -92,7 +105,7 @@ def with_cells({cells}):
 """
 
 
-def _door(function: FunctionType, number: int, file: str) -> CodeType:
+def _door(function: FunctionType, number: int) -> CodeType:
     """Return code for `function` that calls the replacement of that `number`.
 
     It has the free variables that `function` was closed over, unused: Python only lets code be
@@ -102,7 +115,7 @@ def _door(function: FunctionType, number: int, file: str) -> CodeType:
     source = _DOOR.format(name=function.__name__, cells=cells, module=__name__, number=number)
     namespace: dict[str, Any] = {}
     # Nothing comes from outside: the names are those in the code of `function`.
-    exec(compile(source, file, "exec"), namespace)  # noqa: S102
+    exec(compile(source, DOOR_FILE, "exec"), namespace)  # noqa: S102
     code: CodeType = namespace["with_cells"](*function.__code__.co_freevars).__code__
     return code
 
@@ -123,9 +136,10 @@ class AfterImport(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname not in self.waiting:
             return None
-        for finder in sys.meta_path:
+        # Those after it only: there may be more than one like it, which would ask each other.
+        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
             # Python before 3.12 still allows for finders without find_spec().
-            if finder is self or not hasattr(finder, "find_spec"):
+            if not hasattr(finder, "find_spec"):
                 continue
             spec = finder.find_spec(fullname, path, target)
             if spec is not None and spec.loader is not None:

@@ -92,10 +92,24 @@ PATCHES: tuple[Patch, ...] = (
     Patch(f"{MAIL}:MailersHandler", "handler:MailersHandler", "name of 6.1"),
     Patch(f"{MAIL}:mailers", "mail:mailers", "the handler of MAILERS"),
     Patch(f"{MAIL}:__all__", "mail:__all__", "names of 6.1"),
+    Patch(f"{MAIL}:BadHeaderError", None, "comes by __getattr__ now", unless=RENDERS),
+    Patch(f"{MAIL}:SafeMIMEText", None, "comes by __getattr__ now", unless=RENDERS),
+    Patch(f"{MAIL}:SafeMIMEMultipart", None, "comes by __getattr__ now", unless=RENDERS),
     Patch(
-        f"{MAIL}:BadHeaderError",
-        "mail:BadHeaderError",
-        "what the modern email API raises, under the old name",
+        f"{MAIL}:__getattr__", "legacy:getattribute", "legacy names warn, as in 6.0", unless=RENDERS
+    ),
+    Patch(
+        f"{MAIL}.message:forbid_multi_line_headers",
+        "legacy:forbid_multi_line_headers",
+        "warns, as in 6.0",
+        wraps=True,
+        unless=RENDERS,
+    ),
+    Patch(
+        f"{MAIL}.message:sanitize_address",
+        "legacy:sanitize_address",
+        "warns, as in 6.0",
+        wraps=True,
         unless=RENDERS,
     ),
     # Sending.
@@ -169,13 +183,19 @@ PATCHES: tuple[Patch, ...] = (
     Patch(
         "django.conf:LazySettings.__getattr__",
         "conf:getattribute",
-        "EMAIL_* settings are missing beside MAILERS",
+        "EMAIL_* settings warn, and are missing beside MAILERS",
         wraps=True,
     ),
     Patch(
         "django.conf:LazySettings.__setattr__",
         "conf:setattribute",
         "cached EMAIL_* values do not outlive the setting of MAILERS",
+        wraps=True,
+    ),
+    Patch(
+        "django.conf:UserSettingsHolder.__setattr__",
+        "conf:set_on_holder",
+        "EMAIL_* settings warn",
         wraps=True,
     ),
     Patch(
@@ -232,10 +252,11 @@ def installed() -> tuple[Installed, ...]:
         )
 
 
-def settle() -> None:
+def settle(*, refuse_conflict: bool = True) -> None:
     """Do what waits for the settings to be loaded; called when the app is.
 
-    Raises `ImproperlyConfigured` if they define MAILERS together with EMAIL_* settings.
+    Arguments: `refuse_conflict`, whether settings that define MAILERS together with EMAIL_*
+    settings are an `ImproperlyConfigured`, as in 6.1.
     """
     if not installed():
         return
@@ -246,7 +267,11 @@ def settle() -> None:
         from django_mailers.backport import environment
 
         environment.catch_up()
-    conf.refuse_conflict(conf.explicit_settings())
+    explicit = conf.explicit_settings()
+    if refuse_conflict:
+        conf.refuse_conflict(explicit)
+    if "MAILERS" not in explicit:
+        conf.warn_about_explicit_settings(explicit)
 
 
 def removed_in_django_2028_warning() -> type[Warning]:
@@ -278,18 +303,8 @@ def _is_wanted(patch: Patch) -> bool:
 
 
 def _exists(path: str) -> bool:
-    owner, name = _locate(path)
+    owner, name = inplace.locate(path)
     return hasattr(owner, name)
-
-
-def _locate(path: str) -> tuple[Any, str]:
-    """Return what holds the thing that `path`, "module:name", means, and the thing's name there."""
-    module, _, name = path.partition(":")
-    *owners, last = name.split(".")
-    owner: Any = importlib.import_module(module)
-    for attribute in owners:
-        owner = getattr(owner, attribute)
-    return owner, last
 
 
 def _apply_one(patch: Patch) -> str:
@@ -300,11 +315,11 @@ def _apply_one(patch: Patch) -> str:
         sys.modules[patch.module] = replacement
         setattr(sys.modules[package], name, replacement)
         return "installed"
-    owner, name = _locate(patch.target)
+    owner, name = inplace.locate(patch.target)
     if patch.replacement is None:
         foreign = _take_away(owner, name)
         return f"left alone: {foreign}" if foreign else "installed"
-    source, source_name = _locate(f"{BACKPORT}.{patch.replacement}")
+    source, source_name = inplace.locate(f"{BACKPORT}.{patch.replacement}")
     replacement = getattr(source, source_name)
     current = vars(owner).get(name)
     if isinstance(replacement, type) and isinstance(current, type):
@@ -324,11 +339,15 @@ def _apply_one(patch: Patch) -> str:
 
 
 def _take_away(owner: Any, name: str) -> str | None:
-    """Delete a function of Django's from `owner`; return whose it is if it is not Django's."""
+    """Delete what is Django's from `owner`; return whose it is if it is not."""
     current = vars(owner).get(name)
     if current is None:
         return None
-    if inplace.own_function(current, _django_folders()) is not current:
+    if isinstance(current, type):
+        own = current.__module__.startswith("django.")
+    else:
+        own = inplace.own_function(current, folders()) is current
+    if not own:
         return inplace.describe(current)
     delattr(owner, name)
     return None
@@ -344,16 +363,15 @@ def _put(owner: Any, name: str, replacement: Any, patch: Patch) -> str | None:
     if not callable(current) or isinstance(current, type):
         setattr(owner, name, replacement)
         return None
-    function = inplace.own_function(current, _django_folders())
+    function = inplace.own_function(current, folders())
     if function is None:
         return inplace.describe(current)
-    from django_mailers.backport.deprecation import DOOR_FILE
-
-    inplace.lead(function, replacement, wraps=patch.wraps, file=DOOR_FILE)
+    inplace.lead(function, replacement, wraps=patch.wraps)
     return None
 
 
-def _django_folders() -> tuple[str, ...]:
+def folders() -> tuple[str, ...]:
+    """Return the folders that Django's own code is in."""
     import django
 
     return tuple(django.__path__)

@@ -17,6 +17,7 @@ def configure(**options):
     locmem = "django.core.mail.backends.locmem.EmailBackend"
     options.setdefault("MAILERS", {"default": {"BACKEND": locmem}, "b": {"BACKEND": locmem}})
     options.setdefault("INSTALLED_APPS", ["django_mailers"])
+    options.setdefault("MAILERS_BRIDGE", False)
     options.setdefault("SECRET_KEY", "x")
     options.setdefault("USE_TZ", True)
     settings.configure(**options)

@@ -20,7 +20,7 @@ HERE = (str(Path(__file__).parent),)
 
 
 def lead(function: FunctionType, replacement, *, wraps=False) -> None:
-    inplace.lead(function, replacement, wraps=wraps, file="/somewhere/<door>")
+    inplace.lead(function, replacement, wraps=wraps)
 
 
 class LeadTests(SimpleTestCase):
@@ -89,7 +89,7 @@ class LeadTests(SimpleTestCase):
         lead(two, lambda: "two")
         self.assertEqual((one(), two()), ("one", "two"))
 
-    def test_traceback_names_the_file(self):
+    def test_traceback_names_the_app(self):
         def old():
             return None
 
@@ -103,7 +103,7 @@ class LeadTests(SimpleTestCase):
             frames = traceback.extract_tb(error.__traceback__)
         self.assertEqual(
             [(frame.filename, frame.name) for frame in frames][1:],
-            [("/somewhere/<door>", "old"), (__file__, "new")],
+            [("<django_mailers>", "old"), (__file__, "new")],
         )
 
 
@@ -176,6 +176,17 @@ class AfterImportTests(SimpleTestCase):
             importlib.import_module(f"{self.package}.watched")
         self.assertEqual(len(self.calls), 1)
         self.assertEqual(self.finder.waiting, {f"{self.package}.broken"})
+
+    def test_two_for_one_module(self):
+        """The backport and the bridge change some modules both, in this order."""
+        order = []
+        second = inplace.AfterImport([f"{self.package}.watched"], order.append)
+        sys.meta_path.insert(0, second)
+        self.addCleanup(sys.meta_path.remove, second)
+        self.finder.then = lambda name: order.append("first")
+        module = importlib.import_module(f"{self.package}.watched")
+        self.assertEqual(order, ["first", f"{self.package}.watched"])
+        self.assertIs(type(module.__loader__), importlib.machinery.SourceFileLoader)
 
     def test_loader_is_the_modules_own(self):
         module = importlib.import_module(f"{self.package}.watched")

@@ -249,7 +249,7 @@ class EmitTests(ExactErrors, SimpleTestCase):
         options = {"host": "192.0.2.1", "username": "user", "password": "*" * 20}
         shown = {"bulk": {"BACKEND": LOCMEM}, "relay": {"OPTIONS": options}}
         self.assertEqual(
-            [line for line in message.body.splitlines() if line.startswith(("EMAIL_", "MAILERS"))],
+            [line for line in message.body.splitlines() if line.startswith(("EMAIL_", "MAILERS "))],
             [
                 "EMAIL_SUBJECT_PREFIX = '[Django] '",
                 "EMAIL_USE_LOCALTIME = False",

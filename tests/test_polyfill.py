@@ -493,6 +493,7 @@ class SettingsTests(ProcessTestCase):
             project="""
             INSTALLED_APPS = ["django_mailers"]
             MAILERS = {}
+            MAILERS_BRIDGE = False
             EMAIL_PORT = 26
             EMAIL_HOST = "localhost"
             """

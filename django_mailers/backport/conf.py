@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any
 
 from django import conf as django_conf
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from .deprecation import effective_caller
+from .deprecation import effective_caller, module_of, warn_about_external_use, warn_about_use
 
 DEPRECATED_EMAIL_SETTINGS = {
     f"EMAIL_{name}"
@@ -19,36 +20,54 @@ DEPRECATED_EMAIL_SETTINGS = {
     )
 }
 
-# Its set-up and tear-down on 5.2 and 6.0 save and restore EMAIL_BACKEND. They may be at it already
-# when the install happens: the first setting they read loads the settings, which may install.
-TEST_ENVIRONMENT = "django.test.utils"
+SETTING_WARNING = "The {name} setting is deprecated. Migrate to MAILERS before Django 2028."
+
+# The set-up and tear-down of 5.2's and 6.0's test environment save and restore EMAIL_BACKEND. They
+# may be at it already when the install happens: the first setting they read loads the settings,
+# which may install.
+TEST_ENVIRONMENT = ("setup_test_environment", "teardown_test_environment")
 
 
 def getattribute(original: Callable[..., Any], self: Any, name: str) -> Any:
-    """`LazySettings.__getattr__()`: an EMAIL_* setting is missing once MAILERS is there.
+    """`LazySettings.__getattr__()`: an EMAIL_* setting is deprecated, and missing beside MAILERS.
 
-    A value found there belongs to no mailer: it is Django's global default.
+    A value found beside MAILERS belongs to no mailer: it is Django's global default.
     """
     value = original(self, name)
-    if name not in DEPRECATED_EMAIL_SETTINGS or not hasattr(self._wrapped, "MAILERS"):
+    if name not in DEPRECATED_EMAIL_SETTINGS:
+        return value
+    if not hasattr(self._wrapped, "MAILERS"):
+        _warn_about_setting(name)
         return value
     forget_cached()
-    caller, _ = effective_caller()
-    if caller is not None and caller.f_globals.get("__name__") == TEST_ENVIRONMENT:
+    caller = effective_caller()
+    if caller is not None and _is_test_environment(caller):
         return value
     raise AttributeError(f"The {name} setting is not available when MAILERS is defined.")
 
 
 def setattribute(original: Callable[..., None], self: Any, name: str, value: Any) -> None:
     """`LazySettings.__setattr__()`: values cached before MAILERS was set must not outlive that."""
+    if name in DEPRECATED_EMAIL_SETTINGS:
+        _warn_about_setting(name)
     original(self, name, value)
     if name == "MAILERS":
         forget_cached()
 
 
+def set_on_holder(original: Callable[..., None], self: Any, name: str, value: Any) -> None:
+    """`UserSettingsHolder.__setattr__()`, by which `override_settings` and `configure` set."""
+    if name in DEPRECATED_EMAIL_SETTINGS:
+        _warn_about_setting(name)
+    original(self, name, value)
+
+
 def configure(original: Callable[..., None], self: Any, *args: Any, **options: Any) -> None:
-    """`LazySettings.configure()`, which refuses MAILERS together with an EMAIL_* setting."""
-    if not self.configured:
+    """`LazySettings.configure()`, which refuses MAILERS together with an EMAIL_* setting.
+
+    Unless that is the bridge's business, which is on where the backport is.
+    """
+    if not self.configured and not options.get("MAILERS_BRIDGE", True):
         refuse_conflict(options)
     original(self, *args, **options)
 
@@ -67,6 +86,24 @@ class LazySettings:
             for name in names
             if name not in DEPRECATED_EMAIL_SETTINGS or self._wrapped.is_overridden(name)
         ]
+
+
+def _warn_about_setting(name: str) -> None:
+    warn_about_external_use(SETTING_WARNING.format(name=name), through=_is_settings_code)
+
+
+def _is_settings_code(frame: FrameType) -> bool:
+    """Tell whether `frame` handles settings on behalf of whoever called it."""
+    module, function = module_of(frame), frame.f_code.co_name
+    if module == "django.test.utils":
+        return not _is_test_environment(frame)
+    if module == "django.test.testcases":
+        return function in {"settings", "modify_settings"}
+    return module in {"django.conf", "django.utils.functional", __name__}
+
+
+def _is_test_environment(frame: FrameType) -> bool:
+    return module_of(frame) == "django.test.utils" and frame.f_code.co_name in TEST_ENVIRONMENT
 
 
 def forget_cached() -> None:
@@ -93,3 +130,9 @@ def explicit_settings() -> set[str]:
         for name in {*DEPRECATED_EMAIL_SETTINGS, "MAILERS"}
         if hasattr(settings._wrapped, name) and settings.is_overridden(name)
     }
+
+
+def warn_about_explicit_settings(names: Iterable[str]) -> None:
+    """Warn about `names`, EMAIL_* settings of a project that has not come to MAILERS yet."""
+    for name in sorted(names):
+        warn_about_use(SETTING_WARNING.format(name=name))

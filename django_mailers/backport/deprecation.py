@@ -50,55 +50,70 @@ NO_DEFAULT_MAILER_WARNING = (
     "sending email."
 )
 
-# The file that tracebacks name for the code which leads from Django's functions to ours. In angle
-# brackets, or they would show lines of the Django module whose globals that code has.
+# The file of the code that leads from Django's functions to ours: django_mailers.inplace.DOOR_FILE.
 DOOR_FILE = "<django_mailers>"
 
 
-def effective_caller(through: tuple[str, ...] = ()) -> tuple[FrameType | None, int]:
-    """Return the frame that called the function of Django's which we are in, and how far up it is.
+Through = Callable[[FrameType], bool]
 
-    The distance is a `stacklevel` as seen from our own caller. `through` are prefixes of the names
-    of modules whose frames are passed over on the way: they only handed the call on.
+
+def effective_caller(through: Through | None = None) -> FrameType | None:
+    """Return the frame that called the function of Django's which we are in.
+
+    `through` tells of a frame on the way whether it only handed the call on.
     """
     frame: FrameType | None = sys._getframe(1)
-    level = 1
-    while _module(frame).startswith(f"{__package__}."):
-        frame, level = _back(frame), level + 1
+    while frame is not None and _is_of(frame, __package__):
+        frame = frame.f_back
     # One function of the backport that calls another goes through the latter's door, which is why
     # the frame beyond it may be the backport's again.
     if frame is not None and frame.f_code.co_filename == DOOR_FILE:
-        frame, level = _back(frame), level + 1
-    while through and _module(frame).startswith(through):
-        frame, level = _back(frame), level + 1
-    return frame, level
+        frame = frame.f_back
+    while frame is not None and through is not None and through(frame):
+        frame = frame.f_back
+    return frame
 
 
-def _back(frame: FrameType | None) -> FrameType | None:
-    return None if frame is None else frame.f_back
+def module_of(frame: FrameType) -> str:
+    """Return the name of the module whose code `frame` runs."""
+    return str(frame.f_globals.get("__name__"))
 
 
-def _module(frame: FrameType | None) -> str:
-    return "" if frame is None else f"{frame.f_globals.get('__name__')}."
+def _is_of(frame: FrameType, *packages: str) -> bool:
+    return f"{module_of(frame)}.".startswith(tuple(f"{package}." for package in packages))
 
 
-def warn_about_external_use(message: str, through: tuple[str, ...] = ()) -> None:
+def warn_about_external_use(message: str, through: Through | None = None) -> None:
     """Issue the deprecation `message` at the line that used what is deprecated.
 
     Nothing is issued if that line is Django's or ours. `through`: see `effective_caller()`.
     """
-    frame, level = effective_caller(through)
-    if not _module(frame).startswith(("django.", "django_mailers.")):
-        warnings.warn(message, RemovedInDjango2028Warning, stacklevel=level)
+    frame = effective_caller(through)
+    if frame is None or not _is_of(frame, "django", "django_mailers"):
+        _warn_at(frame, message)
 
 
 def warn_about_use(message: str) -> None:
     """Issue the deprecation `message` at the line outside Django and this package that led here."""
     frame: FrameType | None = sys._getframe(1)
-    level = 2
-    while _module(frame).startswith(("django.", "django_mailers.")):
-        frame, level = _back(frame), level + 1
-    warnings.warn(message, RemovedInDjango2028Warning, stacklevel=level)
+    while frame is not None and _is_of(frame, "django", "django_mailers", "importlib"):
+        frame = frame.f_back
+    _warn_at(frame, message)
+
+
+def _warn_at(frame: FrameType | None, message: str) -> None:
+    # Not by `stacklevel`, in which Python does not count the frames of its import machinery.
+    if frame is None:
+        warnings.warn(message, RemovedInDjango2028Warning, stacklevel=1)
+        return
+    warnings.warn_explicit(
+        message,
+        RemovedInDjango2028Warning,
+        filename=frame.f_code.co_filename,
+        lineno=frame.f_lineno,
+        module=module_of(frame),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
 
 
 def warn_about_default_mailers_if_needed() -> None:

@@ -25,10 +25,6 @@ from .handler import DEFAULT_MAILER_ALIAS, MailersHandler
 
 mailers = MailersHandler()
 
-# Where the email package refuses headers itself, an `except` clause with the old name has to catch
-# what it raises. The class of 5.2 stays where it was imported before: see rendering.py.
-BadHeaderError = ValueError
-
 # Put into Django's module, which has the names that are missing here.
 __all__ = [  # noqa: F822
     "DEFAULT_ATTACHMENT_MIME_TYPE",

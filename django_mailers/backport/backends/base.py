@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import FrameType
 from typing import Any
 
-from ..deprecation import warn_about_external_use
+from ..deprecation import module_of, warn_about_external_use
 from ..exceptions import InvalidMailer
 
 _NOT_PROVIDED = object()
+
+
+def _is_backend(frame: FrameType) -> bool:
+    # Subclasses of Django's hand on what they were given.
+    return module_of(frame).startswith(("django.core.mail.backends.", __package__))
 
 
 class BaseEmailBackend:
@@ -38,8 +44,7 @@ class BaseEmailBackend:
             f"{type(self).__module__}.{type(self).__qualname__}.__init__() does not support "
             f"{listed}. In Django 2028, BaseEmailBackend will raise a TypeError for unknown "
             "keyword arguments.",
-            # Subclasses of Django's hand on what they were given.
-            through=("django.core.mail.backends.", __package__),
+            through=_is_backend,
         )
 
     def __getattr__(self, name: str) -> Any:
