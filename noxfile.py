@@ -1,0 +1,79 @@
+"""The matrix: the suite on every supported pair of Django and Python, and what CI asks besides.
+
+    nox                                              everything
+    nox -s tests                                     the suite on every pair
+    nox -s "tests(python3.12-django6.1)" -- LABEL    a part of it on one pair
+    nox -s lint types docs                           the rest
+
+A session whose Python is not installed is skipped; the summary at the end names it.
+"""
+
+from pathlib import Path
+
+import nox
+
+MATRIX = {
+    "5.2": ["3.10", "3.11", "3.12", "3.13"],
+    "6.0": ["3.12", "3.13"],
+    "6.1": ["3.12", "3.13"],
+}
+PAIRS = [
+    nox.param(python, django, id=f"python{python}-django{django}")
+    for django, pythons in MATRIX.items()
+    for python in pythons
+]
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["erase", "tests", "coverage", "lint", "types", "docs"]
+# With pip, as a user installs; not with uv on the machines that happen to have it.
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+# On CI nox would fail these sessions. Skipped, they are still named, and the floor of the coverage
+# fails if too much is left out.
+nox.options.error_on_missing_interpreters = False
+
+
+@nox.session(venv_backend="none")
+def erase(session: nox.Session) -> None:
+    """Forget what earlier runs have measured."""
+    for path in Path().glob(".coverage.*"):
+        path.unlink()
+
+
+@nox.session
+@nox.parametrize(["python", "django"], PAIRS)
+def tests(session: nox.Session, django: str) -> None:
+    """Run the suite, or what is named after "--", and measure its coverage."""
+    # Compiling all of Django takes longer than to compile what is imported of it.
+    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0")
+    session.run("coverage", "run", "runtests.py", "--parallel=auto", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Hold what the tests on all pairs have covered together against the floor."""
+    session.install("coverage[toml]>=7.10")
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style and the format."""
+    session.install("ruff==0.17.*")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    session.install("mypy==2.4.*")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    session.install("--no-compile", "-e", ".[docs]")
+    session.run("sphinx-build", "--quiet", "-W", "--keep-going", "docs", "docs/_build/html")

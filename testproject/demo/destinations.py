@@ -1,0 +1,90 @@
+"""Where the mailers of the demo deliver to, and what has arrived there."""
+
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email import message_from_string, policy
+from pathlib import Path
+from typing import NamedTuple
+
+from django.core import mail
+from django.test import override_settings
+
+# The accounts of the SMTP mailers. By them the server tells the mailers apart.
+ACCOUNTS = {"default": "shop", "newsletter": "bulk", "errors": "monitor"}
+
+
+class Arrival(NamedTuple):
+    """A message found at a destination; `alias` is the mailer that brought it there."""
+
+    alias: str | None
+    subject: str
+    how: str
+
+
+@contextmanager
+def configured_mailers(server) -> Iterator[Callable[[], list[Arrival]]]:
+    """Define MAILERS for the demo; give the function that says what has arrived so far."""
+    screen = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder:
+        mailers = {
+            "screen": {
+                "BACKEND": "django.core.mail.backends.console.EmailBackend",
+                "OPTIONS": {"stream": screen},
+            },
+            "disk": {
+                "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+                "OPTIONS": {"file_path": folder},
+            },
+            "memory": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"},
+        }
+        for alias, account in ACCOUNTS.items():
+            mailers[alias] = {
+                "OPTIONS": {
+                    "host": server.hostname,
+                    "port": server.port,
+                    "use_tls": True,
+                    "username": account,
+                    "password": server.accounts[account],
+                },
+            }
+        with override_settings(MAILERS=mailers):
+            yield lambda: [
+                *at_the_server(server),
+                *on_the_screen(screen),
+                *on_disk(folder),
+                *in_memory(),
+            ]
+
+
+def at_the_server(server) -> Iterator[Arrival]:
+    aliases = {account: alias for alias, account in ACCOUNTS.items()}
+    for letter in server.letters:
+        if letter.tls:
+            how = f"at the server, as {letter.account}, {letter.tls}"
+            yield Arrival(aliases.get(letter.account), letter.subject, how)
+        else:
+            yield Arrival(None, letter.subject, "at the server, in clear text")
+
+
+def on_the_screen(stream) -> Iterator[Arrival]:
+    for subject in subjects(stream.getvalue()):
+        yield Arrival("screen", subject, "on the stream")
+
+
+def on_disk(folder) -> Iterator[Arrival]:
+    for path in Path(folder).iterdir():
+        for subject in subjects(path.read_text(encoding="utf-8")):
+            yield Arrival("disk", subject, "in a file")
+
+
+def in_memory() -> Iterator[Arrival]:
+    for message in getattr(mail, "outbox", []):
+        yield Arrival(message.sent_using, message.subject, "in mail.outbox")
+
+
+def subjects(text) -> list[str]:
+    """Give the subjects of messages as the console and the file backend write them."""
+    messages = text.split("-" * 79 + "\n")[:-1]
+    return [message_from_string(message, policy=policy.default)["subject"] for message in messages]

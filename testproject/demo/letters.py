@@ -1,0 +1,109 @@
+"""What the demo sends: the mail of the site, and some through the other backends."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.mail import send_mail, send_mass_mail
+from django.test import Client
+from django.urls import reverse
+
+from shop.mail import send_newsletter, send_pickup_notices, send_welcome
+
+ADA = "ada@example.com"
+
+
+class Letters(NamedTuple):
+    """What `send` sends, through which API, and the subjects that must then have arrived."""
+
+    what: str
+    api: str
+    alias: str
+    subjects: list[str]
+    send: Callable[[], object]
+
+
+def letters_of_the_site() -> list[Letters]:
+    user = User.objects.create(username="ada", email=ADA, password="not a hash, but not unusable")
+    browser = Client(SERVER_NAME="localhost", raise_request_exception=False)
+    # The first form of a process compiles what the site needs, which is not the time mail takes.
+    # This one is incomplete, so it sends nothing.
+    browser.post(reverse("contact"), {"email": ADA})
+    question = {"name": "Ada", "email": ADA, "question": "Do you have Verne?"}
+    return [
+        Letters(
+            "welcome",
+            "send_mail()",
+            "default",
+            ["Welcome to Quay Books"],
+            lambda: send_welcome(user),
+        ),
+        Letters(
+            "pick-up notices",
+            "send_mass_mail()",
+            "default",
+            ["Moby-Dick is here", "Emma is here"],
+            lambda: send_pickup_notices([(ADA, "Moby-Dick"), ("bob@example.com", "Emma")]),
+        ),
+        Letters(
+            "contact form",
+            "EmailMessage.send()",
+            "default",
+            ["A question from the web site"],
+            lambda: browser.post(reverse("contact"), question),
+        ),
+        Letters(
+            "password reset",
+            "PasswordResetView",
+            "default",
+            ["A new password for Quay Books"],
+            lambda: browser.post(reverse("password_reset"), {"email": ADA}),
+        ),
+        Letters(
+            "newsletter",
+            "EmailMultiAlternatives.send(using=)",
+            "newsletter",
+            ["New in July"],
+            lambda: send_newsletter("New in July", "Verne.", "<b>Verne.</b>", [ADA]),
+        ),
+        Letters(
+            "error report",
+            "AdminEmailHandler(using=)",
+            "errors",
+            [
+                f"{settings.EMAIL_SUBJECT_PREFIX}"
+                "ERROR (EXTERNAL IP): Internal Server Error: /broken/"
+            ],
+            lambda: browser.get(reverse("broken")),
+        ),
+    ]
+
+
+def letters_for_other_mailers() -> list[Letters]:
+    return [
+        Letters(
+            "note on screen",
+            "send_mail(using=)",
+            "screen",
+            ["For the screen"],
+            lambda: send_mail("For the screen", "", None, [ADA], using="screen"),
+        ),
+        Letters(
+            "note on disk",
+            "send_mail(using=)",
+            "disk",
+            ["For the disk"],
+            lambda: send_mail("For the disk", "", None, [ADA], using="disk"),
+        ),
+        Letters(
+            "notes in memory",
+            "send_mass_mail(using=)",
+            "memory",
+            ["To remember", "And another one"],
+            lambda: send_mass_mail(
+                [("To remember", "", None, [ADA]), ("And another one", "", None, [ADA])],
+                using="memory",
+            ),
+        ),
+    ]

@@ -1,0 +1,94 @@
+import platform
+import secrets
+from contextlib import contextmanager
+from time import perf_counter
+
+import django
+from django.core.mail import mailers
+from django.core.management.base import BaseCommand, CommandError
+from django.test import override_settings
+from django.test.utils import setup_databases, teardown_databases
+
+import django_mailers
+from demo.destinations import ACCOUNTS, configured_mailers
+from demo.letters import letters_for_other_mailers, letters_of_the_site
+
+
+@contextmanager
+def database_in_memory():
+    """Use the database that Django's tests would use, which with SQLite is no file.
+
+    Only the database: Django's test environment would put its own mailers in place of the real.
+    """
+    before = setup_databases(verbosity=0, interactive=False)
+    try:
+        yield
+    finally:
+        teardown_databases(before, verbosity=0)
+
+
+class Command(BaseCommand):
+    help = "Sends mail through mailers of every kind, and shows what arrived where."
+
+    def handle(self, **options):
+        try:
+            from demo.server import running_server
+        except ModuleNotFoundError as error:
+            if error.name not in {"aiosmtpd", "trustme"}:
+                raise
+            raise CommandError(
+                f"The demo's SMTP server needs {error.name}, which is not installed. "
+                'Install it with: pip install "django-mailers[demo]"'
+            ) from None
+
+        passwords = {account: secrets.token_urlsafe() for account in ACCOUNTS.values()}
+        with (
+            running_server(passwords) as server,
+            configured_mailers(server) as arrivals,
+            database_in_memory(),
+            # Error reports are mailed in production only.
+            override_settings(DEBUG=False),
+        ):
+            self.stdout.write(
+                f"django_mailers {django_mailers.__version__}, Django {django.__version__}, "
+                f"Python {platform.python_version()}\n"
+                f"SMTP server on {server.hostname}:{server.port}: STARTTLS and AUTH required\n\n"
+            )
+            missing = self.send(letters_of_the_site() + letters_for_other_mailers(), arrivals)
+        if missing:
+            raise CommandError(f"Missing: {', '.join(missing)}.")
+        self.stdout.write(self.style.SUCCESS("\nEverything arrived."))
+
+    def send(self, all_letters, arrivals):
+        """Send, look for what was sent, print the table; return the names of what is missing."""
+        table = [("What", "API", "Alias", "Backend", "Arrived", "ms")]
+        missing = []
+        for letters in all_letters:
+            notes = []
+            start = perf_counter()
+            try:
+                letters.send()
+            except Exception as error:
+                notes.append(f"{type(error).__name__}: {error}")
+            milliseconds = f"{(perf_counter() - start) * 1000:.0f}"
+
+            found = [arrival for arrival in arrivals() if arrival.subject in letters.subjects]
+            expected = [(letters.alias, subject) for subject in letters.subjects]
+            if not notes and [(a.alias, a.subject) for a in found] == expected:
+                result = f"{len(found)} {found[0].how}"
+            else:
+                notes += [f"found {arrival.how}" for arrival in found]
+                result = "; ".join(["MISSING", *notes])
+                missing.append(letters.what)
+            backend = type(mailers[letters.alias]).__module__.rpartition(".")[2]
+            table.append((letters.what, letters.api, letters.alias, backend, result, milliseconds))
+        self.print_table(table)
+        return missing
+
+    def print_table(self, table):
+        """Print rows in columns as wide as they need, the last one flush right."""
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        for row in table:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            cells[-1] = row[-1].rjust(widths[-1])
+            self.stdout.write("  ".join(cells))

@@ -1,0 +1,99 @@
+"""Settings of Quay Books, for development. The same file serves Django 5.2, 6.0 and 6.1."""
+
+from pathlib import Path
+
+import django_mailers
+
+# Needed for one line below, "using" in LOGGING: Django 5.2 and 6.0 configure logging before they
+# load the apps, with a handler that knows no "using" yet. Without that line, "django_mailers" in
+# INSTALLED_APPS is all it takes. On Django 6.1 this does nothing.
+django_mailers.install()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+SECRET_KEY = "a project to try things out with has no secrets"
+DEBUG = True
+ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+
+INSTALLED_APPS = [
+    "django_mailers",
+    "shop",
+    "demo",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "quaybooks.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"},
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+STATIC_URL = "static/"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
+
+# Mail. In production each of the three is an SMTP account, so that a newsletter which a provider
+# holds back delays no password reset.
+MAILERS = {
+    "default": {
+        "BACKEND": "django.core.mail.backends.console.EmailBackend",
+    },
+    "newsletter": {
+        "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+        "OPTIONS": {"file_path": BASE_DIR / "sent_mail"},
+    },
+    "errors": {
+        "BACKEND": "django.core.mail.backends.console.EmailBackend",
+    },
+}
+DEFAULT_FROM_EMAIL = "Quay Books <shop@quaybooks.example>"
+SERVER_EMAIL = "server@quaybooks.example"
+EMAIL_SUBJECT_PREFIX = "[Quay Books] "
+ADMINS = ["admin@quaybooks.example"]
+MANAGERS = ["counter@quaybooks.example"]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {
+        "in_production": {"()": "django.utils.log.RequireDebugFalse"},
+        "in_development": {"()": "django.utils.log.RequireDebugTrue"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "filters": ["in_development"]},
+        "mail_admins": {
+            "class": "django.utils.log.AdminEmailHandler",
+            "level": "ERROR",
+            "filters": ["in_production"],
+            "using": "errors",
+        },
+    },
+    "loggers": {
+        "django": {"level": "INFO", "handlers": ["console", "mail_admins"]},
+    },
+}
