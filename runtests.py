@@ -58,6 +58,7 @@ def main(argv: list[str]) -> int:
 
     import django
     from django.conf import settings
+    from django.test.runner import get_max_test_processes
     from django.test.utils import get_runner
 
     django.setup()
@@ -68,6 +69,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--noinput", action="store_false", dest="interactive")
     runner_class.add_arguments(parser)
     options = vars(parser.parse_args(argv))
+    if options["parallel"] == "auto":
+        options["parallel"] = get_max_test_processes()
     labels = [
         label if label.startswith("tests") or os.sep in label else f"tests.{label}"
         for label in options.pop("labels")

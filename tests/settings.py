@@ -2,8 +2,8 @@
 
 import django_mailers
 
-# Here, and not only through INSTALLED_APPS, so that the suite runs on the install that happens
-# while settings are being loaded. tests/test_install.py covers the other one in processes of its own.
+# So the suite runs on the install that happens while settings are being loaded. test_polyfill.py
+# covers the one that INSTALLED_APPS brings, in processes of its own.
 django_mailers.install()
 
 SECRET_KEY = "only for tests"
