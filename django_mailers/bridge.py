@@ -14,10 +14,9 @@ import copy
 import inspect
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType, FunctionType
+from types import FunctionType
 from typing import Any
 
 from django.conf import global_settings, settings
@@ -89,7 +88,9 @@ def settle() -> None:
         return
     for name in sorted(EMAIL_SETTINGS):
         if hasattr(settings._wrapped, name) and settings.is_overridden(name):
-            _warn(f"The {name} setting has no effect beside MAILERS. Remove it from the settings.")
+            polyfill.warn(
+                f"The {name} setting has no effect beside MAILERS. Remove it from the settings."
+            )
 
 
 def _apply(target: str) -> None:
@@ -104,33 +105,6 @@ def _apply(target: str) -> None:
 
 def _is_on() -> bool:
     return mail.mailers._is_configured and is_wanted()
-
-
-def _caller() -> FrameType | None:
-    """Return the frame outside Django and this package that led here."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and f"{frame.f_globals.get('__name__')}.".startswith(
-        ("django.", "django_mailers.", "importlib.")
-    ):
-        frame = frame.f_back
-    return frame
-
-
-def _warn(message: str) -> None:
-    """Issue a deprecation warning at the line outside Django and this package that led here."""
-    category = polyfill.removed_in_django_2028_warning()
-    frame = _caller()
-    if frame is None:
-        warnings.warn(message, category, stacklevel=2)
-        return
-    warnings.warn_explicit(
-        message,
-        category,
-        filename=frame.f_code.co_filename,
-        lineno=frame.f_lineno,
-        module=frame.f_globals.get("__name__"),
-        registry=frame.f_globals.setdefault("__warningregistry__", {}),
-    )
 
 
 def _is_called_from_outside() -> bool:
@@ -162,7 +136,7 @@ def read_setting(original: Callable[..., Any], self: Any, name: str) -> Any:
         return original(self, name)
     value = _project(name, entry)
     if _is_called_from_outside():
-        _warn(
+        polyfill.warn(
             f"The {name} setting is deprecated. With MAILERS defined it reads as what the default "
             "mailer has."
         )
@@ -196,7 +170,7 @@ def get_connection(original: Callable[..., Any], *args: Any, **kwargs: Any) -> A
     arguments = {**dict(zip(("backend", "fail_silently"), args, strict=False)), **kwargs}
     backend = arguments.pop("backend", None)
     if _is_called_from_outside():
-        _warn(GET_CONNECTION_WARNING)
+        polyfill.warn(GET_CONNECTION_WARNING)
     if backend is None or not _is_on():
         return _as_django(original, *args, **kwargs)
     if not arguments.get("fail_silently"):
@@ -241,11 +215,11 @@ def _warn_about_arguments(
     from django.core.mail import deprecation
 
     if fail_silently:
-        _warn(deprecation.FAIL_SILENTLY_ARG_WARNING)
+        polyfill.warn(deprecation.FAIL_SILENTLY_ARG_WARNING)
     if auth_user is not None or auth_password is not None:
-        _warn(deprecation.AUTH_ARGS_WARNING)
+        polyfill.warn(deprecation.AUTH_ARGS_WARNING)
     if connection is not None:
-        _warn(deprecation.CONNECTION_ARG_WARNING)
+        polyfill.warn(deprecation.CONNECTION_ARG_WARNING)
 
 
 def send(
@@ -263,7 +237,7 @@ def send(
         return _as_django(original, self, fail_silently, **kwargs)
     if not self.recipients():
         return 0
-    _warn(
+    polyfill.warn(
         f"{_class_name(self)}.get_connection() is not called from Django 6.1 on. Use "
         "EmailMessage.send(using=...) with a MAILERS alias."
     )
@@ -295,7 +269,7 @@ def _with_subtype(original: Callable[..., Any], message: Any, name: str, msg: An
     subtype = getattr(message, name, None)
     if subtype is None or subtype == getattr(mail.EmailMultiAlternatives, name, None):
         return original(message, msg)
-    _warn(f"{_class_name(message)}.{name} is not heeded from Django 6.0 on.")
+    polyfill.warn(f"{_class_name(message)}.{name} is not heeded from Django 6.0 on.")
     plain = copy.copy(message)
     plain.__class__ = _without(type(message), name)
     vars(plain).pop(name, None)
@@ -357,7 +331,9 @@ def _create(
         if error.args != (message,) or "fail_silently" in options:
             raise
     path = entry["BACKEND"]
-    _warn(f"{path} passes fail_silently to BaseEmailBackend. It must set the attribute itself.")
+    polyfill.warn(
+        f"{path} passes fail_silently to BaseEmailBackend. It must set the attribute itself."
+    )
     ignored = {"fail_silently"}
     return import_string(path)(alias=alias, _ignore_unknown_kwargs=ignored, **options)
 
@@ -371,7 +347,9 @@ def _create_legacy(entry: Mapping[str, Any]) -> Any:
         return None  # for Django to report
     if any(p.name == "alias" or p.kind is p.VAR_KEYWORD for p in parameters):
         return None
-    _warn(f"{entry['BACKEND']}.__init__() must accept 'alias', or **kwargs for its base class.")
+    polyfill.warn(
+        f"{entry['BACKEND']}.__init__() must accept 'alias', or **kwargs for its base class."
+    )
     return backend_class(**entry.get("OPTIONS", {}))
 
 
@@ -410,10 +388,12 @@ def handler_send_mail(
         original(self, subject, message, *args, **kwargs)
         return
     if hasattr(self, "connection"):
-        _warn(f"{_class_name(self)}.connection() is not called from Django 6.1 on. Use 'using'.")
+        polyfill.warn(
+            f"{_class_name(self)}.connection() is not called from Django 6.1 on. Use 'using'."
+        )
         connection = self.connection()
     else:
-        _warn("The 'email_backend' argument is deprecated. Use 'using' instead.")
+        polyfill.warn("The 'email_backend' argument is deprecated. Use 'using' instead.")
         connection = mail.get_connection(path, fail_silently=True)
     mail.mail_admins(subject, message, *args, connection=connection, **kwargs)
 

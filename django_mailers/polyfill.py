@@ -281,6 +281,14 @@ def removed_in_django_2028_warning() -> type[Warning]:
     return RemovedInDjango2028Warning
 
 
+def warn(message: str) -> None:
+    """Issue a deprecation of that category, at the line outside Django and this package that led
+    here."""
+    from django_mailers.backport.deprecation import warn_about_use
+
+    warn_about_use(message)
+
+
 def _is_native() -> bool:
     from django.core import mail
 
