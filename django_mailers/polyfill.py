@@ -179,7 +179,8 @@ PATCHES: tuple[Patch, ...] = (
     ),
     Patch(f"{COMMAND}.add_arguments", "sendtestemail:add_arguments", "--using", wraps=True),
     Patch(f"{COMMAND}.handle", "sendtestemail:handle", "--using"),
-    # Settings and tests.
+    # Settings, checks and tests.
+    Patch("django.core.checks:Tags.mail", "checks:TAG", "tag of 6.1's checks"),
     Patch(
         "django.conf:LazySettings.__getattr__",
         "conf:getattribute",
@@ -260,8 +261,9 @@ def settle(*, refuse_conflict: bool = True) -> None:
     """
     if not installed():
         return
-    from django_mailers.backport import conf
+    from django_mailers.backport import checks, conf
 
+    checks.register()
     conf.forget_cached()
     if "django.test.utils" in sys.modules:
         from django_mailers.backport import environment

@@ -1,0 +1,77 @@
+"""Checks of who may get to see a password: the network, or the readers of error reports."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage
+from django.utils.module_loading import import_string
+
+from .entries import Mailer
+from .table import report
+
+URL_WITH_PASSWORD = re.compile(r"[a-z0-9+.-]://[^\s/?#:@]*:[^\s/?#@]+@", re.IGNORECASE)
+PRIVATE_KEY = re.compile("-----BEGIN [A-Z ]*PRIVATE KEY-----")
+# Names of secrets that Django's pattern does not know.
+SECRET_NAME = re.compile("(pwd|credentials?|bearer)$", re.IGNORECASE)
+
+
+def check_plaintext(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
+    """Check that no SMTP mailer logs in at another machine over a connection without TLS."""
+    for mailer in mailers:
+        needed = ("host", "username", "password", "use_tls", "use_ssl")
+        if not all(mailer.has(name) for name in needed):
+            continue
+        host, username, password, *tls = (mailer.options.get(name) for name in needed)
+        # SMTP logs in if it has both.
+        if host and username and password and not any(tls) and not _is_loopback(host):
+            text = "The password goes over the network in plain text."
+            yield report("mailers.W004", text, alias=mailer.alias)
+
+
+def check_reports(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
+    """Check that error reports, which list the settings, mask the secrets in MAILERS (H37)."""
+    reporter_filter = import_string(settings.DEFAULT_EXCEPTION_REPORTER_FILTER)()
+    shown = reporter_filter.cleanse_setting("MAILERS", dict(aliases))
+    if not isinstance(shown, Mapping):
+        return
+    for alias, entry in shown.items():
+        if not isinstance(entry, Mapping):
+            continue
+        options = entry.get("OPTIONS", {})
+        for place, values in (("", entry), ("OPTIONS ", options)):
+            if not isinstance(values, Mapping):
+                continue
+            for name, value in values.items():
+                if value is options:
+                    continue
+                if _has_secret(name, value, reporter_filter.cleansed_substitute):
+                    text = f"Error reports show the secret in {place}{name!r}."
+                    yield report("mailers.W005", text, alias=alias)
+
+
+def _is_loopback(host: Any) -> bool:
+    name = str(host).lower().strip("[]").rstrip(".")
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def _has_secret(name: Any, value: Any, mask: str) -> bool:
+    """Return whether `value`, as it is shown under `name`, has a secret in it."""
+    if isinstance(value, Mapping):
+        return any(_has_secret(key, item, mask) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return any(_has_secret(name, item, mask) for item in value)
+    if not isinstance(value, str) or value in {"", mask}:
+        return False
+    if URL_WITH_PASSWORD.search(value) or PRIVATE_KEY.search(value):
+        return True
+    # A file with credentials is no secret by its name.
+    return bool(SECRET_NAME.search(str(name))) and not os.path.isabs(value)

@@ -1,0 +1,70 @@
+"""Checks of what the app could not reach, and of settings that reach nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from django.conf import settings
+from django.core import mail
+from django.core.checks import CheckMessage
+
+from django_mailers import bridge, polyfill
+
+from .table import listed, report
+
+LEFT_ALONE = "left alone: "
+# What code imports to learn whether this Django has MAILERS, with a substitute if it has not (H1).
+NAMES_OF_6_1 = ("InvalidMailer", "MailerDoesNotExist", "MailersHandler", "mailers")
+
+
+def check_install() -> Iterator[CheckMessage]:
+    """Check that the backport came before everybody else; there is none from Django 6.1 on."""
+    patches = polyfill.installed()
+    for patch in patches:
+        if patch.outcome.startswith(LEFT_ALONE):
+            whose = patch.outcome.removeprefix(LEFT_ALONE)
+            name = patch.target.replace(":", ".")
+            text = f"{name} was replaced before django_mailers was installed, by {whose}."
+            yield report("mailers.W006", text)
+    if not patches:
+        return
+    # A copy: other threads may be importing.
+    for name, module in sorted(sys.modules.copy().items()):
+        if f"{name}.".startswith(("django.", "django_mailers.")):
+            continue
+        if substitutes := [known for known in NAMES_OF_6_1 if _is_substitute(module, known)]:
+            text = (
+                f"{name} was imported before django_mailers was installed, and has its own "
+                f"{listed(substitutes)}."
+            )
+            yield report("mailers.W007", text)
+
+
+def check_settings() -> Iterator[CheckMessage]:
+    """Check that no EMAIL_* setting is defined beside MAILERS."""
+    # is_overridden() is true for a setting that a test has deleted, too.
+    defined = [
+        name
+        for name in sorted(bridge.EMAIL_SETTINGS)
+        if settings.is_overridden(name) and name in dir(settings._wrapped)
+    ]
+    if defined:
+        have = "has" if len(defined) == 1 else "have"
+        yield report("mailers.W008", f"{', '.join(defined)} {have} no effect beside MAILERS.")
+
+
+def _is_substitute(module: Any, name: str) -> bool:
+    """Return whether `module` has, under a name of 6.1, what it made up for itself."""
+    # Some objects only claim to be modules: those of cffi have no namespace.
+    if not issubclass(type(module), ModuleType):
+        return False
+    # Not vars(): that would import a lazily imported module.
+    namespace = object.__getattribute__(module, "__dict__")
+    if name not in namespace or namespace[name] is getattr(mail, name):
+        return False
+    value = namespace[name]
+    # Another thing of that name need not have to do with mail.
+    return value is None or (isinstance(value, type) and value.__name__ == name)

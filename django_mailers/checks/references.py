@@ -1,0 +1,122 @@
+"""Checks of the aliases that mailers and other settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage
+from django.utils.module_loading import import_string
+
+from .entries import Mailer
+from .table import closest, listed, report
+
+
+def check_mailers(mailers: Sequence[Mailer], aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
+    """Check the mailers that send through others, which their options `using` or `mailers` name."""
+    graph: dict[Any, list[str]] = {}
+    for mailer in mailers:
+        graph[mailer.alias] = []
+        for option, targets, problem in _targets(mailer):
+            if problem is not None:
+                yield problem
+            for target in targets:
+                graph[mailer.alias].append(target)
+                if target not in aliases:
+                    text = f"OPTIONS {option!r} names {target!r}, which is not in MAILERS."
+                    hint = _hint(target, aliases)
+                    yield report("mailers.E012", text, alias=mailer.alias, hint=hint)
+    reported: set[frozenset[Any]] = set()
+    for alias in graph:
+        circle = _way_back(alias, graph)
+        if circle is not None and frozenset(circle) not in reported:
+            reported.add(frozenset(circle))
+            way = " -> ".join(map(repr, circle))
+            text = f"OPTIONS lead back to the mailer itself: {way}."
+            yield report("mailers.E013", text, alias=alias)
+
+
+def check_logging(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
+    """Check the handlers in LOGGING that mail error reports."""
+    from django.utils.log import AdminEmailHandler
+
+    handlers = settings.LOGGING.get("handlers", {})
+    for name, handler in handlers.items():
+        using = handler.get("using")
+        if using is None or using in list(aliases):
+            continue
+        # Handlers of another kind may mean anything by it, a database for one.
+        if _is_subclass(handler.get("()", handler.get("class")), AdminEmailHandler):
+            text = (
+                f"LOGGING['handlers'][{name!r}]: 'using' names {using!r}, which is not in MAILERS."
+            )
+            yield report("mailers.E014", text, hint=_hint(using, aliases))
+
+
+def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
+    """Check the classes in MIDDLEWARE that mail reports of broken links."""
+    from django.middleware.common import BrokenLinkEmailsMiddleware
+
+    for path in settings.MIDDLEWARE:
+        # Django's own have nothing to look at, and an import costs time at every command.
+        if path.startswith("django."):
+            continue
+        middleware = _import(path)
+        if not _is_subclass(middleware, BrokenLinkEmailsMiddleware):
+            continue
+        using = middleware.using
+        if using is not None and using not in list(aliases):
+            text = f"MIDDLEWARE: 'using' of {path!r} names {using!r}, which is not in MAILERS."
+            yield report("mailers.E015", text, hint=_hint(using, aliases))
+
+
+def _targets(mailer: Mailer) -> Iterator[tuple[str, list[str], CheckMessage | None]]:
+    """Yield the options of a mailer that name others: each with those, or with what is wrong."""
+    for option, expected in (("using", "the alias of a mailer"), ("mailers", "a list of aliases")):
+        value = mailer.options.get(option)
+        if value is None or option not in mailer.constructor.names:
+            continue
+        targets = [value] if option == "using" else value
+        if isinstance(targets, list | tuple | Mapping) and all(
+            isinstance(target, str) for target in targets
+        ):
+            yield option, list(targets), None
+        else:
+            text = f"OPTIONS {option!r} must be {expected}."
+            hint = f"The value is of type {type(value).__name__}."
+            problem = report("mailers.E010", text, alias=mailer.alias, hint=hint)
+            yield option, [], problem
+
+
+def _way_back(alias: Any, graph: Mapping[Any, Sequence[Any]]) -> list[Any] | None:
+    """Return the shortest way through `graph` from `alias` to itself, both ends included."""
+    ways = [[alias]]
+    seen = set()
+    for way in ways:
+        for target in graph.get(way[-1], ()):
+            if target == alias:
+                return [*way, target]
+            if target not in seen:
+                seen.add(target)
+                ways.append([*way, target])
+    return None
+
+
+def _hint(name: object, aliases: Mapping[Any, Any]) -> str:
+    meant = closest(name, aliases)
+    return f"Did you mean {meant!r}?" if meant else f"MAILERS defines {listed(aliases)}."
+
+
+def _is_subclass(candidate: Any, base: type) -> bool:
+    if isinstance(candidate, str):
+        candidate = _import(candidate)
+    return isinstance(candidate, type) and issubclass(candidate, base)
+
+
+def _import(path: str) -> Any:
+    """Return what `path` names, or None if it cannot be had: others report that."""
+    try:
+        return import_string(path)
+    except Exception:
+        return None
