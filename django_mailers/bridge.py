@@ -47,6 +47,17 @@ GET_CONNECTION_WARNING = (
     "for recommended replacements."
 )
 
+SETTING_WARNING = "The {name} setting is deprecated. Migrate to MAILERS before Django 2028."
+
+# Per function how many positional arguments it has, and which further ones it had before 6.0.
+POSITIONAL = {
+    "get_connection": (1, ("fail_silently",)),
+    "send_mail": (4, ("fail_silently", "auth_user", "auth_password", "connection", "html_message")),
+    "send_mass_mail": (1, ("fail_silently", "auth_user", "auth_password", "connection")),
+    "mail_admins": (2, ("fail_silently", "connection", "html_message")),
+    "mail_managers": (2, ("fail_silently", "connection", "html_message")),
+}
+
 _lock = threading.RLock()
 # The targets that are bridged.
 _bridged: set[str] = set()
@@ -100,7 +111,7 @@ def _apply(target: str) -> None:
     ours = (inplace.DOOR_FILE, str(Path(__file__).parent))
     own = inplace.own_function(function, (*polyfill.folders(), *ours))
     if own is not None:
-        inplace.lead(own, BRIDGES[target], wraps=True)
+        inplace.lead(own, BRIDGES[target], wraps=True, keep_signature=True)
 
 
 def _is_on() -> bool:
@@ -129,8 +140,13 @@ _as_django = FunctionType(
 
 def read_setting(original: Callable[..., Any], self: Any, name: str) -> Any:
     """`LazySettings.__getattr__()`: an EMAIL_* setting is what MAILERS["default"] says of it."""
-    if name not in EMAIL_SETTINGS or not self.configured or not hasattr(self, "MAILERS"):
+    if name not in EMAIL_SETTINGS:
         return original(self, name)
+    if not self.configured or not hasattr(self, "MAILERS"):
+        value = _as_django(original, self, name)
+        if _is_called_from_outside():
+            polyfill.warn(SETTING_WARNING.format(name=name))
+        return value
     entry = self.MAILERS.get(_building.alias or mail.DEFAULT_MAILER_ALIAS)
     if entry is None or not is_wanted():
         return original(self, name)
@@ -167,10 +183,11 @@ def get_connection(original: Callable[..., Any], *args: Any, **kwargs: Any) -> A
 
     If it has none, a backend built as before MAILERS.
     """
-    arguments = {**dict(zip(("backend", "fail_silently"), args, strict=False)), **kwargs}
-    backend = arguments.pop("backend", None)
     if _is_called_from_outside():
+        args, kwargs = _as_keywords(original.__name__, args, kwargs)
         polyfill.warn(GET_CONNECTION_WARNING)
+    arguments = {**dict(zip(("backend",), args, strict=False)), **kwargs}
+    backend = arguments.pop("backend", None)
     if backend is None or not _is_on():
         return _as_django(original, *args, **kwargs)
     if not arguments.get("fail_silently"):
@@ -197,11 +214,32 @@ def _with_options(alias: str, given: dict[str, Any]) -> Any:
 def sending_function(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """`send_mail()` and the others: what `connection` makes pointless is accepted beside it."""
     if _is_called_from_outside():
+        args, kwargs = _as_keywords(original.__name__, args, kwargs)
         _warn_about_arguments(**kwargs)
     if kwargs.get("connection") is not None and kwargs.get("using") is None and _is_on():
         for name in ("fail_silently", "auth_user", "auth_password"):
             kwargs.pop(name, None)
     return _as_django(original, *args, **kwargs)
+
+
+def _as_keywords(
+    function: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return `args` and `kwargs` with the deprecated positional arguments of `function` moved.
+
+    What is no such call is returned as it is, for Django to refuse.
+    """
+    count, names = POSITIONAL[function]
+    surplus = args[count:]
+    moved = dict(zip(names, surplus, strict=False))
+    if not surplus or len(surplus) > len(names) or moved.keys() & kwargs.keys():
+        return args, kwargs
+    listed = ", ".join(f"'{name}'" for name in moved)
+    polyfill.warn(
+        f"Passing positional argument(s) {listed} to {function}() is deprecated. Use keyword "
+        "arguments instead."
+    )
+    return args[:count], {**kwargs, **moved}
 
 
 def _warn_about_arguments(
@@ -366,14 +404,15 @@ def handler_init(
 ) -> None:
     """`AdminEmailHandler.__init__()`: a `connection()` of a subclass, or `email_backend`, stays."""
     cls = type(self)
-    if not _is_on():
-        original(self, include_html, email_backend, reporter_class, using)
-        return
-    if hasattr(self, "connection"):
+    on = _is_on()
+    if on and hasattr(self, "connection"):
         # Nobody else has the instance yet.
         self.__class__ = _without(cls, "connection")
+    accepted = email_backend and not using and (on or not mail.mailers._is_configured)
+    if accepted:
+        polyfill.warn("The 'email_backend' argument is deprecated. Use 'using' instead.")
     try:
-        original(self, include_html, None, reporter_class, using)
+        original(self, include_html, None if accepted else email_backend, reporter_class, using)
     finally:
         self.__class__ = cls
     self.email_backend = email_backend
@@ -393,7 +432,6 @@ def handler_send_mail(
         )
         connection = self.connection()
     else:
-        polyfill.warn("The 'email_backend' argument is deprecated. Use 'using' instead.")
         connection = mail.get_connection(path, fail_silently=True)
     mail.mail_admins(subject, message, *args, connection=connection, **kwargs)
 

@@ -25,33 +25,48 @@ _replacements: dict[int, Callable[..., Any]] = {}
 _numbers = itertools.count()
 
 
-def lead(function: FunctionType, replacement: Callable[..., Any], *, wraps: bool) -> None:
+def lead(
+    function: FunctionType,
+    replacement: Callable[..., Any],
+    *,
+    wraps: bool,
+    keep_signature: bool = False,
+) -> None:
     """Make calls of `function`, by whatever name anybody holds it, calls of `replacement`.
 
     Arguments: `wraps`, whether `replacement` is handed a copy of `function` as it was, as its first
-    argument.
+    argument; `keep_signature`, whether `inspect.signature()` goes on giving that of `function`, and
+    help() its text, instead of those of `replacement`.
     """
-    signature = inspect.signature(replacement)
-    # Without annotations: they are strings, and mean nothing among the globals of `function`.
-    parameters = [
-        parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()
-    ]
-    # Python's own errors about arguments name the function.
-    replacement.__qualname__ = function.__qualname__
-    target = replacement
-    if wraps:
-        parameters = parameters[1:]
-        target = functools.partial(replacement, _copy(function))
+    signature, doc = inspect.signature(function), function.__doc__
+    if not keep_signature:
+        signature = _signature_for_globals_of_others(replacement, skip=1 if wraps else 0)
+        doc = replacement.__doc__ or doc
+        # Python's own errors about arguments name the function.
+        replacement.__qualname__ = function.__qualname__
+    target = functools.partial(replacement, _copy(function)) if wraps else replacement
     number = next(_numbers)
     _replacements[number] = target
     # The code first: it takes any arguments, so a call in another thread always finds a function
     # that works.
     function.__code__ = _door(function, number)
     function.__defaults__ = function.__kwdefaults__ = None
-    function.__doc__ = replacement.__doc__ or function.__doc__
-    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=parameters, return_annotation=signature.empty
-    )
+    function.__doc__ = doc
+    function.__signature__ = signature  # type: ignore[attr-defined]
+
+
+def _signature_for_globals_of_others(
+    function: Callable[..., Any], *, skip: int
+) -> inspect.Signature:
+    """Return the signature of `function` less its first `skip` parameters.
+
+    Without annotations: they are strings, which mean nothing among the globals of others.
+    """
+    signature = inspect.signature(function)
+    parameters = [
+        parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters[skip:], return_annotation=signature.empty)
 
 
 def locate(path: str) -> tuple[Any, str]:

@@ -346,6 +346,22 @@ class HowItWorksTests(PageMixin, SimpleTestCase):
     page = "docs/howitworks.rst"
 
 
+class BridgeTests(PageMixin, SimpleTestCase):
+    page = "docs/bridge.rst"
+
+
+class ChecksTests(PageMixin, SimpleTestCase):
+    page = "docs/checks.rst"
+
+
+class ErrorReportingTests(PageMixin, SimpleTestCase):
+    page = "docs/errorreporting.rst"
+
+
+class MigratingTests(PageMixin, SimpleTestCase):
+    page = "docs/migrating.rst"
+
+
 class ReadmeTests(PageMixin, SimpleTestCase):
     page = "README.md"
     arrives = [["ann@example.com"]]

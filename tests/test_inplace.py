@@ -71,6 +71,19 @@ class LeadTests(SimpleTestCase):
         self.assertEqual(Derived().method("x", mark="."), "base default., base x!")
         self.assertEqual(str(inspect.signature(Derived.method)), "(self, value='new', **options)")
 
+    def test_signature_and_documentation_kept(self):
+        def old(a, b=2):
+            """Old."""
+            return (a, b)
+
+        def new(original, *args, **kwargs):
+            """New."""
+            return original(*args, **kwargs)
+
+        inplace.lead(old, new, wraps=True, keep_signature=True)
+        self.assertEqual(old(1), (1, 2))
+        self.assertEqual((str(inspect.signature(old)), old.__doc__), ("(a, b=2)", "Old."))
+
     def test_function_without_documentation_keeps_its_own(self):
         def old():
             """Old."""

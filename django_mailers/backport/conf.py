@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 from django import conf as django_conf
-from django.conf import settings
+from django.conf import UserSettingsHolder, settings
 from django.core.exceptions import ImproperlyConfigured
 
 from .deprecation import effective_caller, module_of, warn_about_external_use, warn_about_use
@@ -19,6 +19,9 @@ DEPRECATED_EMAIL_SETTINGS = {
         *("USE_TLS", "USE_SSL", "SSL_CERTFILE", "SSL_KEYFILE"),
     )
 }
+
+# Names that settings.configure() has set, each with its warning if it is deprecated.
+_configured: set[str] = set()
 
 SETTING_WARNING = "The {name} setting is deprecated. Migrate to MAILERS before Django 2028."
 
@@ -48,7 +51,8 @@ def getattribute(original: Callable[..., Any], self: Any, name: str) -> Any:
 
 def setattribute(original: Callable[..., None], self: Any, name: str, value: Any) -> None:
     """`LazySettings.__setattr__()`: values cached before MAILERS was set must not outlive that."""
-    if name in DEPRECATED_EMAIL_SETTINGS:
+    # A holder warns itself.
+    if name in DEPRECATED_EMAIL_SETTINGS and not isinstance(self._wrapped, UserSettingsHolder):
         _warn_about_setting(name)
     original(self, name, value)
     if name == "MAILERS":
@@ -70,6 +74,7 @@ def configure(original: Callable[..., None], self: Any, *args: Any, **options: A
     if not self.configured and not options.get("MAILERS_BRIDGE", True):
         refuse_conflict(options)
     original(self, *args, **options)
+    _configured.update(options)
 
 
 class LazySettings:
@@ -96,7 +101,8 @@ def _is_settings_code(frame: FrameType) -> bool:
     """Tell whether `frame` handles settings on behalf of whoever called it."""
     module, function = module_of(frame), frame.f_code.co_name
     if module == "django.test.utils":
-        return not _is_test_environment(frame)
+        # disable() reads what it has put back, for the receivers of setting_changed.
+        return function != "disable" and not _is_test_environment(frame)
     if module == "django.test.testcases":
         return function in {"settings", "modify_settings"}
     return module in {"django.conf", "django.utils.functional", __name__}
@@ -134,5 +140,5 @@ def explicit_settings() -> set[str]:
 
 def warn_about_explicit_settings(names: Iterable[str]) -> None:
     """Warn about `names`, EMAIL_* settings of a project that has not come to MAILERS yet."""
-    for name in sorted(names):
+    for name in sorted(set(names) - _configured):
         warn_about_use(SETTING_WARNING.format(name=name))

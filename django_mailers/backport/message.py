@@ -150,6 +150,9 @@ class EmailMultiAlternatives:
         cc: Iterable[str] | None = None,
         reply_to: Iterable[str] | None = None,
     ) -> None:
+        # Here, as a call from here is ours to the one above.
+        if connection is not None:
+            warn_about_external_use(CONNECTION_ARG_WARNING)
         parent: Any = super(django_message.EmailMultiAlternatives, self)
         recipients = {"cc": cc, "bcc": bcc, "reply_to": reply_to}
         others = {"attachments": attachments, "connection": connection, "headers": headers}

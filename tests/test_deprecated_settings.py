@@ -1,0 +1,233 @@
+"""The EMAIL_* settings that MAILERS replaces: who is told of them, where, and how often.
+
+What a project starts with is in test_deprecations_in_projects.py.
+"""
+
+# Without a lambda around it, what is called would have no line of this file to be called from.
+# ruff: noqa: PLW0108
+
+from __future__ import annotations
+
+import unittest
+from typing import Any
+from unittest.mock import patch
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.mail import mailers
+from django.core.mail.backends import locmem, smtp
+from django.test import SimpleTestCase, override_settings
+
+from .servers import enter
+from .test_deprecations import (
+    CONNECTION,
+    GET_CONNECTION,
+    NATIVE,
+    NO_DEFAULT_MAILER,
+    ONE,
+    TO,
+    DeprecationTestCase,
+)
+from .utils import LOCMEM, ignore_deprecations, legacy_settings
+
+EMAIL_SETTINGS = {
+    "EMAIL_BACKEND": LOCMEM,
+    "EMAIL_FILE_PATH": "/tmp/mail",
+    "EMAIL_HOST": "192.0.2.1",
+    "EMAIL_HOST_PASSWORD": "secret",
+    "EMAIL_HOST_USER": "user",
+    "EMAIL_PORT": 587,
+    "EMAIL_SSL_CERTFILE": "cert.pem",
+    "EMAIL_SSL_KEYFILE": "key.pem",
+    "EMAIL_TIMEOUT": 5,
+    "EMAIL_USE_SSL": False,
+    "EMAIL_USE_TLS": True,
+}
+# They say what mail looks like, not how it is sent, and stay.
+OTHER_SETTINGS = {
+    "EMAIL_SUBJECT_PREFIX": "[x] ",
+    "EMAIL_USE_LOCALTIME": True,
+    "DEFAULT_FROM_EMAIL": "from@example.com",
+    "SERVER_EMAIL": "server@example.com",
+}
+
+# How often 6.1.3 says it to who sets a setting over others, and how often the backport does.
+TIMES = 2 if NATIVE else 1
+
+
+def deprecated(name: str) -> str:
+    return f"The {name} setting is deprecated. Migrate to MAILERS before Django 2028."
+
+
+class WithoutMailersTests(DeprecationTestCase):
+    """In a project that starts with neither; `settings` are those of `override_settings` here."""
+
+    def setUp(self):
+        super().setUp()
+        enter(self, legacy_settings())
+
+    def test_read(self):
+        for name in EMAIL_SETTINGS.keys() - {"EMAIL_FILE_PATH"}:
+            with self.subTest(name):
+                self.assertDeprecated(lambda name=name: getattr(settings, name), deprecated(name))
+
+    def test_read_as_attribute(self):
+        self.assertDeprecated(lambda: settings.EMAIL_HOST, deprecated("EMAIL_HOST"))
+        self.assertDeprecated(lambda: hasattr(settings, "EMAIL_PORT"), deprecated("EMAIL_PORT"))
+
+    def test_read_again(self):
+        """Django keeps the values it has read, and warns as it reads."""
+        self.assertDeprecated(lambda: settings.EMAIL_HOST, deprecated("EMAIL_HOST"))
+        self.assertDeprecated(lambda: settings.EMAIL_HOST)
+
+    def test_missing_one(self):
+        self.assertDeprecated(lambda: getattr(settings, "EMAIL_FILE_PATH", None))
+
+    def test_override_settings(self):
+        """On 6.1.3 once more at the end, where it reads what has become of the setting."""
+        for name, value in EMAIL_SETTINGS.items():
+            with self.subTest(name):
+                override = override_settings(**{name: value})
+
+                def use(override: Any = override) -> None:
+                    with override:
+                        pass
+
+                # There is no default of this one to go back to.
+                ends = NATIVE and name != "EMAIL_FILE_PATH"
+                self.assertDeprecated(use, *[deprecated(name)] * (2 if ends else 1))
+
+    def test_override_settings_as_a_method(self):
+        def use() -> None:
+            with self.settings(EMAIL_HOST="192.0.2.1", EMAIL_PORT=25):
+                pass
+
+        both = [deprecated("EMAIL_HOST"), deprecated("EMAIL_PORT")]
+        self.assertDeprecated(use, *both * TIMES)
+
+    def test_override_settings_as_a_decorator(self):
+        """The line is that of what calls the test: Django's decorator is code for settings."""
+
+        @override_settings(EMAIL_HOST="192.0.2.1")
+        def test() -> None:
+            self.assertEqual(settings.DEBUG, False)
+
+        def use() -> None:
+            test()
+
+        self.assertDeprecated(use, *[deprecated("EMAIL_HOST")] * TIMES)
+
+    def test_override_settings_of_a_class(self):
+        """As with 6.1, the line is unittest's, which sets the class up."""
+
+        @override_settings(EMAIL_HOST="192.0.2.1")
+        class Decorated(SimpleTestCase):
+            def test(self):
+                pass
+
+        def use() -> None:
+            unittest.TestSuite([Decorated("test")]).run(unittest.TestResult())
+
+        self.assertDeprecatedInside(unittest.case, use, *[deprecated("EMAIL_HOST")] * TIMES)
+
+    def test_set(self):
+        """On 6.1.3 once by the object that everybody holds and once by the one it holds."""
+        texts = [deprecated("EMAIL_HOST")] * TIMES
+        self.assertDeprecated(lambda: setattr(settings, "EMAIL_HOST", "192.0.2.1"), *texts)
+
+        def use() -> None:
+            settings.EMAIL_HOST = "192.0.2.2"
+
+        self.assertDeprecated(use, *texts)
+
+    def test_deleted(self):
+        with ignore_deprecations(), override_settings(EMAIL_HOST="192.0.2.1"):
+
+            def use() -> None:
+                del settings.EMAIL_HOST
+
+            self.assertDeprecated(use)
+
+    def test_others(self):
+        def use() -> None:
+            with override_settings(**OTHER_SETTINGS):
+                for name in OTHER_SETTINGS:
+                    setattr(settings, name, getattr(settings, name))
+
+        self.assertDeprecated(use)
+
+    def test_sending(self):
+        """Who has EMAIL_* settings was told of them, and not of the missing MAILERS as well."""
+        with ignore_deprecations(), override_settings(EMAIL_BACKEND=LOCMEM):
+            self.assertDeprecated(lambda: mail.send_mail(*ONE))
+            self.assertDeprecated(lambda: mail.send_mass_mail([ONE, ONE]))
+            self.assertDeprecated(lambda: mail.EmailMessage(*ONE).send())
+            self.assertDeprecated(lambda: mailers.default)
+        self.assertEqual(len(mail.outbox), 4)
+
+
+class BesideMailersTests(DeprecationTestCase):
+    def test_reading(self):
+        """An error, and no warning before it."""
+        for name in EMAIL_SETTINGS:
+            with self.subTest(name):
+                self.assertDeprecated(
+                    lambda name=name: self.assertIs(hasattr(settings, name), False)
+                )
+
+    def test_override_settings(self):
+        def use() -> None:
+            with override_settings(EMAIL_HOST="192.0.2.1"):
+                pass
+
+        self.assertDeprecated(use, deprecated("EMAIL_HOST"))
+
+
+class NothingConfiguredTests(DeprecationTestCase):
+    """Neither MAILERS nor EMAIL_*: mail goes to localhost, until 2028."""
+
+    def setUp(self):
+        super().setUp()
+        self.connection = locmem.EmailBackend()
+        enter(self, legacy_settings())
+
+    def test_get_connection(self):
+        self.assertDeprecated(lambda: mail.get_connection(), GET_CONNECTION, NO_DEFAULT_MAILER)
+        self.assertDeprecated(
+            lambda: mail.get_connection(LOCMEM), GET_CONNECTION, NO_DEFAULT_MAILER
+        )
+
+    def test_default_mailer(self):
+        self.assertDeprecated(lambda: mailers.default, NO_DEFAULT_MAILER)
+        self.assertDeprecated(lambda: mailers["default"], NO_DEFAULT_MAILER)
+
+    def test_sending(self):
+        def send_mail() -> None:
+            mail.send_mail(*ONE)
+
+        def send() -> None:
+            mail.EmailMessage(*ONE).send()
+
+        def send_mass_mail() -> None:
+            mail.send_mass_mail([ONE, ONE])
+
+        def mail_admins() -> None:
+            mail.mail_admins("subject", "body")
+
+        def email_user() -> None:
+            User(email="to@example.com").email_user("subject", "body")
+
+        for use in (send_mail, send, send_mass_mail, mail_admins, email_user):
+            with (
+                self.subTest(use.__name__),
+                override_settings(ADMINS=TO),
+                # Where it would go is localhost, port 25.
+                patch.object(smtp.EmailBackend, "send_messages", autospec=True) as send_messages,
+            ):
+                self.assertDeprecated(use, NO_DEFAULT_MAILER)
+                [call] = send_messages.call_args_list
+                self.assertEqual((call.args[0].host, call.args[0].port), ("localhost", 25))
+
+    def test_not_where_a_connection_is_given(self):
+        self.assertDeprecated(lambda: mail.send_mail(*ONE, connection=self.connection), CONNECTION)
