@@ -356,6 +356,7 @@ class ChecksTests(PageMixin, SimpleTestCase):
 
 class ErrorReportingTests(PageMixin, SimpleTestCase):
     page = "docs/errorreporting.rst"
+    arrives = [["ops@example.com"], ["editors@example.com"]]
 
 
 class MigratingTests(PageMixin, SimpleTestCase):

@@ -1011,6 +1011,8 @@ class FromBareDjangoTests(SimpleTestCase):
             """
             from django.core.mail import BadHeaderError as before, EmailMessage
             configure()
+            import warnings
+            warnings.simplefilter("ignore")
             from django.core.mail import BadHeaderError as after
             from django.core.mail.message import BadHeaderError as of_the_module
 

@@ -1,0 +1,211 @@
+"""Error reports by mail that never raise, never flood and never hang: see docs/errorreporting.rst.
+
+LOGGING is read before the apps are loaded. On Django 5.2 and 6.0 Django's own handler, from which
+this one inherits, is then still what it always was there, and changes in place later; so nothing of
+it is relied on that the two do not share.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import sysconfig
+import warnings
+from contextlib import suppress
+from typing import Any
+
+import django
+from django.conf import settings
+from django.utils import log as django_log
+from django.utils.module_loading import import_string
+
+from .limits import Admission, ReportLimiter, check_seconds
+from .reports import Failures, frames, no_queries, open_mailer, reporting, send, with_notes
+
+# Where code is that many others call. Django may be elsewhere, in a checkout.
+LIBRARIES = (
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    *django.__path__,
+)
+
+
+class AdminEmailHandler(django_log.AdminEmailHandler):
+    """Django's `AdminEmailHandler` for production: mails errors to ADMINS, and does no harm.
+
+    include_html, email_backend, reporter_class   As Django's.
+    using     The alias of MAILERS to send through; None is "default".
+    timeout   Seconds for which the mailer waits at most, for the connection and then for each
+              answer. None leaves it to the mailer's own options.
+    window    Seconds after a report in which no other is sent about an error at the same place.
+    rate      How many reports are sent in any minute or hour: "10/minute", "30/hour".
+    cache     An alias of CACHES through which processes share `window` and `rate`.
+
+    `window` and `rate` may be None: no limit. What they suppress is counted, and the count told in
+    the next report. Wrong values are a `ValueError`.
+
+    Whatever goes wrong once a record is here is logged to "django_mailers.log", and handed to
+    `handleError()` as for any handler of logging.
+    """
+
+    def __init__(
+        self,
+        include_html: bool = False,
+        email_backend: str | None = None,
+        reporter_class: str | None = None,
+        using: str | None = None,
+        *,
+        timeout: float | None = 10,
+        window: float | None = 600,
+        rate: str | None = "30/hour",
+        cache: str | None = None,
+    ) -> None:
+        if self._has_connection_hook():
+            self._warn_about_connection_hook()
+            # Django's __init__ refuses the hook, from 6.1 on, and does no more than this.
+            super(django_log.AdminEmailHandler, self).__init__()
+            self.include_html = include_html
+            self.email_backend = email_backend
+            self.reporter_class = import_string(
+                reporter_class or settings.DEFAULT_EXCEPTION_REPORTER
+            )
+        else:
+            super().__init__(include_html, email_backend, reporter_class)
+        self.using = using
+        self.timeout = check_seconds("timeout", timeout)
+        scope = f"{type(self).__module__}.{type(self).__qualname__}:{using}"
+        self.limiter = ReportLimiter(window=window, rate=rate, cache=cache, scope=scope)
+        self._failures = Failures("error reports")
+
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Emit `record` if the filters let it pass, without the lock that handlers have for that.
+
+        Nothing here needs it, and who logs an error meanwhile would wait for the mail server too.
+        """
+        passed = self.filter(record)
+        if passed:
+            # From Python 3.12 on a filter may return another record.
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return passed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send a report of `record`, if the limits allow; raise nothing."""
+        with reporting() as is_free:
+            if is_free:
+                self._emit(record)
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        site, admitted = "", None
+        try:
+            if not self._has_readers():
+                return
+            site = self.site(record)
+            admitted = self.limiter.admit(site)
+            if admitted is not None:
+                subject, message, html_message = self._write(record, admitted)
+                self.send_mail(subject, message, html_message=html_message)
+        except Exception as error:
+            if admitted is not None:
+                with suppress(Exception):
+                    self.limiter.failed(site, admitted)
+            if self._failures.log(error, self.using):
+                # It prints to stderr, unless logging.raiseExceptions is off; it may be overridden.
+                with suppress(Exception):
+                    self.handleError(record)
+
+    def site(self, record: logging.LogRecord) -> str:
+        """Return what stands for all records that one report is enough for; may be overridden.
+
+        For an exception that is its type, the line that raised it and, if that is a library's,
+        the last line before it that is not. Else it is the logger with the message before its
+        arguments are put in.
+        """
+        exc_type, _, tb = record.exc_info or (None, None, None)
+        places = frames(tb)
+        if exc_type is None or not places:
+            kind = exc_type.__qualname__ if exc_type else ""
+            return "\n".join([kind, record.name, str(record.msg)])
+        own = [place for place in places if not place.startswith(LIBRARIES)]
+        name = f"{exc_type.__module__}.{exc_type.__qualname__}"
+        return "\n".join([name, places[-1], *own[-1:]])
+
+    def send_mail(
+        self,
+        subject: str,
+        message: str,
+        fail_silently: bool = False,
+        connection: Any = None,
+        html_message: str | None = None,
+    ) -> None:
+        """Send a report to ADMINS. A subclass may override this to send it elsewhere.
+
+        `fail_silently` has no effect: what is raised here gets no further than `emit()`.
+        `connection` is a backend to send through instead of the mailer.
+        """
+        if connection is None and self._has_connection_hook():
+            connection = self.connection()
+        if connection is None and self.email_backend:
+            # There is no MAILERS, or this had been refused: all is as it was.
+            super().send_mail(subject, message, html_message=html_message)
+            return
+        send(
+            "ADMINS",
+            subject,
+            message,
+            html_message,
+            lambda: connection or open_mailer(self.using, self.timeout),
+        )
+
+    def _has_readers(self) -> bool:
+        if settings.ADMINS:
+            return True
+        # A subclass that sends reports itself may know others.
+        return getattr(self.send_mail, "__func__", None) is not AdminEmailHandler.send_mail
+
+    def _write(self, record: logging.LogRecord, admitted: Admission) -> tuple[str, str, str | None]:
+        """Return the subject, the text and the HTML of the report."""
+        request = getattr(record, "request", None)
+        if not hasattr(request, "META"):  # the development server's records have a socket there
+            request = None
+        origin = ""
+        if request is not None:
+            is_internal = request.META.get("REMOTE_ADDR") in settings.INTERNAL_IPS
+            origin = f" ({'internal' if is_internal else 'EXTERNAL'} IP)"
+        text = record.getMessage()
+        subject = self.format_subject(f"{record.levelname}{origin}: {text}")
+        # Without the traceback, which the reporter gives; a copy, as other handlers get the record.
+        bare = copy.copy(record)
+        bare.exc_info = bare.exc_text = None
+        html_message = None
+        with no_queries():
+            reporter = self.reporter_class(
+                request, *(record.exc_info or (None, text, None)), is_email=True
+            )
+            parts = [self.format(bare), *admitted.notes()]
+            message = "\n\n".join([*parts, reporter.get_traceback_text()])
+            if self.include_html:
+                html_message = with_notes(reporter.get_traceback_html(), admitted.notes())
+        return subject, message, html_message
+
+    def _has_connection_hook(self) -> bool:
+        """Whether a subclass has the method that Django called for a backend before 6.1 (H20)."""
+        hook = getattr(type(self), "connection", None)
+        return callable(hook) and hook is not getattr(
+            django_log.AdminEmailHandler, "connection", None
+        )
+
+    def _warn_about_connection_hook(self) -> None:
+        from django_mailers import RemovedInDjango2028Warning
+
+        hook = type(self).connection
+        code = getattr(hook, "__code__", None)
+        text = (
+            f"{type(self).__qualname__}.connection() is deprecated: Django 6.1 refuses it in "
+            "subclasses of its own AdminEmailHandler. Use 'using' with a MAILERS alias instead."
+        )
+        if code is None:
+            warnings.warn(text, RemovedInDjango2028Warning, stacklevel=3)
+        else:
+            # At the hook itself: the caller is logging.config, where there is nothing to change.
+            warnings.warn_explicit(
+                text, RemovedInDjango2028Warning, code.co_filename, code.co_firstlineno
+            )

@@ -1,0 +1,389 @@
+"""How often reports are sent: in one process, and in several that share a cache."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import tempfile
+import threading
+import time
+from unittest.mock import patch
+
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.test import SimpleTestCase, ignore_warnings, override_settings
+
+from django_mailers import limits
+from django_mailers.limits import Admission, ReportLimiter
+from django_mailers.reports import digest
+
+from .servers import enter
+from .utils import ExactErrors
+
+LOGGER = "django_mailers.log"
+LOCMEM_CACHE = "django.core.cache.backends.locmem.LocMemCache"
+RATE = "'rate' must be like '10/minute' or '100/hour', or None, not {!r}."
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self):
+        self.now = 5000.0
+
+    def __call__(self):
+        return self.now
+
+
+class FailingCache(LocMemCache):
+    """A cache that works until somebody says otherwise."""
+
+    works = True
+    asked = 0
+
+    def add(self, *args, **kwargs):
+        type(self).asked += 1
+        if not self.works:
+            raise ConnectionResetError(104, "redis://user:secret@cache.example")
+        return super().add(*args, **kwargs)
+
+
+def limiter(window=600, rate=None, **options):
+    return ReportLimiter(window=window, rate=rate, clock=Clock(), **options)
+
+
+class ArgumentsTests(ExactErrors, SimpleTestCase):
+    def test_window(self):
+        for value in (0, -1, True, "600", float("inf"), float("nan")):
+            with (
+                self.subTest(value=value),
+                self.assertRaisesExactly(
+                    ValueError,
+                    f"'window' must be a number of seconds above 0, or None, not {value!r}.",
+                ),
+            ):
+                ReportLimiter(window=value, rate=None)
+
+    def test_rate(self):
+        for value in ("", "10", "0/hour", "10/day", "10 / hour", "-1/minute", "10/hours", 10, ()):
+            with (
+                self.subTest(value=value),
+                self.assertRaisesExactly(ValueError, RATE.format(value)),
+            ):
+                ReportLimiter(window=None, rate=value)
+        for value, expected in (
+            (None, (None, 0)),
+            ("1/minute", (1, 60)),
+            ("100/hour", (100, 3600)),
+        ):
+            with self.subTest(value=value):
+                self.assertEqual(limits.parse_rate(value), expected)
+
+    def test_repr(self):
+        self.assertEqual(
+            repr(ReportLimiter(window=60, rate="1/hour", cache="x")),
+            "<ReportLimiter window=60 rate='1/hour' cache='x'>",
+        )
+
+    def test_notes(self):
+        for admission, notes in (
+            (Admission(), []),
+            (Admission(1, 0), ["1 similar error suppressed"]),
+            (Admission(2, 0), ["2 similar errors suppressed"]),
+            (Admission(0, 1), ["1 further error suppressed"]),
+            (Admission(3, 4), ["3 similar errors suppressed", "4 further errors suppressed"]),
+        ):
+            with self.subTest(admission=admission):
+                self.assertEqual(admission.notes(), notes)
+
+
+class LocalTests(SimpleTestCase):
+    def test_window(self):
+        reports = limiter(window=600)
+        self.assertEqual(reports.admit("a"), Admission())
+        reports.clock.now += 599
+        self.assertIsNone(reports.admit("a"))
+        self.assertEqual(reports.admit("b"), Admission())
+        self.assertIsNone(reports.admit("a"))
+        reports.clock.now += 1
+        self.assertEqual(reports.admit("a"), Admission(similar=2))
+        # And the next window has begun, its count from zero.
+        self.assertIsNone(reports.admit("a"))
+        reports.clock.now += 600
+        self.assertEqual(reports.admit("a"), Admission(similar=1))
+
+    def test_no_limits(self):
+        reports = limiter(window=None)
+        self.assertEqual([reports.admit("a") for _ in range(50)], [Admission()] * 50)
+
+    def test_rate(self):
+        for rate, period in (("2/minute", 60), ("2/hour", 3600)):
+            with self.subTest(rate=rate):
+                reports = limiter(window=None, rate=rate)
+                self.assertEqual(reports.admit("a"), Admission())
+                reports.clock.now += period - 1
+                self.assertEqual(reports.admit("b"), Admission())
+                self.assertIsNone(reports.admit("c"))
+                self.assertIsNone(reports.admit("a"))
+                # The first is a period ago, the second is not.
+                reports.clock.now += 1
+                self.assertEqual(reports.admit("c"), Admission(others=2))
+                self.assertIsNone(reports.admit("d"))
+
+    def test_what_the_rate_suppresses_has_no_window(self):
+        reports = limiter(window=600, rate="1/minute")
+        self.assertEqual(reports.admit("a"), Admission())
+        self.assertIsNone(reports.admit("b"))
+        reports.clock.now += 60
+        self.assertEqual(reports.admit("b"), Admission(others=1))
+
+    def test_what_the_window_suppresses_does_not_use_the_rate_up(self):
+        reports = limiter(window=600, rate="2/minute")
+        self.assertEqual(reports.admit("a"), Admission())
+        for _ in range(5):
+            self.assertIsNone(reports.admit("a"))
+        self.assertEqual(reports.admit("b"), Admission())
+
+    def test_a_site_over_the_rate_keeps_its_count(self):
+        reports = limiter(window=30, rate="1/minute")
+        reports.admit("a")
+        self.assertIsNone(reports.admit("a"))
+        reports.clock.now += 30
+        self.assertIsNone(reports.admit("a"))
+        reports.clock.now += 30
+        self.assertEqual(reports.admit("a"), Admission(similar=1, others=1))
+
+    def test_failed(self):
+        """What could not be sent is told later, with what it would have told."""
+        reports = limiter(window=600, rate="2/hour")
+        reports.admit("a")
+        self.assertIsNone(reports.admit("a"))
+        reports.admit("b")
+        self.assertIsNone(reports.admit("c"))
+        reports.clock.now += 3600
+        admission = reports.admit("a")
+        self.assertEqual(admission, Admission(similar=1, others=1))
+        self.assertIsNone(reports.admit("a"))
+        reports.failed("a", admission)
+        # A dead server is not tried again within the window.
+        self.assertIsNone(reports.admit("a"))
+        reports.clock.now += 600
+        self.assertEqual(reports.admit("a"), Admission(similar=4, others=1))
+
+    def test_memory_is_bounded(self):
+        reports = limiter(window=600)
+        reports.admit("first")
+        for _ in range(3):
+            self.assertIsNone(reports.admit("first"))
+        for number in range(limits.MAX_SITES - 1):
+            self.assertEqual(reports.admit(str(number)), Admission())
+        # Now the first one is forgotten, what was counted there is not.
+        self.assertEqual(reports.admit("last"), Admission(others=3))
+        self.assertEqual(reports.admit("first"), Admission())
+        self.assertEqual(len(reports._sites), limits.MAX_SITES)
+        # The rate remembers no more reports than it allows.
+        reports = limiter(window=None, rate="3/hour")
+        for _ in range(50):
+            reports.admit("a")
+        self.assertEqual(len(reports._sent), 3)
+
+    def test_failed_after_the_site_was_forgotten(self):
+        reports = limiter(window=600)
+        admission = reports.admit("first")
+        with patch.object(limits, "MAX_SITES", 2):
+            for site in "abc":
+                reports.admit(site)
+            reports.failed("first", admission)
+            self.assertEqual(list(reports._sites), [digest("c"), digest("first")])
+        reports.clock.now += 600
+        self.assertEqual(reports.admit("first"), Admission(similar=1))
+
+    def test_threads(self):
+        reports = limiter(window=600, rate="8/minute")
+        barrier = threading.Barrier(8)
+        admitted = []
+
+        def work(number):
+            barrier.wait(10)
+            for turn in range(200):
+                # One site in common, and one of each thread's own.
+                for site in ("common", f"own {number}", f"new {number} {turn}"):
+                    admitted.append((site, reports.admit(site)))
+
+        threads = [threading.Thread(target=work, args=[number]) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        given = [(site, admission) for site, admission in admitted if admission is not None]
+        self.assertEqual(len(given), 8)
+        self.assertLessEqual(len([site for site, _ in given if site == "common"]), 1)
+        # Every single one was counted.
+        suppressed = reports._others + sum(count for _, count in reports._sites.values())
+        told = sum(admission.similar + admission.others for _, admission in given)
+        self.assertEqual(suppressed + told, 8 * 200 * 3 - 8)
+
+    def test_fork(self):
+        """A child may be made while a thread of its parent holds the lock."""
+        if not hasattr(os, "fork"):
+            self.skipTest("This system has no fork().")
+        reports = limiter(window=600, rate="1/hour")
+        reports.admit("a")
+        self.assertIsNone(reports.admit("a"))
+        reports._lock.acquire()
+        # Python 3.12 warns if other threads run; that is the point here.
+        with ignore_warnings(category=DeprecationWarning):
+            child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                signal.alarm(10)
+                # The parent tells what was counted until here; the child has limits of its own.
+                status = 0 if reports.admit("a") == Admission() else 2
+            finally:
+                os._exit(status)
+        reports._lock.release()
+        _, status = os.waitpid(child, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0)
+        reports.clock.now += 3600
+        self.assertEqual(reports.admit("a"), Admission(similar=1))
+
+
+@override_settings(CACHES={"default": {"BACKEND": LOCMEM_CACHE, "LOCATION": "tests.test_limits"}})
+class SharedTests(SimpleTestCase):
+    def setUp(self):
+        caches["default"].clear()
+        self.addCleanup(caches["default"].clear)
+        # Of two processes.
+        self.one, self.two = (self.shared(), self.shared())
+
+    def shared(self, **options):
+        return limiter(**{"window": 600, "cache": "default", "scope": "tests"} | options)
+
+    def pass_seconds(self, seconds):
+        """Let the cache's own clock go on, from the real time."""
+        now = time.time() + seconds
+        for module in ("base", "locmem"):
+            clock = enter(self, patch(f"django.core.cache.backends.{module}.time"))
+            clock.time.return_value = now
+
+    def test_window(self):
+        self.assertEqual(self.one.admit("a"), Admission())
+        self.assertIsNone(self.two.admit("a"))
+        self.assertIsNone(self.one.admit("a"))
+        self.assertEqual(self.two.admit("b"), Admission())
+        self.pass_seconds(599)
+        self.assertIsNone(self.two.admit("a"))
+        self.pass_seconds(601)
+        self.assertEqual(self.two.admit("a"), Admission(similar=3))
+        self.assertIsNone(self.one.admit("a"))
+
+    def test_rate(self):
+        one, two = (self.shared(window=None, rate="2/minute") for _ in range(2))
+        self.assertEqual(one.admit("a"), Admission())
+        self.pass_seconds(40)
+        self.assertEqual(two.admit("a"), Admission())
+        self.assertEqual([one.admit("a"), two.admit("b")], [None, None])
+        # The first is more than a minute ago, the second is not.
+        self.pass_seconds(61)
+        self.assertEqual(two.admit("c"), Admission(others=2))
+        self.assertIsNone(one.admit("d"))
+
+    def test_rate_in_a_cache_that_forgets_when_numbers_expire(self):
+        """In files, a number that is added to gets the default timeout, here: none at all."""
+        folder = enter(self, tempfile.TemporaryDirectory())
+        backend = "django.core.cache.backends.filebased.FileBasedCache"
+        entry = {"BACKEND": backend, "LOCATION": folder, "TIMEOUT": 0}
+        with override_settings(CACHES={"default": entry}), self.assertNoLogs(LOGGER):
+            reports = self.shared(window=None, rate="2/hour")
+            self.assertEqual(
+                [reports.admit(site) is None for site in "abcd"], [False, False, True, True]
+            )
+
+    def test_any_string_is_a_site(self):
+        for site in ("x" * 5000, "two\nlines", "lone \udc80 surrogate", ""):
+            with self.subTest(site=site), self.assertNoLogs(LOGGER):
+                self.assertEqual(self.one.admit(site), Admission())
+                self.assertIsNone(self.two.admit(site))
+
+    def test_what_the_rate_suppresses_has_no_window(self):
+        reports = self.shared(rate="1/minute")
+        self.assertEqual(reports.admit("a"), Admission())
+        self.assertIsNone(reports.admit("b"))
+        self.pass_seconds(61)
+        self.assertEqual(reports.admit("b"), Admission(others=1))
+
+    def test_failed(self):
+        one, two = (self.shared(rate="1/minute") for _ in range(2))
+        admission = one.admit("a")
+        self.assertIsNone(two.admit("b"))
+        one.failed("a", admission)
+        self.pass_seconds(601)
+        admission = two.admit("a")
+        self.assertEqual(admission, Admission(similar=1, others=1))
+        two.failed("a", admission)
+        self.pass_seconds(1202)
+        self.assertEqual(one.admit("a"), Admission(similar=2, others=1))
+
+    def test_scope(self):
+        other = self.shared(scope="another handler")
+        self.assertEqual(self.one.admit("a"), Admission())
+        self.assertEqual(other.admit("a"), Admission())
+
+    def test_fractions_of_a_second(self):
+        reports = self.shared(window=0.5)
+        self.assertEqual(reports.admit("a"), Admission())
+        self.assertIsNone(reports.admit("a"))
+
+    def test_cache_that_fails(self):
+        """This process's own limits hold; the cache has a rest; no secret is logged."""
+        caches_setting = {"default": {"BACKEND": f"{__name__}.FailingCache"}}
+        with (
+            override_settings(CACHES=caches_setting),
+            patch.multiple(FailingCache, works=False, asked=0),
+        ):
+            with self.assertLogs(LOGGER, logging.WARNING) as logs:
+                self.assertEqual(self.one.admit("a"), Admission())
+            [record] = logs.records
+            place = f"{__file__}:{FailingCache.add.__code__.co_firstlineno + 3}"
+            self.assertEqual(
+                record.getMessage(),
+                "The cache 'default' failed to keep the limits of reports "
+                f"(ConnectionResetError ECONNRESET in {place}); "
+                "this process keeps its own for the next 60 seconds.",
+            )
+            with self.assertNoLogs(LOGGER):
+                self.assertIsNone(self.one.admit("a"))
+                self.one.clock.now += 59
+                self.assertIsNone(self.one.admit("a"))
+            self.assertEqual(FailingCache.asked, 1)
+            self.one.clock.now += 1
+            FailingCache.works = True
+            with self.assertNoLogs(LOGGER):
+                self.assertEqual(self.one.admit("a"), Admission())
+            self.assertGreater(FailingCache.asked, 1)
+
+    def test_cache_that_cannot_be_used(self):
+        database = "django.core.cache.backends.db.DatabaseCache"
+        for name, setting, error in (
+            ("missing", {}, "InvalidCacheBackendError"),
+            ("no backend", {"BACKEND": "nowhere.Cache"}, "InvalidCacheBackendError"),
+            ("database", {"BACKEND": database, "LOCATION": "x"}, "ImproperlyConfigured"),
+            (
+                "dummy",
+                {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+                "ImproperlyConfigured",
+            ),
+        ):
+            with self.subTest(name):
+                cache = {"x": setting} if setting else {}
+                with (
+                    override_settings(CACHES={"default": {"BACKEND": LOCMEM_CACHE}} | cache),
+                    self.assertLogs(LOGGER, logging.WARNING) as logs,
+                ):
+                    reports = self.shared(cache="x")
+                    self.assertEqual(reports.admit("a"), Admission())
+                    self.assertIsNone(reports.admit("a"))
+                [record] = logs.records
+                self.assertEqual(record.args[1].partition(" in ")[0], error)
