@@ -3,6 +3,7 @@
     nox                                              everything
     nox -s tests                                     the suite on every pair
     nox -s "tests(python3.12-django6.1)" -- LABEL    a part of it on one pair
+    nox -s packages                                  what other packages send
     nox -s lint types docs                           the rest
 
 A session whose Python is not installed is skipped; the summary at the end names it.
@@ -23,8 +24,20 @@ PAIRS = [
     for python in pythons
 ]
 
+# The releases whose mail has to go through MAILERS (tests/packages), and what those checks import.
+PACKAGES = [
+    "django-anymail==15.2",
+    "django-celery-email==3.0.0",
+    "django-mailer==2.3.2",
+    "django-post-office==3.12.0",
+    "django-ses==4.8.0",
+    "wagtail==8.0.1",
+    "boto3==1.44.*",
+    "celery==5.7.*",
+]
+
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["erase", "tests", "coverage", "lint", "types", "docs"]
+nox.options.sessions = ["erase", "tests", "packages", "coverage", "lint", "types", "docs"]
 # With pip, as a user installs; not with uv on the machines that happen to have it.
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
@@ -47,6 +60,20 @@ def tests(session: nox.Session, django: str) -> None:
     # Compiling all of Django takes longer than to compile what is imported of it.
     session.install("--no-compile", "-e", ".[test]", f"django~={django}.0")
     session.run("coverage", "run", "runtests.py", "--parallel=auto", *session.posargs)
+
+
+@nox.session
+@nox.parametrize(
+    ["python", "django"],
+    [pair for pair in PAIRS if pair.id in {"python3.11-django5.2", "python3.12-django6.1"}],
+)
+def packages(session: nox.Session, django: str) -> None:
+    """Send with released packages, ported and not, through MAILERS and the bridge."""
+    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0", *PACKAGES)
+    session.run(
+        *("python", "runtests.py", "tests.packages", "--pattern=check_*.py", *session.posargs),
+        env={"DJANGO_SETTINGS_MODULE": "tests.packages.settings"},
+    )
 
 
 @nox.session

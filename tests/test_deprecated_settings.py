@@ -129,7 +129,9 @@ class WithoutMailersTests(DeprecationTestCase):
         def use() -> None:
             unittest.TestSuite([Decorated("test")]).run(unittest.TestResult())
 
-        self.assertDeprecatedInside(unittest.case, use, *[deprecated("EMAIL_HOST")] * TIMES)
+        # Before Python 3.11 unittest cannot, and Django does it itself: that warns nobody.
+        times = TIMES if hasattr(unittest, "enterModuleContext") else 0
+        self.assertDeprecatedInside(unittest.case, use, *[deprecated("EMAIL_HOST")] * times)
 
     def test_set(self):
         """On 6.1.3 once by the object that everybody holds and once by the one it holds."""

@@ -104,8 +104,7 @@ def _is_settings_code(frame: FrameType) -> bool:
         # disable() reads what it has put back, for the receivers of setting_changed.
         return function != "disable" and not _is_test_environment(frame)
     if module == "django.test.testcases":
-        # The latter two are unittest's from Python 3.11 on.
-        return function in {"settings", "modify_settings", "enterClassContext", "_enter_context"}
+        return function in {"settings", "modify_settings"}
     return module in {"django.conf", "django.utils.functional", __name__}
 
 
