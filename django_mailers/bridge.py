@@ -91,6 +91,12 @@ def install() -> None:
                 _apply(target)
 
         sys.meta_path.insert(0, inplace.AfterImport(late, apply_late))
+        for owner, name in (
+            (mail.EmailMessage, "mixed_subtype"),
+            (mail.EmailMultiAlternatives, "alternative_subtype"),
+        ):
+            if not hasattr(owner, name):
+                setattr(owner, name, Subtype(name))
 
 
 def settle() -> None:
@@ -188,27 +194,42 @@ def get_connection(original: Callable[..., Any], *args: Any, **kwargs: Any) -> A
         polyfill.warn(GET_CONNECTION_WARNING)
     arguments = {**dict(zip(("backend",), args, strict=False)), **kwargs}
     backend = arguments.pop("backend", None)
-    if backend is None or not _is_on():
+    if not _is_on():
         return _as_django(original, *args, **kwargs)
-    if not arguments.get("fail_silently"):
-        arguments.pop("fail_silently", None)
-    entries = mail.mailers.settings.items()
-    alias = next((a for a, entry in entries if entry.get("BACKEND", SMTP) == backend), None)
+    # None never meant "no credentials" before MAILERS; Django 6.1.3 takes it for that (H12). The
+    # two names are what a queue was made with, and hands on to its delivery with the options (H25).
+    given = {
+        name: value
+        for name, value in arguments.items()
+        if value is not None and name not in {"alias", "_ignore_unknown_kwargs"}
+    }
+    if not given.get("fail_silently"):
+        given.pop("fail_silently", None)
+    if backend is None:
+        return _as_django(original, *args, **given)
+    alias = _alias_with(backend)
     if alias is None:
-        return _as_django(import_string(backend), **arguments)
-    # None never meant "no credentials" before MAILERS (H12).
-    given = {name: value for name, value in arguments.items() if value is not None}
-    return _with_options(alias, given) if given else mail.mailers[alias]
+        return _as_django(import_string(backend), **given)
+    return mail.mailers.create_connection(alias, _deprecated_kwargs=given)
 
 
-def _with_options(alias: str, given: dict[str, Any]) -> Any:
-    """Return the mailer `alias` with options laid over its own; unknown ones are no error (H16)."""
-    entry = mail.mailers.settings[alias]
-    options = {**entry.get("OPTIONS", {}), **given}
-    if (legacy := _create_legacy({**entry, "OPTIONS": options})) is not None:
-        return legacy
-    backend_class = import_string(entry.get("BACKEND", SMTP))
-    return backend_class(alias=alias, _ignore_unknown_kwargs=set(given), **options)
+def _alias_with(path: str) -> str | None:
+    """Return the alias with that backend; of several the default one, which EMAIL_* was about.
+
+    In tests, where every mailer is locmem, the alias that has it outside of them: nothing is sent.
+    """
+    for entries in (mail.mailers.settings, _mailers_outside_of_tests()):
+        aliases = [alias for alias, entry in entries.items() if entry.get("BACKEND", SMTP) == path]
+        if mail.DEFAULT_MAILER_ALIAS in aliases:
+            return mail.DEFAULT_MAILER_ALIAS
+        if aliases and aliases[0] in mail.mailers:
+            return aliases[0]
+    return None
+
+
+def _mailers_outside_of_tests() -> Mapping[str, Mapping[str, Any]]:
+    state = getattr(sys.modules.get("django.test.utils"), "_TestState", None)
+    return getattr(getattr(state, "saved_data", None), "mailers", {})
 
 
 def sending_function(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -316,6 +337,27 @@ def _with_subtype(original: Callable[..., Any], message: Any, name: str, msg: An
     return result
 
 
+class Subtype:
+    """`mixed_subtype` or `alternative_subtype` of Django's messages, which Django 6.0 took away.
+
+    For other code to read, which compares with it or copies it; Django itself refuses such a thing.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> str:
+        reader = f"{sys._getframe(1).f_globals.get('__name__')}."
+        if not _is_on() or reader.startswith(("django.", "django_mailers.")):
+            what = f"type object {owner.__name__!r}"
+            if instance is not None:
+                what = f"{owner.__name__!r} object"
+            raise AttributeError(f"{what} has no attribute {self.name!r}")
+        if instance is not None:
+            polyfill.warn(f"{_class_name(instance)}.{self.name} is not there from Django 6.0 on.")
+        return self.name.removesuffix("_subtype")
+
+
 def _without(cls: type, name: str) -> type:
     """Return a subclass of `cls` whose instances do not have the attribute `name`."""
 
@@ -334,18 +376,29 @@ def _class_name(instance: object) -> str:
 # Backends.
 
 
-def create_connection(original: Callable[..., Any], self: Any, alias: str, /, **kwargs: Any) -> Any:
-    """`MailersHandler.create_connection()`, for backends that were written before `alias`."""
+def create_connection(
+    original: Callable[..., Any],
+    self: Any,
+    alias: str,
+    /,
+    *,
+    _deprecated_kwargs: Mapping[str, Any] | None = None,
+) -> Any:
+    """`MailersHandler.create_connection()`, for backends that were written before `alias`.
+
+    `_deprecated_kwargs`, what `get_connection()` was given, may be for any alias here.
+    """
     entry = self.settings.get(alias)
     if entry is None or not _is_on():
-        return original(self, alias, **kwargs)
+        return original(self, alias, _deprecated_kwargs=_deprecated_kwargs)
+    given = _deprecated_kwargs or {}
     outer = _building.alias
     # What such a backend reads of EMAIL_* is this alias's, not the default account (H14).
     _building.alias = alias
     try:
-        backend = _create_legacy(entry)
+        backend = _create_legacy(entry, given)
         if backend is None:
-            backend = _create(original, self, alias, entry, **kwargs)
+            backend = _create(original, self, alias, entry, given)
         if getattr(backend, "alias", None) is None:
             backend.alias = alias
     finally:
@@ -358,37 +411,54 @@ def _create(
     mailers: Any,
     alias: str,
     entry: Mapping[str, Any],
-    **kwargs: Any,
+    given: Mapping[str, Any],
 ) -> Any:
     """Return what Django creates, for a class that passes `fail_silently` to its base as well."""
+    configured = entry.get("OPTIONS", {})
+    path, options = entry.get("BACKEND", SMTP), {**configured, **given}
+
+    def create(ignored: list[str]) -> Any:
+        backend_class = _backend_class(entry)
+        if not ignored or "alias" in configured or backend_class is None:
+            return original(mailers, alias)
+        # A list, unlike Django's set, a queue can hand on as JSON.
+        return backend_class(alias=alias, _ignore_unknown_kwargs=ignored, **options)
+
+    # What get_connection() is given may be anything (H16).
+    ignored = list(given)
     try:
-        return original(mailers, alias, **kwargs)
+        return create(ignored)
     except mail.InvalidMailer as error:
-        options = entry.get("OPTIONS", {})
         message = f"MAILERS[{alias!r}]: Unknown options 'fail_silently'."
         if error.args != (message,) or "fail_silently" in options:
             raise
-    path = entry["BACKEND"]
     polyfill.warn(
         f"{path} passes fail_silently to BaseEmailBackend. It must set the attribute itself."
     )
-    ignored = {"fail_silently"}
-    return import_string(path)(alias=alias, _ignore_unknown_kwargs=ignored, **options)
+    return create([*ignored, "fail_silently"])
 
 
-def _create_legacy(entry: Mapping[str, Any]) -> Any:
-    """Return a backend whose class does not take `alias`; None if it does, or cannot be found."""
+def _backend_class(entry: Mapping[str, Any]) -> Any:
+    """Return the class of the backend; None if it cannot be found, which Django reports."""
     try:
-        backend_class = import_string(entry.get("BACKEND", SMTP))
+        return import_string(entry.get("BACKEND", SMTP))
+    except ImportError:
+        return None
+
+
+def _create_legacy(entry: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+    """Return a backend whose class does not take `alias`; None if it does, or cannot be found."""
+    backend_class = _backend_class(entry)
+    try:
         parameters = inspect.signature(backend_class).parameters.values()
-    except (ImportError, TypeError, ValueError):
+    except (TypeError, ValueError):
         return None  # for Django to report
     if any(p.name == "alias" or p.kind is p.VAR_KEYWORD for p in parameters):
         return None
     polyfill.warn(
         f"{entry['BACKEND']}.__init__() must accept 'alias', or **kwargs for its base class."
     )
-    return backend_class(**entry.get("OPTIONS", {}))
+    return backend_class(**{**entry.get("OPTIONS", {}), **given})
 
 
 # Error reports.

@@ -256,6 +256,26 @@ class GetConnectionTests(BridgeTestCase):
             """
         )
 
+    def test_path_of_several_mailers(self):
+        """EMAIL_* was about the default one."""
+        self.on(
+            """
+            start(MAILERS={"other": MAILERS["default"], "default": MAILERS["default"]})
+            from django.core import mail
+            assert mail.get_connection(SMTP).alias == "default"
+            """
+        )
+
+    def test_no_path_and_no_credentials(self):
+        self.on(
+            """
+            start()
+            from django.core import mail
+            backend = mail.get_connection(username=None, password=None, host="other")
+            assert (backend.host, backend.username, backend.password) == ("other", "user", "secret")
+            """
+        )
+
     def test_path_of_no_mailer(self):
         self.on(
             """
@@ -291,12 +311,18 @@ class NoAlias(BaseEmailBackend):
 class HandsOn(BaseEmailBackend):
     def __init__(self, fail_silently=False, **kwargs):
         super().__init__(fail_silently=fail_silently, **kwargs)
+class ReadsSettings(BaseEmailBackend):
+    def __init__(self, fail_silently=False, username=None):
+        super().__init__()
+        self.silent, self.username = fail_silently, username
+        self.password = settings.EMAIL_HOST_PASSWORD
 class Positional(EmailBackend):
     def __init__(self, host=None, **kwargs):
         super().__init__(host, None, None, None, None, False, None, None, None, None)
 sys.modules["backends"] = sys.modules["__main__"]
 LEGACY = {**MAILERS, "a": {"BACKEND": "backends.NoAlias", "OPTIONS": {"key": 1}},
     "b": {"BACKEND": "backends.HandsOn"},
+    "d": {"BACKEND": "backends.ReadsSettings", "OPTIONS": {"username": "d"}},
     "c": {"BACKEND": "backends.Positional", "OPTIONS": {"host": "other.example.com"}}}
 """
 
@@ -334,6 +360,23 @@ class LegacyBackendTests(BridgeTestCase):
                 assert (backend.port, backend.use_tls) == (25, False)
                 # And the default is the default again afterwards.
                 assert settings.EMAIL_HOST_USER == "user"
+                """
+            )
+        )
+
+    def test_by_path_with_options(self):
+        """The alias's own entry, with the options over it, and still nobody else's password."""
+        self.on(
+            BACKENDS
+            + self.dedent(
+                """
+                start(MAILERS=LEGACY)
+                from django.core import mail
+                path = "backends.ReadsSettings"
+                backend = mail.get_connection(path, fail_silently=True)
+                assert (backend.alias, backend.username, backend.silent) == ("d", "d", True)
+                assert backend.password == ""
+                assert mail.get_connection(path, username="x").username == "x"
                 """
             )
         )
@@ -540,6 +583,20 @@ class HookTests(BridgeTestCase):
             """
         )
 
+    def test_subtype_of_djangos_own_classes(self):
+        """django-celery-email copies it (H20)."""
+        self.on(
+            """
+            start()
+            from django.core import mail
+            message = mail.EmailMultiAlternatives("s", "text", None, ["a@example.com"])
+            assert message.mixed_subtype == "mixed"
+            assert message.alternative_subtype == "alternative"
+            message.attach("a", "b", "text/plain")
+            assert message.message().get_content_type() == "multipart/mixed"
+            """
+        )
+
     def test_subtypes_off(self):
         self.off(
             self.dedent(self.SUBTYPES)
@@ -614,6 +671,10 @@ class TestEnvironmentTests(ProcessTestCase):
             setup_test_environment()
             mail.send_mail("s", "", None, ["a@example.com"])
             assert [m.sent_using for m in mail.outbox] == ["default"]
+            import warnings
+            warnings.simplefilter("ignore")
+            # Code that names the real backend sends nothing either.
+            assert type(mail.get_connection(smtp)).__module__.endswith("locmem")
             teardown_test_environment()
             assert settings.MAILERS is before
             """
