@@ -1,0 +1,212 @@
+"""`migratemailers`: write the EMAIL_* settings as MAILERS, find and change what has to change."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import tokenize
+from argparse import ArgumentParser
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+
+from django_mailers.migrate import audit, block, configuration, files, rewrite
+from django_mailers.migrate.findings import Finding, Report
+
+DESCRIPTION = (
+    "Prints a MAILERS setting that does what the EMAIL_* settings of this project do, and lists "
+    "the code that has to change. Changes nothing unless told so with --write."
+)
+NEEDS_LIBCST = '--diff and --write need LibCST: python -m pip install "django-mailers[migrate]"'
+
+
+class Command(BaseCommand):
+    help = DESCRIPTION
+    # The checks are for projects that are through with this.
+    requires_system_checks: tuple[str, ...] = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "paths",
+            nargs="*",
+            type=Path,
+            help="files and folders to audit, instead of the project's apps and settings",
+        )
+        parser.add_argument(
+            "--installed",
+            action="store_true",
+            help="audit the installed packages that use Django as well",
+        )
+        parser.add_argument(
+            "--show-secrets",
+            action="store_true",
+            help="print a password that the settings hold; otherwise it is to be read from the "
+            "environment",
+        )
+        mode = parser.add_mutually_exclusive_group()
+        mode.add_argument(
+            "--check",
+            action="store_true",
+            help="only list what has to change; the exit status is 1 if there is anything, and 2 "
+            "if a file cannot be read",
+        )
+        mode.add_argument(
+            "--diff", action="store_true", help="show what --write would change, as a patch"
+        )
+        mode.add_argument("--write", action="store_true", help="make the changes that are safe")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["diff"] or options["write"]:
+            if not rewrite.is_available():
+                raise CommandError(NEEDS_LIBCST, returncode=2)
+            if options["installed"]:
+                raise CommandError("--installed is only for reading.", returncode=2)
+        try:
+            current = configuration.current()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error), returncode=2) from error
+        report = audit.audit(self._paths(current, options), current.module_name, current.explicit)
+        if options["check"]:
+            self._check(report)
+        elif options["diff"] or options["write"]:
+            self._rewrite(report, write=options["write"])
+        else:
+            self._print_block(current, show_secrets=options["show_secrets"])
+            self._print_findings(report)
+        if report.unreadable:
+            raise CommandError("Not audited:\n" + "\n".join(report.unreadable), returncode=2)
+
+    def _paths(self, current: configuration.Configuration, options: dict[str, Any]) -> list[Path]:
+        missing = [str(path) for path in options["paths"] if not path.exists()]
+        if missing:
+            raise CommandError(f"No such file or folder: {', '.join(missing)}", returncode=2)
+        if apps.ready:
+            folders = [Path(config.path) for config in apps.get_app_configs()]
+        else:
+            folders = files.app_folders(current.installed_apps)
+        paths = options["paths"] or files.own_paths(current.module_name, folders)
+        found = files.python_files(paths)
+        if options["installed"]:
+            found += [path for path in files.installed_paths(folders) if path not in found]
+        return [_shown(path) for path in found]
+
+    # The setting.
+
+    def _print_block(self, current: configuration.Configuration, *, show_secrets: bool) -> None:
+        if current.has_mailers and not current.explicit:
+            self._say("MAILERS is defined, and no EMAIL_* setting is left beside it.\n\n")
+            return
+        rendered = block.render(current, show_secrets=show_secrets)
+        path = getattr(current.module, "__file__", None)
+        where = f"Put this at the end of {_shown(Path(path))}" if path else "Define this"
+        delete = f", and delete {', '.join(rendered.replaced)}" if rendered.replaced else ""
+        self._comment(f"{where}{delete}.")
+        if current.error is not None:
+            self._comment(f"Django cannot load the settings as they are: {current.error}")
+        elif current.has_mailers:
+            self._comment(
+                "MAILERS is there already, and Django allows no EMAIL_* setting beside it: compare."
+            )
+        self.stdout.write(f"\n{rendered.source}")
+        for title, lines in [("Not carried over:", rendered.lost), ("Notes:", rendered.notes)]:
+            if lines:
+                self._comment(title)
+                for line in lines:
+                    self._comment(f"- {line}.")
+        self.stdout.write("")
+
+    def _comment(self, text: str) -> None:
+        self.stdout.write(self.style.HTTP_INFO(f"# {text}"))
+
+    # The code.
+
+    def _print_findings(self, report: Report) -> None:
+        for finding in report.findings:
+            self.stdout.write(self._line(finding))
+        places = len(report.findings)
+        if not places:
+            self._say("Nothing in the code has to change.", self.style.SUCCESS)
+            return
+        sure = sum(bool(finding.fixes) for finding in report.findings)
+        of_files = len({finding.path for finding in report.findings})
+        found = f"{_count(places, 'place')} in {_count(of_files, 'file')}"
+        self._say(f"\n{found}; --write changes {sure} of them.")
+
+    def _line(self, finding: Finding) -> str:
+        place = f"{finding.path}:{finding.line}:{finding.column}:"
+        text = (
+            f"{place} {self.style.WARNING(finding.code)}: {finding.problem}; {finding.replacement}"
+        )
+        if finding.fixes:
+            return f"{text} {self.style.SUCCESS('[--write]')}"
+        if finding.refusal:
+            return f"{text} [not by --write: {finding.refusal}]"
+        return text
+
+    def _check(self, report: Report) -> None:
+        self._print_findings(report)
+        if report.findings and not report.unreadable:
+            # Not a CommandError, which would say on stderr what stdout has just said.
+            raise SystemExit(1)
+
+    def _rewrite(self, report: Report, *, write: bool) -> None:
+        """Print a patch to stdout, or write; what is left to do goes to stderr with a patch."""
+        left = [finding for finding in report.findings if not finding.fixes]
+        changed = 0
+        for path, changes in report.fixes().items():
+            before = path.read_bytes()
+            try:
+                after = rewrite.rewritten(before, changes)
+            except rewrite.Unfaithful as error:
+                left += [
+                    replace(finding, fixes=(), refusal=str(error))
+                    for finding in report.findings
+                    if finding.path == path and finding.fixes
+                ]
+                continue
+            changed += 1
+            if write:
+                path.write_bytes(after)
+                self._say(f"{path}: {_count(len(changes), 'change')}", self.style.SUCCESS)
+            else:
+                self.stdout.write(_patch(path, before, after), ending="")
+        if write and not changed:
+            self._say("Nothing to write.")
+        for finding in left:
+            self.stderr.write(self._line(finding), _plain)
+        if left:
+            self.stderr.write(f"{_count(len(left), 'place')} left for you to change.", _plain)
+
+    def _say(self, text: str, style: Any = None) -> None:
+        self.stdout.write(text, style)
+
+
+def _plain(text: str) -> str:
+    """What is left to do is no error, which is how Django would print it on stderr."""
+    return text
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _shown(path: Path) -> Path:
+    """Return `path` from here on if it lies below, as compilers and linters show it."""
+    path = path.absolute()
+    here = Path.cwd()
+    return path.relative_to(here) if here in path.parents else path
+
+
+def _patch(path: Path, before: bytes, after: bytes) -> str:
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(before).readline)
+    # StringIO and not splitlines(), which takes a form feed for the end of a line.
+    old, new = (list(io.StringIO(text.decode(encoding), newline="")) for text in (before, after))
+    lines = difflib.unified_diff(old, new, f"a/{path}", f"b/{path}")
+    ended = (
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+    return "".join(ended)

@@ -1,0 +1,95 @@
+"""The arguments of a call, by name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from .django_api import POSITIONAL
+
+# What does not tell one account from another in the name of a variable or a setting.
+NOISE = {
+    "email",
+    "mail",
+    "host",
+    "user",
+    "username",
+    "password",
+    "smtp",
+    "auth",
+    "login",
+    "settings",
+}
+NOISE |= {"backend", "backends", "django", "core", "default"}
+
+
+class Arguments:
+    """The arguments of `call`: `arguments["name"]` is the expression that is passed.
+
+    Positional arguments get their names from `first`, those that have always been there, and from
+    POSITIONAL[path]; `surplus` has the names that only keywords may have now. `spread` says that
+    there is a `*` or a `**`, so that any argument may be given that is not seen here.
+    """
+
+    def __init__(self, call: ast.Call, path: str = "", *, first: Sequence[str] = ()) -> None:
+        count, names = POSITIONAL.get(path, (len(first), ()))
+        self.spread = any(isinstance(node, ast.Starred) for node in call.args) or any(
+            keyword.arg is None for keyword in call.keywords
+        )
+        self._nodes: dict[str, ast.expr | ast.keyword] = {}
+        self.surplus: list[str] = []
+        for position, node in enumerate(call.args):
+            if isinstance(node, ast.Starred):
+                break
+            if position < len(first):
+                self._nodes[first[position]] = node
+            elif 0 <= position - count < len(names):
+                self._nodes[names[position - count]] = node
+                self.surplus.append(names[position - count])
+        self._nodes |= {keyword.arg: keyword for keyword in call.keywords if keyword.arg}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._nodes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __getitem__(self, name: str) -> ast.expr:
+        node = self._nodes[name]
+        return node.value if isinstance(node, ast.keyword) else node
+
+    def get(self, name: str) -> ast.expr | None:
+        node = self._nodes.get(name)
+        return node.value if isinstance(node, ast.keyword) else node
+
+    def node(self, name: str) -> ast.expr | ast.keyword:
+        """Return the argument: the keyword with its name, or the expression."""
+        return self._nodes[name]
+
+
+def is_literal(node: ast.expr, value: object) -> bool:
+    """Whether `node` is the literal None, False or True that `value` is."""
+    return isinstance(node, ast.Constant) and node.value is value
+
+
+def suggested_alias(node: ast.expr | None) -> str:
+    """Return a name for the mailer that `node`, a login or a backend, speaks of.
+
+    "newsletter" for `settings.NEWSLETTER_EMAIL_USER`, for "newsletter@example.com" and for
+    "shop.mail.NewsletterBackend"; "other" if nothing comes to mind.
+    """
+    text = ""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        text = node.value.partition("@")[0]
+        if "@" not in node.value and "." in text:
+            *path, name = text.split(".")
+            name = re.sub(r"(Email)?Backend$", "", name)
+            known = [part for part in path if part not in NOISE]
+            text = name or "".join(known[-1:])
+    elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        text = str(node.slice.value)
+    elif isinstance(node, ast.Name | ast.Attribute):
+        text = ast.unparse(node).rpartition(".")[2]
+    words = [word for word in re.split(r"\W|_", text.lower()) if word and word not in NOISE]
+    return "_".join(words[:2]) or "other"

@@ -1,0 +1,215 @@
+"""MAILERS, written so that it does what the EMAIL_* settings do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from .backends import Backend, quoted
+from .configuration import Configuration
+from .django_api import DEFAULTS, OPTIONS, SHORT_BACKENDS
+from .expressions import SettingsSource, may_hold_secret
+from .findings import listed
+
+SECRET = "EMAIL_HOST_PASSWORD"  # noqa: S105  (the name of the setting)
+
+
+@dataclass
+class Block:
+    """The setting as source code: `imports` and `text`.
+
+    `lost` says what could not be carried over, and `notes` what there is to know, each a sentence
+    without its full stop; `replaced` are the settings that go.
+    """
+
+    text: str
+    imports: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        """What to put into the settings file."""
+        return "".join(
+            f"{line}\n" for line in [*self.imports, *[""] * bool(self.imports), self.text]
+        )
+
+
+def render(configuration: Configuration, *, show_secrets: bool = False) -> Block:
+    """Return MAILERS for `configuration`. `show_secrets`: write the password if it is a literal."""
+    return _Writer(configuration, show_secrets).block()
+
+
+class _Writer:
+    def __init__(self, configuration: Configuration, show_secrets: bool) -> None:
+        self.values = configuration.values
+        self.explicit = configuration.explicit
+        self.source = SettingsSource.of(configuration.module)
+        self.show_secrets = show_secrets
+        self.backend = Backend(self._backend_path())
+        self.lost: list[str] = []
+        self.notes: list[str] = []
+        self.imports: list[str] = []
+
+    def block(self) -> Block:
+        self._judge_backend()
+        options = dict(self._options())
+        lines = [
+            "MAILERS = {",
+            '    "default": {',
+            f'        "BACKEND": {quoted(self.backend.path)},',
+        ]
+        if options:
+            lines.append('        "OPTIONS": {')
+            lines += [f'            "{name}": {text},' for name, text in options.items()]
+            lines.append("        },")
+        lines += ["    },", "}"]
+        if not self.explicit:
+            self.notes.append(
+                "no EMAIL_* setting is defined: this is Django's default, a mail server on "
+                "localhost"
+            )
+        return Block("\n".join(lines), self.imports, self.lost, self.notes, sorted(self.explicit))
+
+    # The backend.
+
+    def _backend_path(self) -> str:
+        path = str(self.values["EMAIL_BACKEND"])
+        return SHORT_BACKENDS.get(path, path)
+
+    def _judge_backend(self) -> None:
+        given = self.values["EMAIL_BACKEND"]
+        if given in SHORT_BACKENDS:
+            self.notes.append(
+                f"EMAIL_BACKEND is {given!r}, a short name that went away before Django 1.2; the "
+                "block has what it meant"
+            )
+        if self.backend.error is not None:
+            self.notes.append(
+                "EMAIL_BACKEND cannot be imported, so its options are not known: "
+                f"{self.backend.error}"
+            )
+        elif not self.backend.takes_alias:
+            self.notes.append(
+                f"{self.backend.path} cannot be named in MAILERS yet: its __init__() takes no "
+                "'alias'; let it take **kwargs and pass them on"
+            )
+        places = self.source.places("EMAIL_BACKEND") if self.source else []
+        if self.source and self.source.expression("EMAIL_BACKEND"):
+            self._only_now("EMAIL_BACKEND", f"reads {self._expression('EMAIL_BACKEND')}")
+        elif len(places) > 1:
+            self._only_now("EMAIL_BACKEND", f"is assigned at {listed(map(str, places))}")
+
+    def _only_now(self, name: str, why: str) -> None:
+        self.notes.append(
+            f"{name} {why}: the block is for its present value; another backend takes other "
+            "options, so choose between whole entries of MAILERS"
+        )
+
+    # Its options.
+
+    def _options(self) -> Iterator[tuple[str, str]]:
+        if self.values["EMAIL_USE_TLS"] and self.values["EMAIL_USE_SSL"]:
+            self.notes.append(
+                "EMAIL_USE_TLS and EMAIL_USE_SSL are both true, with which no mail can be sent"
+            )
+        for name, option in OPTIONS.items():
+            if self.backend.error is not None or not self.backend.takes(option):
+                if name in self.explicit and not self._is_default(name):
+                    self.lost.append(f"{name}: {self._untaken(option)}")
+                continue
+            text = self._text(name)
+            if text is not None:
+                yield option, text
+
+    def _untaken(self, option: str) -> str:
+        if self.backend.error is not None:
+            return f"it is not known whether the backend takes {option!r}"
+        return f"{self.backend.path} takes no {option!r}"
+
+    def _is_default(self, name: str) -> bool:
+        """Whether `name` has its default here and everywhere else."""
+        return self.values[name] == DEFAULTS[name] and not self._expression(name)
+
+    def _text(self, name: str) -> str | None:
+        """Return the source of the option that `name` becomes, None to leave it out."""
+        value = self.values[name]
+        expression = self._expression(name)
+        if name == SECRET:
+            return self._secret(str(value or ""), expression)
+        if expression is not None:
+            return expression
+        if name == "EMAIL_PORT" and self.backend.is_smtp:
+            return self._port(value)
+        if name == "EMAIL_HOST" and value is None and self.backend.is_smtp:
+            self.lost.append("EMAIL_HOST: it is None, and a mailer must have a host")
+            return None
+        if self._is_default(name) and not (name == "EMAIL_HOST" and self.backend.is_smtp):
+            return None
+        text = self._literal(value)
+        if text is None:
+            self.lost.append(f"{name}: a {type(value).__name__} cannot be written down")
+        elif self._is_ambiguous(name):
+            self._note_present_value(name)
+        return text
+
+    def _port(self, value: object) -> str | None:
+        """The default of a mailer depends on TLS, that of EMAIL_PORT does not."""
+        if not value:
+            return "0"  # what smtplib takes for its own default; None would be 587 or 465 here
+        security = {name: self.values[name] for name in ("EMAIL_USE_TLS", "EMAIL_USE_SSL")}
+        default = 465 if security["EMAIL_USE_SSL"] else 587 if security["EMAIL_USE_TLS"] else 25
+        varies = any(self._expression(name) or self._is_ambiguous(name) for name in security)
+        if value == default and not varies:
+            return None
+        if self._is_ambiguous("EMAIL_PORT"):
+            self._note_present_value("EMAIL_PORT")
+        return self._literal(value)
+
+    def _secret(self, value: str, expression: str | None) -> str | None:
+        assignment = self.source.assignment(SECRET) if self.source else None
+        if expression is not None and assignment is not None and assignment.value is not None:
+            if self.show_secrets or not may_hold_secret(assignment.value, value):
+                return expression
+        elif not value and not self._is_ambiguous(SECRET):
+            return None
+        if self.show_secrets:
+            return quoted(value)
+        if "os" not in (vars(self.source.module) if self.source else ()):
+            self.imports = ["import os"]
+        self.notes.append(
+            "the password is not shown: put it into the environment, or see it with --show-secrets"
+        )
+        return f'os.environ["{SECRET}"]'
+
+    # What the settings file says.
+
+    def _expression(self, name: str) -> str | None:
+        if self.source is None or name not in self.explicit:
+            return None
+        text = self.source.expression(name)
+        secret = str(self.values[SECRET] or "")
+        if name != SECRET and text and secret and secret in text and not self.show_secrets:
+            return None
+        return text
+
+    def _is_ambiguous(self, name: str) -> bool:
+        """Whether the settings file gives the value of `name` in a way that may vary."""
+        if self.source is None or name not in self.explicit:
+            return False
+        assignment = self.source.assignment(name)
+        return assignment is None or not assignment.is_constant
+
+    def _note_present_value(self, name: str) -> None:
+        places = self.source.places(name) if self.source else []
+        where = f"is assigned at {listed(map(str, places))}" if places else "is assigned nowhere"
+        self.notes.append(f"{name} {where}: the block has its present value")
+
+    def _literal(self, value: object) -> str | None:
+        if value is None or type(value) in {bool, float, int, str}:
+            return quoted(value)
+        if isinstance(value, PurePath | str):
+            return quoted(str(value))
+        return None

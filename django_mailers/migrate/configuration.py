@@ -1,0 +1,78 @@
+"""The EMAIL_* settings as they are in force, whether or not MAILERS is there."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from django.conf import ENVIRONMENT_VARIABLE, settings
+from django.core.exceptions import ImproperlyConfigured
+
+from .django_api import DEFAULTS
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """`values` has each of the settings that MAILERS replaces; the project defines `explicit`.
+
+    `module` is the settings module, None if there is none; `error` is what keeps Django from
+    loading it, None if nothing does.
+    """
+
+    values: Mapping[str, Any]
+    explicit: frozenset[str]
+    has_mailers: bool
+    module: ModuleType | None = None
+    installed_apps: tuple[str, ...] = ()
+    error: ImproperlyConfigured | None = field(default=None, compare=False)
+
+    @property
+    def module_name(self) -> str | None:
+        return None if self.module is None else self.module.__name__
+
+
+def current() -> Configuration:
+    """Return the configuration of this process.
+
+    Settings with both MAILERS and EMAIL_* cannot be loaded on Django 6.1; then the module that
+    defines them is read as it is. An error that it raises itself is not caught.
+    """
+    name = os.environ.get(ENVIRONMENT_VARIABLE)
+    try:
+        apps = tuple(settings.INSTALLED_APPS)
+    except ImproperlyConfigured as error:
+        if not name:
+            raise
+        return of_module(importlib.import_module(name), error)
+    # The object behind `settings`: reading these through it warns, and fails beside MAILERS.
+    holder = settings._wrapped
+    explicit = {
+        setting
+        for setting in DEFAULTS
+        if hasattr(holder, setting) and settings.is_overridden(setting)
+    }
+    used = getattr(holder, "SETTINGS_MODULE", None)
+    return Configuration(
+        values={setting: getattr(holder, setting, DEFAULTS[setting]) for setting in DEFAULTS},
+        explicit=frozenset(explicit),
+        has_mailers=hasattr(holder, "MAILERS"),
+        module=importlib.import_module(used) if used else None,
+        installed_apps=apps,
+    )
+
+
+def of_module(module: ModuleType, error: ImproperlyConfigured | None = None) -> Configuration:
+    """Return the configuration that the settings module defines."""
+    own = vars(module)
+    return Configuration(
+        values={setting: own.get(setting, default) for setting, default in DEFAULTS.items()},
+        explicit=frozenset(setting for setting in DEFAULTS if setting in own),
+        has_mailers="MAILERS" in own,
+        module=module,
+        installed_apps=tuple(own.get("INSTALLED_APPS", ())),
+        error=error,
+    )

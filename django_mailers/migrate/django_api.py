@@ -1,0 +1,126 @@
+"""What Django's mail API is called, and which parts of it 6.1 deprecates. Tables, no code."""
+
+from __future__ import annotations
+
+MAIL = "django.core.mail"
+GET_CONNECTION = f"{MAIL}.get_connection"
+MAILERS = f"{MAIL}.mailers"
+EMAIL_MESSAGE = f"{MAIL}.EmailMessage"
+ALTERNATIVES = f"{MAIL}.EmailMultiAlternatives"
+SMTP_BACKEND = f"{MAIL}.backends.smtp.EmailBackend"
+ADMIN_HANDLER = "django.utils.log.AdminEmailHandler"
+SETTINGS = "django.conf.settings"
+OVERRIDE_SETTINGS = "django.test.utils.override_settings"
+
+BASE_BACKEND = f"{MAIL}.backends.base.BaseEmailBackend"
+# These hand every keyword that they are given to BaseEmailBackend, fail_silently included.
+BARE_BACKENDS = {
+    BASE_BACKEND,
+    f"{MAIL}.backends.dummy.EmailBackend",
+    f"{MAIL}.backends.locmem.EmailBackend",
+}
+BACKENDS = {
+    *BARE_BACKENDS,
+    SMTP_BACKEND,
+    f"{MAIL}.backends.console.EmailBackend",
+    f"{MAIL}.backends.filebased.EmailBackend",
+}
+MESSAGES = {EMAIL_MESSAGE, ALTERNATIVES}
+CLASSES = {*BACKENDS, *MESSAGES, ADMIN_HANDLER}
+
+# The same object by another name.
+ALIASES = {
+    "django.test.override_settings": OVERRIDE_SETTINGS,
+    **{
+        f"{MAIL}.message.{name}": f"{MAIL}.{name}"
+        for name in (
+            *("EmailMessage", "EmailMultiAlternatives"),
+            *("BadHeaderError", "SafeMIMEText", "SafeMIMEMultipart", "forbid_multi_line_headers"),
+        )
+    },
+}
+
+# What `from django.core.mail import *` has brought into a module on every Django.
+STAR_NAMES = {
+    *("BadHeaderError", "EmailMessage", "EmailMultiAlternatives", "SafeMIMEMultipart"),
+    *("SafeMIMEText", "forbid_multi_line_headers", "get_connection", "mail_admins"),
+    *("mail_managers", "send_mail", "send_mass_mail"),
+}
+
+# How many arguments may be given by position, and the names of those that might be until 6.0.
+POSITIONAL = {
+    GET_CONNECTION: (1, ("fail_silently",)),
+    f"{MAIL}.send_mail": (
+        4,
+        ("fail_silently", "auth_user", "auth_password", "connection", "html_message"),
+    ),
+    f"{MAIL}.send_mass_mail": (1, ("fail_silently", "auth_user", "auth_password", "connection")),
+    f"{MAIL}.mail_admins": (2, ("fail_silently", "connection", "html_message")),
+    f"{MAIL}.mail_managers": (2, ("fail_silently", "connection", "html_message")),
+    EMAIL_MESSAGE: (4, ("bcc", "connection", "attachments", "headers", "cc", "reply_to")),
+    ALTERNATIVES: (
+        4,
+        ("bcc", "connection", "attachments", "headers", "alternatives", "cc", "reply_to"),
+    ),
+}
+
+# Names whose import is deprecated, or has stopped to work, and what to write instead.
+NAMES = {
+    f"{MAIL}.BadHeaderError": "catch ValueError",
+    f"{MAIL}.SafeMIMEText": "EmailMessage.message() returns an email.message.EmailMessage",
+    f"{MAIL}.SafeMIMEMultipart": "EmailMessage.message() returns an email.message.EmailMessage",
+    f"{MAIL}.forbid_multi_line_headers": (
+        "give headers to EmailMessage or to email.message.EmailMessage, which refuse line breaks"
+    ),
+    f"{MAIL}.message.SafeMIMEMessage": "use email.message.EmailMessage",
+    f"{MAIL}.message.MIMEMixin": "use email.message.EmailMessage",
+    f"{MAIL}.message.sanitize_address": "use email.headerregistry.Address",
+    f"{MAIL}.SMTPConnection": "use mailers.default; the class is gone since Django 1.4",
+}
+# Out of Django since 1.4: says "is gone" instead of "is deprecated".
+REMOVED_NAMES = {f"{MAIL}.SMTPConnection"}
+
+MIME_CLASSES = {
+    f"email.mime.{module}.{name}"
+    for module, name in (
+        *(("application", "MIMEApplication"), ("audio", "MIMEAudio"), ("base", "MIMEBase")),
+        *(("image", "MIMEImage"), ("message", "MIMEMessage"), ("multipart", "MIMEMultipart")),
+        *(("nonmultipart", "MIMENonMultipart"), ("text", "MIMEText")),
+    )
+}
+
+# Names that EMAIL_BACKEND had in the betas of Django 1.2.
+SHORT_BACKENDS = {
+    "console": f"{MAIL}.backends.console.EmailBackend",
+    "dummy": f"{MAIL}.backends.dummy.EmailBackend",
+    "file": f"{MAIL}.backends.filebased.EmailBackend",
+    "locmem": f"{MAIL}.backends.locmem.EmailBackend",
+    "smtp": SMTP_BACKEND,
+}
+
+# The settings that MAILERS replaces: the option that each becomes, and its default.
+OPTIONS = {
+    "EMAIL_HOST": "host",
+    "EMAIL_PORT": "port",
+    "EMAIL_HOST_USER": "username",
+    "EMAIL_HOST_PASSWORD": "password",
+    "EMAIL_USE_TLS": "use_tls",
+    "EMAIL_USE_SSL": "use_ssl",
+    "EMAIL_TIMEOUT": "timeout",
+    "EMAIL_SSL_KEYFILE": "ssl_keyfile",
+    "EMAIL_SSL_CERTFILE": "ssl_certfile",
+    "EMAIL_FILE_PATH": "file_path",
+}
+DEFAULTS = {
+    "EMAIL_BACKEND": SMTP_BACKEND,
+    "EMAIL_HOST": "localhost",
+    "EMAIL_PORT": 25,
+    "EMAIL_HOST_USER": "",
+    "EMAIL_HOST_PASSWORD": "",
+    "EMAIL_USE_TLS": False,
+    "EMAIL_USE_SSL": False,
+    "EMAIL_TIMEOUT": None,
+    "EMAIL_SSL_KEYFILE": None,
+    "EMAIL_SSL_CERTFILE": None,
+    "EMAIL_FILE_PATH": None,
+}

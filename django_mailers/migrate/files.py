@@ -1,0 +1,209 @@
+"""Which files are audited, and what is in them."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import re
+import site
+import sys
+import sysconfig
+import tokenize
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata, util
+from pathlib import Path
+
+SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
+# Line, column, last line, end column; columns count characters, from 0.
+Span = tuple[int, int, int, int]
+
+
+class Unreadable(Exception):
+    """A file that is no Python source; says why."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file, parsed. `module` is the dotted name that it is imported by."""
+
+    path: Path
+    module: str
+    tree: ast.Module
+    text: str
+
+    @cached_property
+    def lines(self) -> list[str]:
+        # Not splitlines(), which takes a form feed for the end of a line.
+        return re.split(r"\r\n|\r|\n", self.text)
+
+    @property
+    def is_package(self) -> bool:
+        return self.path.name == "__init__.py"
+
+    def span(self, node: ast.AST) -> Span:
+        """Return where `node` is; ast itself counts columns in bytes of UTF-8."""
+        place: ast.expr = node  # type: ignore[assignment]  # or another node with a position
+        end = place.end_lineno or place.lineno
+        return (
+            place.lineno,
+            self._characters(place.lineno, place.col_offset),
+            end,
+            self._characters(end, place.end_col_offset or 0),
+        )
+
+    def _characters(self, line: int, column: int) -> int:
+        return len(self.lines[line - 1].encode()[:column].decode())
+
+
+def read(path: Path) -> SourceFile:
+    """Parse `path`, whatever its encoding and its line ends. Raises `Unreadable`."""
+    try:
+        content = path.read_bytes()
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        text = content.decode(encoding)
+        tree = ast.parse(text, str(path))
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from error
+    except SyntaxError as error:
+        place = f"{path}:{error.lineno}" if error.lineno else str(path)
+        raise Unreadable(f"{place}: {error.msg}") from error
+    except (UnicodeDecodeError, ValueError) as error:
+        raise Unreadable(f"{path}: {error}") from error
+    return SourceFile(path, module_name(path), tree, text)
+
+
+def module_name(path: Path) -> str:
+    """Return the name that `path` is imported by.
+
+    It begins where the packages that it lies in begin or, if that folder is not on sys.path (there
+    are packages without `__init__.py`), at the nearest one above that is.
+    """
+    path = path.resolve()
+    root = path.parent
+    while (root / "__init__.py").exists():
+        root = root.parent
+    importable = {Path(entry or os.curdir).resolve() for entry in sys.path}
+    root = next((folder for folder in (root, *root.parents) if folder in importable), root)
+    parts = list(path.relative_to(root).with_suffix("").parts)
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join(parts)
+
+
+def python_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the Python files among `paths` and below them, each once and in order.
+
+    Virtual environments, hidden folders and SKIPPED_FOLDERS are passed over below a path, not if
+    they are named themselves.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            found.update(dict.fromkeys(_below(path)))
+        else:
+            found[path] = None
+    return list(found)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for current, folders, names in os.walk(folder):
+        here = Path(current)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in SKIPPED_FOLDERS
+            and not name.startswith(".")
+            and not (here / name / "pyvenv.cfg").exists()
+        )
+        yield from (here / name for name in sorted(names) if name.endswith(".py"))
+
+
+def is_installed(path: Path) -> bool:
+    """Whether `path` belongs to an installed package or to Python, not to the project."""
+    path = path.resolve()
+    folders = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")}
+    folders |= {*site.getsitepackages(), site.getusersitepackages()}
+    return any(Path(folder).resolve() in path.parents for folder in folders)
+
+
+def own_paths(settings_module: str | None, apps: Iterable[Path]) -> list[Path]:
+    """Return what a project consists of: its apps, and its settings with what is beside them.
+
+    Arguments: `settings_module`, its dotted name; `apps`, the folders of all installed apps.
+    """
+    frameworks = _frameworks()
+    paths = [
+        path
+        for path in apps
+        if not is_installed(path) and not _is_below(path.resolve(), frameworks)
+    ]
+    if settings_module is not None:
+        # The package that they are in; the folder of a lone settings.py might be anything.
+        spec = util.find_spec(settings_module.partition(".")[0])
+        if spec is not None and spec.submodule_search_locations:
+            paths += [Path(location) for location in spec.submodule_search_locations]
+        elif spec is not None and spec.origin is not None:
+            paths.append(Path(spec.origin))
+    return _outermost(paths)
+
+
+def app_folders(installed_apps: Iterable[str]) -> list[Path]:
+    """Return the folders of the apps that INSTALLED_APPS names, without importing any app.
+
+    For settings that Django cannot load. An entry may name an AppConfig instead of a package.
+    """
+    folders = []
+    for entry in installed_apps:
+        parts = entry.split(".")
+        while parts:
+            try:
+                spec = util.find_spec(".".join(parts))
+            except ImportError:
+                spec = None
+            if spec is not None and spec.submodule_search_locations:
+                folders += [Path(location) for location in spec.submodule_search_locations]
+                break
+            parts.pop()
+    return folders
+
+
+def installed_paths(apps: Iterable[Path]) -> list[Path]:
+    """Return the files of the installed packages that may send mail through Django.
+
+    That is every installed app and every distribution that requires Django, but neither Django
+    itself nor this package.
+    """
+    paths = [path for path in apps if is_installed(path)]
+    for distribution in metadata.distributions():
+        requirements = [
+            re.split(r"[^\w.-]", text)[0].lower() for text in distribution.requires or ()
+        ]
+        if "django" in requirements:
+            files = distribution.files or ()
+            paths += [Path(str(file.locate())) for file in files if file.suffix == ".py"]
+    frameworks = _frameworks()
+    return [
+        path
+        for path in python_files(_outermost(paths))
+        if path.exists() and not _is_below(path.resolve(), frameworks)
+    ]
+
+
+def _frameworks() -> list[Path]:
+    """Return the folders of Django and of this package, wherever they are installed from."""
+    spec = util.find_spec("django")
+    folders = (spec.submodule_search_locations or ()) if spec is not None else ()
+    return [Path(__file__).resolve().parent.parent, *(Path(entry).resolve() for entry in folders)]
+
+
+def _is_below(path: Path, folders: Iterable[Path]) -> bool:
+    return any(folder == path or folder in path.parents for folder in folders)
+
+
+def _outermost(paths: Iterable[Path]) -> list[Path]:
+    unique = list(dict.fromkeys(path.resolve() for path in paths))
+    given = set(unique)
+    return [path for path in unique if given.isdisjoint(path.parents)]

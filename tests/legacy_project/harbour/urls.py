@@ -1,0 +1,7 @@
+from django.urls import path
+from ferries import views
+
+urlpatterns = [
+    path("book/", views.book),
+    path("broken/", views.broken),
+]

@@ -1,0 +1,818 @@
+"""What `migratemailers --write` changes, what it leaves alone, and why."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from django.test import SimpleTestCase
+
+from django_mailers.migrate.audit import audit
+from django_mailers.migrate.findings import Report
+from django_mailers.migrate.rewrite import Unfaithful, rewritten
+
+from .servers import enter
+
+
+class SourceMixin:
+    """A folder with Python files, audited from inside it so that findings show short paths."""
+
+    maxDiff = None
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = Path(enter(self, tempfile.TemporaryDirectory())).resolve()
+
+    def write(self, files: dict[str, str]) -> list[Path]:
+        """Write files, each in a package, and return their paths from the folder on."""
+        paths = []
+        for name, source in files.items():
+            path = Path(name)
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            if path.parent.name and path.name != "__init__.py":
+                (self.folder / path.parent / "__init__.py").touch()
+            (self.folder / path).write_text(textwrap.dedent(source))
+            paths.append(path)
+        return paths
+
+    def audit(self, paths: list[Path], *settings: Any) -> Report:
+        with inside(self.folder):
+            report = audit(paths, *settings)
+        self.assertEqual(report.unreadable, [])
+        return report
+
+    def rewrite(self, content: bytes) -> bytes:
+        """The source after all sure changes, which a second run must not want to change again."""
+        path = self.folder / "module.py"
+        for _ in range(2):
+            path.write_bytes(content)
+            fixes = self.audit([path]).fixes()
+            after = rewritten(content, fixes[path]) if fixes else content
+            if after == content:
+                return content
+            content = after
+        self.fail(f"A second run changes it again:\n{content.decode()}")
+
+
+@contextlib.contextmanager
+def inside(folder: Path):
+    """contextlib.chdir() of Python 3.11."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+class RewriteTests(SourceMixin, SimpleTestCase):
+    def assertRewritten(self, before: str, after: str) -> None:
+        with self.subTest(before=before):
+            result = self.rewrite(textwrap.dedent(before).encode()).decode()
+            self.assertEqual(result, textwrap.dedent(after))
+
+    def test_get_connection(self) -> None:
+        for call in (
+            "get_connection()",
+            "get_connection(fail_silently=False)",
+            "get_connection(None)",
+            "get_connection(backend=None, fail_silently=False)",
+            "get_connection(\n)",
+        ):
+            self.assertRewritten(
+                f"from django.core.mail import get_connection\nc = {call}\n",
+                "from django.core.mail import mailers\nc = mailers.default\n",
+            )
+
+    def test_wherever_it_stands(self) -> None:
+        self.assertRewritten(
+            """\
+            from django.core.mail import get_connection
+
+            def f(messages, connection=get_connection()):
+                with get_connection() as connection:
+                    connection.open()
+                get_connection().send_messages(messages)
+                (get_connection)().close(); ( get_connection( ) ).close()
+                return [get_connection() for _ in messages], lambda: get_connection()
+            """,
+            """\
+            from django.core.mail import mailers
+
+            def f(messages, connection=mailers.default):
+                with mailers.default as connection:
+                    connection.open()
+                mailers.default.send_messages(messages)
+                mailers.default.close(); ( mailers.default ).close()
+                return [mailers.default for _ in messages], lambda: mailers.default
+            """,
+        )
+
+    def test_by_other_names(self) -> None:
+        for imports, called, after in [
+            ("from django.core import mail", "mail", "mail.mailers.default"),
+            ("from django.core import mail as m", "m", "m.mailers.default"),
+            ("import django.core.mail", "django.core.mail", "django.core.mail.mailers.default"),
+            ("import django.core.mail as dcm", "dcm", "dcm.mailers.default"),
+            ("import django.core.mail\nimport django", "django.core.mail", None),
+        ]:
+            self.assertRewritten(
+                f"{imports}\nc = {called}.get_connection()\n",
+                f"{imports}\nc = {after or 'django.core.mail.mailers.default'}\n",
+            )
+
+    def test_imports(self) -> None:
+        """The name goes where nothing needs it any more, and `mailers` comes where it stood."""
+        for before, after in [
+            ("get_connection as gc", "mailers"),
+            ("EmailMessage, get_connection as gc, send_mail", "EmailMessage, mailers, send_mail"),
+            ("get_connection as gc, send_mail", "mailers, send_mail"),
+            ("send_mail, get_connection as gc", "send_mail, mailers"),
+            ("(get_connection as gc)", "(mailers)"),
+            (
+                "(\n    send_mail,\n    get_connection as gc,\n)",
+                "(\n    send_mail,\n    mailers,\n)",
+            ),
+            ("(\n    get_connection as gc\n)", "(\n    mailers\n)"),
+            ("get_connection as gc, mailers", "mailers"),
+            ("mailers, get_connection as gc", "mailers"),
+            ("(\n    mailers,\n    get_connection as gc\n)", "(\n    mailers\n)"),
+        ]:
+            self.assertRewritten(
+                f"from django.core.mail import {before}\nc = gc()\n",
+                f"from django.core.mail import {after}\nc = mailers.default\n",
+            )
+
+    def test_imports_that_stay(self) -> None:
+        """What cannot be changed keeps its import, beside the new one."""
+        for before, after in [
+            ("get_connection", "get_connection, mailers"),
+            ("get_connection, send_mail", "get_connection, mailers, send_mail"),
+            ("send_mail, get_connection", "send_mail, get_connection, mailers"),
+            ("(\n    get_connection,\n)", "(\n    get_connection,\n    mailers,\n)"),
+            ("(\n    a,\n    get_connection\n)", "(\n    a,\n    get_connection,\n    mailers\n)"),
+            ("get_connection, mailers", "get_connection, mailers"),
+        ]:
+            rest = 'd = get_connection("a.Backend")\n'
+            self.assertRewritten(
+                f"from django.core.mail import {before}\nc = get_connection()\n{rest}",
+                f"from django.core.mail import {after}\nc = mailers.default\n{rest}",
+            )
+        self.assertRewritten(
+            """\
+            from django.core.mail import get_connection
+            __all__ = ["get_connection"]
+            c = get_connection()
+            """,
+            """\
+            from django.core.mail import get_connection, mailers
+            __all__ = ["get_connection"]
+            c = mailers.default
+            """,
+        )
+
+    def test_imports_in_functions(self) -> None:
+        self.assertRewritten(
+            """\
+            def f():
+                from django.core.mail import get_connection
+                return get_connection()
+
+            def g():
+                from django.core.mail import get_connection, send_mail
+                send_mail("s", "b", None, [], connection=get_connection())
+            """,
+            """\
+            def f():
+                from django.core.mail import mailers
+                return mailers.default
+
+            def g():
+                from django.core.mail import send_mail
+                send_mail("s", "b", None, [])
+            """,
+        )
+
+    def test_import_that_vanishes(self) -> None:
+        self.assertRewritten(
+            """\
+            import os
+            from django.core.mail import get_connection
+            from django.core.mail import send_mail
+
+            send_mail("s", "b", None, [], connection=get_connection(fail_silently=False))
+            """,
+            """\
+            import os
+            from django.core.mail import send_mail
+
+            send_mail("s", "b", None, [])
+            """,
+        )
+        self.assertRewritten(
+            """\
+            import os; from django.core.mail import get_connection; from django.core import mail
+            mail.mail_admins("s", "b", connection=get_connection())
+            """,
+            """\
+            import os; from django.core import mail
+            mail.mail_admins("s", "b")
+            """,
+        )
+
+    def test_arguments(self) -> None:
+        for function, positional in [
+            ("send_mail", '"s", "b", None, []'),
+            ("send_mass_mail", "[]"),
+            ("mail_admins", '"s", "b"'),
+            ("mail_managers", '"s", "b"'),
+        ]:
+            for argument in (
+                "fail_silently=False",
+                "connection=None",
+                "connection=get_connection()",
+            ):
+                self.assertRewritten(
+                    f"""\
+                    from django.core import mail
+                    from django.core.mail import {function} as f, get_connection
+
+                    f({positional}, {argument})
+                    f({positional}, {argument},)
+                    f({argument}, **[])
+                    mail.{function}({positional}, {argument}, html_message="h")
+                    """.replace(f"f({argument}, **[])", f"f({positional} , {argument} )"),
+                    f"""\
+                    from django.core import mail
+                    from django.core.mail import {function} as f{
+                        "" if "get" in argument else ", get_connection"
+                    }
+
+                    f({positional})
+                    f({positional},)
+                    f({positional} )
+                    mail.{function}({positional}, html_message="h")
+                    """,
+                )
+
+    def test_login_that_is_none(self) -> None:
+        self.assertRewritten(
+            """\
+            from django.core.mail import send_mail
+            send_mail("s", "b", None, [], auth_user=None, auth_password=None, fail_silently=False)
+            """,
+            """\
+            from django.core.mail import send_mail
+            send_mail("s", "b", None, [])
+            """,
+        )
+
+    def test_arguments_on_lines_of_their_own(self) -> None:
+        self.assertRewritten(
+            """\
+            from django.core.mail import get_connection, send_mail
+
+            def f():
+                send_mail(
+                    "s",
+                    "b",
+                    None,
+                    [],
+                    fail_silently=False,
+                    connection=get_connection(),
+                )
+                send_mail(
+                    "s", "b", None,
+                    [],  # nobody
+                    fail_silently=False
+                )
+                send_mail(
+                    fail_silently=False,
+                    subject="s", message="b", from_email=None, recipient_list=[]
+                )
+                send_mail("s", "b", None, [],  # nobody
+                          connection=get_connection())
+                send_mail(  # on its line
+                    "s", "b", None,
+                    [],  # nobody
+
+                    # a section
+                    fail_silently=False,
+                    html_message="h",
+                ) if False else None
+            """.replace("\n\n                    # a section", ""),
+            """\
+            from django.core.mail import send_mail
+
+            def f():
+                send_mail(
+                    "s",
+                    "b",
+                    None,
+                    [],
+                )
+                send_mail(
+                    "s", "b", None,
+                    [],  # nobody
+                )
+                send_mail(
+                    subject="s", message="b", from_email=None, recipient_list=[]
+                )
+                send_mail("s", "b", None, [],  # nobody
+                          )
+                send_mail(  # on its line
+                    "s", "b", None,
+                    [],  # nobody
+                    html_message="h",
+                ) if False else None
+            """,
+        )
+
+    def test_messages(self) -> None:
+        self.assertRewritten(
+            """\
+            from django.core import mail
+            from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
+
+            class Letter(EmailMultiAlternatives):
+                def post(self):
+                    self.send(fail_silently=False)
+
+                def close(self):
+                    super().send(fail_silently=False)
+
+            def f(urgent):
+                EmailMessage(connection=get_connection()).send(fail_silently=False)
+                EmailMessage(connection=None, to=["a@b.c"])
+                if urgent:
+                    message = EmailMessage("a", connection=get_connection())
+                else:
+                    message = mail.EmailMultiAlternatives("b")
+                message.send(fail_silently=False)
+                letter = Letter("a")
+                letter.send(fail_silently=False)
+            """,
+            """\
+            from django.core import mail
+            from django.core.mail import EmailMessage, EmailMultiAlternatives
+
+            class Letter(EmailMultiAlternatives):
+                def post(self):
+                    self.send()
+
+                def close(self):
+                    super().send()
+
+            def f(urgent):
+                EmailMessage().send()
+                EmailMessage(to=["a@b.c"])
+                if urgent:
+                    message = EmailMessage("a")
+                else:
+                    message = mail.EmailMultiAlternatives("b")
+                message.send()
+                letter = Letter("a")
+                letter.send()
+            """,
+        )
+
+    def test_names_of_other_scopes(self) -> None:
+        """A name means what Python says it does: comprehensions, lambdas, classes, `global`."""
+        self.assertRewritten(
+            """\
+            from django.core.mail import get_connection
+
+            class A:
+                mailers = 1
+                def f(self):
+                    return get_connection()
+
+            def g(mailers=None):
+                return [mailers for mailers in ()], lambda mailers: mailers
+
+            def h():
+                return get_connection()
+            """,
+            """\
+            from django.core.mail import mailers
+
+            class A:
+                mailers = 1
+                def f(self):
+                    return mailers.default
+
+            def g(mailers=None):
+                return [mailers for mailers in ()], lambda mailers: mailers
+
+            def h():
+                return mailers.default
+            """,
+        )
+
+    def test_bytes_are_kept(self) -> None:
+        before = "from django.core.mail import get_connection\nnäme = 'ä'; c = get_connection()"
+        after = "from django.core.mail import mailers\nnäme = 'ä'; c = mailers.default"
+        for prefix, encoding in [
+            ("", "utf-8"),
+            ("\ufeff", "utf-8"),
+            ("# -*- coding: latin-1 -*-\n", "latin-1"),
+            ("# vim: set fileencoding=cp1252 :\n", "cp1252"),
+        ]:
+            for newline in ("\n", "\r\n"):
+                for end in ("", "\n", "\n\n\n", "\n\x0c\nif näme:\n\tpass  \n"):
+                    with self.subTest(encoding=encoding, newline=newline, end=end):
+                        content, expected = (
+                            (prefix + text + end).replace("\n", newline).encode(encoding)
+                            for text in (before, after)
+                        )
+                        self.assertEqual(self.rewrite(content), expected)
+
+    def test_a_file_that_libcst_cannot_reproduce(self) -> None:
+        content = b"from django.core.mail import get_connection\nget_connection()\n\n\t\n"
+        with self.assertRaises(Unfaithful) as caught:
+            self.rewrite(content)
+        self.assertEqual(str(caught.exception), "LibCST would change its white space")
+        self.assertEqual((self.folder / "module.py").read_bytes(), content)
+
+    def test_comments_at_imports(self) -> None:
+        """They stay with what takes the name's place; an import that has none stays itself."""
+        self.assertRewritten(
+            """\
+            # Django
+            from django.core.mail import get_connection  # the default
+
+            get_connection()
+            """,
+            """\
+            # Django
+            from django.core.mail import mailers  # the default
+
+            mailers.default
+            """,
+        )
+        for above, beside in [("# For the log book.\n", ""), ("", "  # noqa")]:
+            imports = (
+                f"import os\n{above}from django.core.mail import get_connection as c{beside}\n"
+            )
+            self.assertRewritten(
+                f"{imports}from django.core import mail\nmail.send_mass_mail([], connection=c())\n",
+                f"{imports}from django.core import mail\nmail.send_mass_mail([])\n",
+            )
+
+    def test_columns_count_characters(self) -> None:
+        self.assertRewritten(
+            """\
+            from django.core.mail import get_connection
+            "𝔘", "ß"; f("é", get_connection()); "ü"
+            """,
+            """\
+            from django.core.mail import mailers
+            "𝔘", "ß"; f("é", mailers.default); "ü"
+            """,
+        )
+
+
+class RefusalTests(SourceMixin, SimpleTestCase):
+    """Code that is reported and not changed, with the reason."""
+
+    def assertRefused(self, source: str, *refusals: str | None) -> None:
+        with self.subTest(source=source):
+            content = textwrap.dedent(source).encode()
+            self.assertEqual(self.rewrite(content), content)
+            [path] = self.write({"module.py": source})
+            self.assertEqual(
+                [finding.refusal for finding in self.audit([path]).findings], list(refusals)
+            )
+
+    def test_names_that_are_bound_to_something_else(self) -> None:
+        self.assertRefused(
+            """\
+            from django.core.mail import get_connection
+            get_connection = cached(get_connection)
+            get_connection()
+            """,
+            "get_connection is used as a value",
+            "line 2 binds 'get_connection' to something else",
+        )
+        self.assertRefused(
+            """\
+            from django.core import mail
+            def f():
+                global mail
+                mail = None
+            mail.get_connection()
+            """,
+            "line 4 binds 'mail' to something else",
+        )
+        self.assertRefused(
+            """\
+            from django.core.mail import send_mail
+            for send_mail in []: pass
+            send_mail("s", "b", None, [], fail_silently=False)
+            """,
+            "line 2 binds 'send_mail' to something else",
+        )
+
+    def test_conditional_imports(self) -> None:
+        for imports in (
+            "try:\n    from django.core.mail import get_connection\nexcept ImportError: pass\n",
+            "if 1:\n    from django.core.mail import get_connection\n",
+            "if 1: pass\nelse:\n    from django.core.mail import get_connection\n",
+            "while 1:\n    from django.core.mail import get_connection\n",
+        ):
+            line = imports[: imports.index("from")].count("\n") + 1
+            self.assertRefused(
+                f"{imports}get_connection()\n", f"the import in line {line} is conditional"
+            )
+        self.assertRefused(
+            """\
+            try:
+                from django.core.mail import get_connection
+            except ImportError:
+                get_connection = None
+            get_connection()
+            """,
+            "line 4 binds 'get_connection' to something else",
+        )
+        self.assertRefused(
+            """\
+            from django.core.mail import get_connection
+            from django.core.mail import get_connection
+            get_connection()
+            """,
+            "line 2 imports 'get_connection' once more",
+        )
+
+    def test_star_imports(self) -> None:
+        self.assertRefused(
+            "from django.core.mail import *\nget_connection()\n",
+            "line 1 imports * from django.core.mail",
+        )
+        self.assertRefused(
+            "from django.core.mail import get_connection\nfrom x import *\nget_connection()\n",
+            "the import of * in line 2 may bind 'get_connection' as well",
+        )
+
+    def test_unknown_arguments(self) -> None:
+        for call in ("get_connection(*a)", "get_connection(**a)"):
+            self.assertRefused(
+                f"from django.core.mail import get_connection\n{call}\n",
+                "the call passes * or **",
+            )
+        for arguments in (
+            "*a, fail_silently=False",
+            '"s", "b", None, [], fail_silently=False, **a',
+        ):
+            self.assertRefused(
+                f"from django.core.mail import send_mail\nsend_mail({arguments})\n",
+                "the call passes * or **",
+            )
+        self.assertRefused(
+            """\
+            from django.core.mail import EmailMessage, get_connection
+            EmailMessage(connection=get_connection(**a))
+            EmailMessage().send(fail_silently=False, **a)
+            """,
+            None,
+            "the call passes * or **",
+            "the call passes * or **",
+        )
+
+    def test_values(self) -> None:
+        for use in (
+            "f = get_connection",
+            "f = partial(get_connection)",
+            "def f(connect=get_connection): pass",
+            "f = {'c': get_connection}",
+            "get_connection.cache = 1",
+        ):
+            self.assertRefused(
+                f"from django.core.mail import get_connection\n{use}\n",
+                "get_connection is used as a value",
+            )
+        self.assertRefused(
+            "from django.core import mail\nf = mail.get_connection\n",
+            "get_connection is used as a value",
+        )
+
+    def test_a_name_that_is_taken(self) -> None:
+        for taken, line in [
+            ("mailers = []\n", 2),
+            ("import mailers\n", 2),
+            ("from .x import mailers\n", 2),
+            ("def mailers(): pass\n", 2),
+            ("class mailers: pass\n", 2),
+        ]:
+            self.assertRefused(
+                f"from django.core.mail import get_connection\n{taken}get_connection()\n",
+                f"line {line} binds 'mailers'",
+            )
+        for taken in (
+            "def f(mailers):\n    get_connection()\n",
+            "def f(*mailers):\n    get_connection()\n",
+            "f = lambda mailers: get_connection()\n",
+            "[get_connection() for mailers in ()]\n",
+            "with x as (mailers, _):\n    get_connection()\n",
+            "match x:\n    case [*mailers]:\n        get_connection()\n",
+            "match x:\n    case {**mailers}:\n        get_connection()\n",
+            "match x:\n    case 1 as mailers:\n        get_connection()\n",
+            "try: pass\nexcept E as mailers:\n    get_connection()\n",
+            "(mailers := 1), get_connection()\n",
+            "[(mailers := 1) for _ in ()]; get_connection()\n",
+            "for mailers in (): get_connection()\n",
+        ):
+            found = next(
+                number for number, line in enumerate(taken.split("\n"), 2) if "mailers" in line
+            )
+            self.assertRefused(
+                f"from django.core.mail import get_connection\n{taken}",
+                f"line {found} binds 'mailers'",
+            )
+        self.assertRefused(
+            """\
+            from django.core.mail import get_connection
+            c = get_connection()
+            from django.core.mail import mailers
+            """,
+            "line 3 binds 'mailers'",
+        )
+
+    def test_comments(self) -> None:
+        self.assertRefused(
+            "from django.core.mail import get_connection\nget_connection(  # default\n)\n",
+            "there is a comment in the call",
+        )
+        for call, line in [
+            ('send_mail(\n    "s", "b", None, [],\n    fail_silently=False,  # raise\n)', 4),
+            ('send_mail(\n    "s", "b", None, [],\n    # raise\n    fail_silently=False,\n)', 4),
+            ('send_mail("s", "b", None, [], fail_silently=False  # raise\n)', 2),
+            ("send_mail(\n    fail_silently=False,  # raise\n    subject=1)", 3),
+            ('send_mail("s", "b", None, [], fail_silently=(\n    False  # raise\n))', 3),
+        ]:
+            self.assertRefused(
+                f"from django.core.mail import send_mail\n{call}\n",
+                f"there is a comment at the argument, in line {line}",
+            )
+
+    def test_arguments_that_are_refused_today(self) -> None:
+        self.assertRefused(
+            """\
+            from django.core.mail import get_connection, send_mail
+            send_mail("s", "b", None, [], connection=get_connection("x.B"), auth_user="me")
+            """,
+            None,
+            None,
+            None,
+        )
+        path, *_ = self.write(
+            {
+                "module.py": """\
+            from django.core.mail import get_connection, send_mail
+            send_mail("s", "b", None, [], connection=get_connection(), auth_user="me")
+            """
+            }
+        )
+        self.assertEqual(
+            [(finding.code, finding.refusal) for finding in self.audit([path]).findings],
+            [
+                ("auth-arguments", None),
+                (
+                    "connection-argument",
+                    "'auth_user' is refused together with 'connection' today",
+                ),
+                ("get-connection", None),
+            ],
+        )
+
+    def test_a_connection_that_is_read_back(self) -> None:
+        path, *_ = self.write(
+            {
+                "module.py": """\
+            from django.core.mail import EmailMessage, get_connection
+            def f(message): message.connection.open()
+            f(EmailMessage(connection=get_connection()))
+            """
+            }
+        )
+        self.assertEqual(
+            [(finding.code, finding.refusal) for finding in self.audit([path]).findings],
+            [
+                ("connection-argument", "line 2 uses an attribute 'connection'"),
+                ("get-connection", None),
+            ],
+        )
+
+    def test_a_send_of_its_own(self) -> None:
+        self.assertRefused(
+            """\
+            from django.core.mail import EmailMessage
+            class Base(EmailMessage):
+                def send(self, fail_silently=True): pass
+            class Letter(Base): pass
+            Letter().send(fail_silently=False)
+            """,
+            "module.Letter has a send() of its own",
+        )
+
+    def test_names_that_tests_replace(self) -> None:
+        paths = self.write(
+            {
+                "shop/mail.py": """\
+                from django.core import mail
+                from django.core.mail import get_connection
+                get_connection()
+                mail.get_connection()
+                """,
+                "shop/other.py": "from django.core import mail\nmail.get_connection()\n",
+                "shop/tests.py": """\
+                patch("shop.mail.get_connection")
+                from django.core import mail
+                patch.object(mail, "get_connection")
+                """,
+            }
+        )
+        self.assertEqual(
+            [finding.refusal for finding in self.audit(paths).findings],
+            [
+                "shop/tests.py:1 puts something else in its place",
+                "shop/tests.py:3 puts something else in its place",
+                "shop/tests.py:3 puts something else in its place",
+            ],
+        )
+
+    def test_names_that_come_through_a_module_of_the_project(self) -> None:
+        compat, user = self.write(
+            {
+                "shop/compat.py": "from django.core.mail import get_connection\nget_connection()\n",
+                "shop/user.py": "from .compat import get_connection as c\nc()\n",
+            }
+        )
+        report = self.audit([compat, user])
+        self.assertEqual(
+            [(finding.path, finding.refusal) for finding in report.findings],
+            [(compat, None), (user, "it is imported through shop.compat.get_connection")],
+        )
+        # Somebody imports it from there.
+        self.assertEqual(
+            rewritten((self.folder / compat).read_bytes(), report.fixes()[compat]).decode(),
+            "from django.core.mail import get_connection, mailers\nmailers.default\n",
+        )
+
+    def test_a_package_keeps_what_it_imports(self) -> None:
+        [path] = self.write(
+            {"shop/__init__.py": "from django.core.mail import get_connection\nget_connection()\n"}
+        )
+        self.assertEqual(
+            rewritten((self.folder / path).read_bytes(), self.audit([path]).fixes()[path]).decode(),
+            "from django.core.mail import get_connection, mailers\nmailers.default\n",
+        )
+
+
+class UnrelatedTests(SourceMixin, SimpleTestCase):
+    """Code that has nothing to do with Django's mail, whatever its names look like."""
+
+    def test_nothing_is_found(self) -> None:
+        for source in (
+            "get_connection()",
+            "from redis import get_connection\nget_connection()",
+            "from django.db import connection\nconnection.close()",
+            "from .mail import send_mail\nsend_mail(1, 2, 3, 4, 5, fail_silently=False)",
+            "import mail\nmail.get_connection()",
+            "from django.core.mail import send_mail\ndef f(send_mail): send_mail(1, 2, 3, 4, 5)",
+            "from django.core.mail import send_mail\ndef f():\n"
+            "    send_mail = g\n    send_mail(1, 2, 3, 4, 5)",
+            "from django.core.mail import send_mail\n"
+            "[send_mail(1, 2, 3, 4, 5) for send_mail in ()]",
+            "class A:\n    def get_connection(self): return self.get_connection()",
+            "class A:\n    from django.core.mail import send_mail\n"
+            "    def f(self): return send_mail(1, 2, 3, 4, 5)",
+            "message.send(fail_silently=False)",
+            "def f(message): message.send(fail_silently=True)",
+            "from shop import EmailMessage\nEmailMessage(connection=1).send(fail_silently=False)",
+            "from django.core.mail import EmailMessage\nm = EmailMessage()\nm = other()\n"
+            "m.send(fail_silently=True)",
+            "self.connection = connection",
+            "from email.mime.multipart import MIMEMultipart\nfrom email.mime.text import MIMEText\n"
+            "m = MIMEMultipart()\nm.attach(MIMEText('a'))",
+            "EMAIL_HOST = 'x'\nprint(EMAIL_HOST)",
+            "from shop import settings\nsettings.EMAIL_HOST",
+            "def f(settings): settings.EMAIL_HOST = 'x'",
+            "import settings\ngetattr(settings, 'EMAIL_HOST')",
+            "override_settings(EMAIL_HOST='x')",
+            "ADMINS = [('a', 'a@b.c')]",
+            "class EmailBackend:\n    def __init__(self): pass",
+            "class AdminEmailHandler:\n    def connection(self): pass",
+            "handlers = {'class': 'shop.Handler', 'email_backend': 'x'}",
+            "BadHeaderError = 1\nfrom http import BadHeaderError",
+            "from django.core.mail import send_mail\n"
+            "send_mail('s', 'b', None, ['x'], using='bulk')",
+            "from django.core.mail import mailers\nmailers.default.send_messages([])",
+            "from django.conf import settings\nsettings.EMAIL_SUBJECT_PREFIX, settings.ADMINS",
+        ):
+            with self.subTest(source=source):
+                [path] = self.write({"module.py": source})
+                self.assertEqual(self.audit([path]).findings, [])
