@@ -17,6 +17,9 @@ PACKAGE = "django_mailers"
 
 # What nothing but itself imports: leaves of the tree, which most projects never load.
 LEAVES = ("testing", "migrate", "mailbox", "management")
+# Which of them a command is the front of, and what a part imports of an extra (see pyproject.toml).
+COMMANDS_MAY_IMPORT = ("migrate",)
+EXTRAS = {"migrate": ("libcst",)}
 # From the top down: a part may import the parts after it, besides itself.
 LAYERS = ("backends", "render", "smtp")
 # The backport, and what puts it in place, deal with Django's modules as they are.
@@ -73,11 +76,13 @@ def objection(importer: str, name: str) -> str | None:
         rule = "backport/ imports Django and itself"
     elif within(target, "backport") and not within(importer, "polyfill", "management.commands"):
         rule = "only polyfill.py and commands import backport/"
+    elif within(target, *COMMANDS_MAY_IMPORT) and within(importer, "management.commands"):
+        pass
     elif within(target, *LEAVES):
         rule = f"nothing imports {target.partition('.')[0]}/"
     elif own and part in LAYERS and not within(target, *LAYERS[LAYERS.index(part) :]):
         rule = f"imports go downward: {part} -> {', '.join(LAYERS[LAYERS.index(part) + 1 :])}"
-    elif not own and not within(name, "django", *sys.stdlib_module_names):
+    elif not own and not within(name, "django", *EXTRAS.get(part, ()), *sys.stdlib_module_names):
         rule = "Django is the only dependency"
     elif (
         part not in BACKPORT
@@ -215,6 +220,8 @@ class ImportRulesTests(SimpleTestCase):
             ("polyfill.py", "from .backport import conf"),
             ("management/commands/sendtestemail.py", "from django_mailers import backport"),
             ("management/commands/mailers.py", "from django_mailers.management import x"),
+            ("management/commands/migratemailers.py", "from django_mailers.migrate import audit"),
+            ("migrate/transformer.py", "import libcst"),
             ("backport/mail.py", "from django.core.mail.message import EmailMessage"),
             ("backport/backends/smtp.py", "from ..exceptions import InvalidMailer"),
             ("backends/smtp.py", "from ..render import x"),
