@@ -1,0 +1,79 @@
+"""The legacy bridge: code that was never ported to MAILERS keeps working in a project that has it.
+
+It is on below Django 6.1, whose packages go by the EMAIL_* settings, and off from 6.1 on, unless
+the setting MAILERS_BRIDGE says otherwise. Off, everything is as in Django 6.1; on, what that makes
+an error works as it did in 5.2, with a deprecation warning at the line that has to change.
+
+The only part of the app that touches Django 6.1 and later, and there only when asked. Like the
+backport it changes functions in place, on top of what that has put there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.core import mail
+
+from django_mailers import inplace, polyfill
+
+from .backends import create_connection
+from .common import is_wanted
+from .log import handler_init, handler_send_mail
+from .rendering import Subtype, add_attachments, add_bodies
+from .sending import get_connection, send, sending_function
+from .settings import EMAIL_SETTINGS, read_setting, settle
+
+__all__ = ["EMAIL_SETTINGS", "install", "is_wanted", "settle"]
+
+BRIDGES: dict[str, Callable[..., Any]] = {
+    "django.conf:LazySettings.__getattr__": read_setting,
+    "django.core.mail:get_connection": get_connection,
+    "django.core.mail:send_mail": sending_function,
+    "django.core.mail:send_mass_mail": sending_function,
+    "django.core.mail:mail_admins": sending_function,
+    "django.core.mail:mail_managers": sending_function,
+    "django.core.mail.message:EmailMessage.send": send,
+    "django.core.mail.message:EmailMessage._add_attachments": add_attachments,
+    "django.core.mail.message:EmailMultiAlternatives._add_bodies": add_bodies,
+    "django.core.mail.handler:MailersHandler.create_connection": create_connection,
+    "django.utils.log:AdminEmailHandler.__init__": handler_init,
+    "django.utils.log:AdminEmailHandler.send_mail": handler_send_mail,
+}
+
+# The targets that are bridged.
+_bridged: set[str] = set()
+_lock = threading.Lock()
+
+
+def install() -> None:
+    """Build the bridge, if the settings want it; called when the app is loaded.
+
+    What it changes looks at the settings each time, so `override_settings(MAILERS_BRIDGE=False)`
+    gives Django 6.1's own behaviour. The reverse needs the bridge to be built.
+    """
+    with _lock:
+        if _bridged or not is_wanted():
+            return
+        _bridged.update(BRIDGES)
+        for target in BRIDGES:
+            _apply(target)
+        for owner, name in (
+            (mail.EmailMessage, "mixed_subtype"),
+            (mail.EmailMultiAlternatives, "alternative_subtype"),
+        ):
+            if not hasattr(owner, name):
+                setattr(owner, name, Subtype(name))
+
+
+def _apply(target: str) -> None:
+    """Put our function before the one that `target`, "module:name", means, if that is Django's."""
+    owner, name = inplace.locate(target)
+    # By its name: somebody else's function in that place is left alone, as by the install (H7).
+    function = vars(owner).get(name)
+    ours = (inplace.DOOR_FILE, str(Path(polyfill.__file__).parent))
+    own = inplace.own_function(function, (*polyfill.folders(), *ours))
+    if own is not None:
+        inplace.lead(own, BRIDGES[target], wraps=True, keep_signature=True)

@@ -1,0 +1,100 @@
+"""Backends that were written before `alias`, named in MAILERS."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.core import mail
+from django.utils.module_loading import import_string
+
+from django_mailers import polyfill
+
+from .common import SMTP, is_on
+from .settings import building
+
+
+def create_connection(
+    original: Callable[..., Any],
+    self: Any,
+    alias: str,
+    /,
+    *,
+    _deprecated_kwargs: Mapping[str, Any] | None = None,
+) -> Any:
+    """`MailersHandler.create_connection()`, for backends that were written before `alias`.
+
+    `_deprecated_kwargs`, what `get_connection()` was given, may be for any alias here.
+    """
+    entry = self.settings.get(alias)
+    if entry is None or not is_on():
+        return original(self, alias, _deprecated_kwargs=_deprecated_kwargs)
+    given = _deprecated_kwargs or {}
+    outer = building.alias
+    # What such a backend reads of EMAIL_* is this alias's, not the default account (H14).
+    building.alias = alias
+    try:
+        backend = _create_legacy(entry, given)
+        if backend is None:
+            backend = _create(original, self, alias, entry, given)
+        if getattr(backend, "alias", None) is None:
+            backend.alias = alias
+    finally:
+        building.alias = outer
+    return backend
+
+
+def _create(
+    original: Callable[..., Any],
+    mailers: Any,
+    alias: str,
+    entry: Mapping[str, Any],
+    given: Mapping[str, Any],
+) -> Any:
+    """Return what Django creates, for a class that passes `fail_silently` to its base as well."""
+    configured = entry.get("OPTIONS", {})
+    path, options = entry.get("BACKEND", SMTP), {**configured, **given}
+
+    def create(ignored: list[str]) -> Any:
+        backend_class = _backend_class(entry)
+        if not ignored or "alias" in configured or backend_class is None:
+            return original(mailers, alias)
+        # A list, unlike Django's set, a queue can hand on as JSON.
+        return backend_class(alias=alias, _ignore_unknown_kwargs=ignored, **options)
+
+    # What get_connection() is given may be anything (H16).
+    ignored = list(given)
+    try:
+        return create(ignored)
+    except mail.InvalidMailer as error:
+        message = f"MAILERS[{alias!r}]: Unknown options 'fail_silently'."
+        if error.args != (message,) or "fail_silently" in options:
+            raise
+    polyfill.warn(
+        f"{path} passes fail_silently to BaseEmailBackend. It must set the attribute itself."
+    )
+    return create([*ignored, "fail_silently"])
+
+
+def _backend_class(entry: Mapping[str, Any]) -> Any:
+    """Return the class of the backend; None if it cannot be found, which Django reports."""
+    try:
+        return import_string(entry.get("BACKEND", SMTP))
+    except ImportError:
+        return None
+
+
+def _create_legacy(entry: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+    """Return a backend whose class does not take `alias`; None if it does, or cannot be found."""
+    backend_class = _backend_class(entry)
+    try:
+        parameters = inspect.signature(backend_class).parameters.values()
+    except (TypeError, ValueError):
+        return None  # for Django to report
+    if any(p.name == "alias" or p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    polyfill.warn(
+        f"{entry['BACKEND']}.__init__() must accept 'alias', or **kwargs for its base class."
+    )
+    return backend_class(**{**entry.get("OPTIONS", {}), **given})

@@ -1,0 +1,149 @@
+"""The functions that send, with the arguments and the hook that they had before Django 6.1."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.core import mail
+from django.utils.module_loading import import_string
+
+from django_mailers import polyfill
+
+from .common import SMTP, as_django, class_name, is_called_from_outside, is_on
+
+GET_CONNECTION_WARNING = (
+    "get_connection() is deprecated. See 'Migrating email to mailers' in Django's documentation "
+    "for recommended replacements."
+)
+
+# Per function how many positional arguments it has, and which further ones it had before 6.0.
+POSITIONAL = {
+    "get_connection": (1, ("fail_silently",)),
+    "send_mail": (4, ("fail_silently", "auth_user", "auth_password", "connection", "html_message")),
+    "send_mass_mail": (1, ("fail_silently", "auth_user", "auth_password", "connection")),
+    "mail_admins": (2, ("fail_silently", "connection", "html_message")),
+    "mail_managers": (2, ("fail_silently", "connection", "html_message")),
+}
+
+
+def get_connection(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """`get_connection(path, **options)`: the mailer that MAILERS has with that backend.
+
+    If it has none, a backend built as before MAILERS.
+    """
+    if is_called_from_outside():
+        args, kwargs = _as_keywords(original.__name__, args, kwargs)
+        polyfill.warn(GET_CONNECTION_WARNING)
+    arguments = {**dict(zip(("backend",), args, strict=False)), **kwargs}
+    backend = arguments.pop("backend", None)
+    if not is_on():
+        return as_django(original, *args, **kwargs)
+    # None never meant "no credentials" before MAILERS; Django 6.1.3 takes it for that (H12). The
+    # two names are what a queue was made with, and hands on to its delivery with the options (H25).
+    given = {
+        name: value
+        for name, value in arguments.items()
+        if value is not None and name not in {"alias", "_ignore_unknown_kwargs"}
+    }
+    if not given.get("fail_silently"):
+        given.pop("fail_silently", None)
+    if backend is None:
+        return as_django(original, *args, **given)
+    alias = _alias_with(backend)
+    if alias is None:
+        return as_django(import_string(backend), **given)
+    return mail.mailers.create_connection(alias, _deprecated_kwargs=given)
+
+
+def _alias_with(path: str) -> str | None:
+    """Return the alias with that backend; of several the default one, which EMAIL_* was about.
+
+    In tests, where every mailer is locmem, the alias that has it outside of them: nothing is sent.
+    """
+    for entries in (mail.mailers.settings, _mailers_outside_of_tests()):
+        aliases = [alias for alias, entry in entries.items() if entry.get("BACKEND", SMTP) == path]
+        if mail.DEFAULT_MAILER_ALIAS in aliases:
+            return mail.DEFAULT_MAILER_ALIAS
+        if aliases and aliases[0] in mail.mailers:
+            return aliases[0]
+    return None
+
+
+def _mailers_outside_of_tests() -> Mapping[str, Mapping[str, Any]]:
+    state = getattr(sys.modules.get("django.test.utils"), "_TestState", None)
+    return getattr(getattr(state, "saved_data", None), "mailers", {})
+
+
+def sending_function(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """`send_mail()` and the others: what `connection` makes pointless is accepted beside it."""
+    if is_called_from_outside():
+        args, kwargs = _as_keywords(original.__name__, args, kwargs)
+        _warn_about_arguments(**kwargs)
+    if kwargs.get("connection") is not None and kwargs.get("using") is None and is_on():
+        for name in ("fail_silently", "auth_user", "auth_password"):
+            kwargs.pop(name, None)
+    return as_django(original, *args, **kwargs)
+
+
+def send(
+    original: Callable[..., int], self: Any, fail_silently: bool = False, **kwargs: Any
+) -> int:
+    """`EmailMessage.send()`: a `get_connection()` that a subclass defines is called."""
+    if is_called_from_outside():
+        _warn_about_arguments(fail_silently=fail_silently)
+    using = kwargs.get("using")
+    if not is_on():
+        return as_django(original, self, fail_silently, **kwargs)
+    if not hasattr(self, "get_connection"):
+        if using is None and vars(self).get("_connection"):
+            fail_silently = False
+        return as_django(original, self, fail_silently, **kwargs)
+    if not self.recipients():
+        return 0
+    polyfill.warn(
+        f"{class_name(self)}.get_connection() is not called from Django 6.1 on. Use "
+        "EmailMessage.send(using=...) with a MAILERS alias."
+    )
+    connection = self.get_connection(fail_silently) if using is None else mail.mailers[using]
+    sent: int = connection.send_messages([self])
+    return sent
+
+
+def _as_keywords(
+    function: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return `args` and `kwargs` with the deprecated positional arguments of `function` moved.
+
+    What is no such call is returned as it is, for Django to refuse.
+    """
+    count, names = POSITIONAL[function]
+    surplus = args[count:]
+    moved = dict(zip(names, surplus, strict=False))
+    if not surplus or len(surplus) > len(names) or moved.keys() & kwargs.keys():
+        return args, kwargs
+    listed = ", ".join(f"'{name}'" for name in moved)
+    polyfill.warn(
+        f"Passing positional argument(s) {listed} to {function}() is deprecated. Use keyword "
+        "arguments instead."
+    )
+    return args[:count], {**kwargs, **moved}
+
+
+def _warn_about_arguments(
+    connection: Any = None,
+    fail_silently: bool = False,
+    auth_user: str | None = None,
+    auth_password: str | None = None,
+    **others: Any,
+) -> None:
+    # Names of 6.1, which are there on every Django, but not before the install.
+    from django.core.mail import deprecation
+
+    if fail_silently:
+        polyfill.warn(deprecation.FAIL_SILENTLY_ARG_WARNING)
+    if auth_user is not None or auth_password is not None:
+        polyfill.warn(deprecation.AUTH_ARGS_WARNING)
+    if connection is not None:
+        polyfill.warn(deprecation.CONNECTION_ARG_WARNING)
