@@ -168,7 +168,7 @@ class RecorderTests(SimpleTestCase):
 
     def test_backport_installed(self):
         self.assertEqual(
-            self.record("import django_mailers.apps"),
+            self.record("configure()"),
             "django_mailers is imported: what it makes is no reference.\n",
         )
 

@@ -69,6 +69,11 @@ def effective_caller(through: Through | None = None) -> FrameType | None:
     # the frame beyond it may be the backport's again.
     if frame is not None and frame.f_code.co_filename == DOOR_FILE:
         frame = frame.f_back
+    # The bridge stands before some of those functions, with a door of its own.
+    while frame is not None and _is_of(frame, "django_mailers.bridge"):
+        frame = frame.f_back
+        if frame is not None and frame.f_code.co_filename == DOOR_FILE:
+            frame = frame.f_back
     while frame is not None and through is not None and through(frame):
         frame = frame.f_back
     return frame
