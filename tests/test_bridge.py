@@ -221,6 +221,53 @@ class SettingsTests(BridgeTestCase):
             """
         )
 
+    LEFTOVERS = """
+    import django_mailers
+    django_mailers.install(bridge=True)
+    django_mailers.install(bridge=True)
+    INSTALLED_APPS = ["django_mailers"]
+    MAILERS = {"default": {"OPTIONS": {"host": "smtp.example.com"}}}
+    MAILERS_BRIDGE = %s
+    EMAIL_HOST = "old.example.com"
+    """
+
+    def test_leftovers_in_a_settings_module(self):
+        """Django 6.1 refuses them while the settings are loaded, unless these ask first."""
+        self.assertRuns(
+            """
+            import warnings
+            warnings.simplefilter("always")
+            with warnings.catch_warnings(record=True) as recorded:
+                import django
+                django.setup()
+            texts = [str(warning.message) for warning in recorded]
+            assert (
+                "The EMAIL_HOST setting has no effect beside MAILERS. Remove it from the settings."
+            ) in texts, texts
+            warnings.simplefilter("ignore")
+            assert settings.EMAIL_HOST == "smtp.example.com"
+            """,
+            folder=self.project(project=self.LEFTOVERS % True),
+            settings_module="project",
+        )
+
+    def test_leftovers_in_a_settings_module_off(self):
+        result = run_python(
+            """
+            import warnings
+            warnings.simplefilter("ignore")
+            import django
+            django.setup()
+            """,
+            folder=self.project(project=self.LEFTOVERS % False),
+            settings_module="project",
+        )
+        self.assertEqual(
+            result.stderr.splitlines()[-1],
+            "django.core.exceptions.ImproperlyConfigured: Deprecated email settings are not "
+            "allowed when MAILERS is defined: EMAIL_HOST.",
+        )
+
 
 class GetConnectionTests(BridgeTestCase):
     def test_path_of_a_mailer(self):

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from django import conf as django_conf
 from django.core import mail
 
 from django_mailers import inplace, polyfill
@@ -24,9 +25,9 @@ from .common import is_wanted
 from .log import handler_init, handler_send_mail
 from .rendering import Subtype, add_attachments, add_bodies
 from .sending import get_connection, send, sending_function
-from .settings import EMAIL_SETTINGS, read_setting, settle
+from .settings import CONFLICTS, EMAIL_SETTINGS, check_conflicts, read_setting, settle
 
-__all__ = ["EMAIL_SETTINGS", "install", "is_wanted", "settle"]
+__all__ = ["EMAIL_SETTINGS", "accept_leftovers", "install", "is_wanted", "settle"]
 
 BRIDGES: dict[str, Callable[..., Any]] = {
     "django.conf:LazySettings.__getattr__": read_setting,
@@ -55,11 +56,11 @@ def install() -> None:
     gives Django 6.1's own behaviour. The reverse needs the bridge to be built.
     """
     with _lock:
-        if _bridged or not is_wanted():
+        if BRIDGES.keys() <= _bridged or not is_wanted():
             return
-        _bridged.update(BRIDGES)
-        for target in BRIDGES:
-            _apply(target)
+        for target, function in BRIDGES.items():
+            _apply(target, function)
+            _bridged.add(target)
         for owner, name in (
             (mail.EmailMessage, "mixed_subtype"),
             (mail.EmailMultiAlternatives, "alternative_subtype"),
@@ -68,12 +69,23 @@ def install() -> None:
                 setattr(owner, name, Subtype(name))
 
 
-def _apply(target: str) -> None:
-    """Put our function before the one that `target`, "module:name", means, if that is Django's."""
+def accept_leftovers() -> None:
+    """Let EMAIL_* settings beside MAILERS pass while the settings are loaded, until settle().
+
+    Reads no settings; once more changes nothing.
+    """
+    target = f"django.conf:{CONFLICTS}"
+    with _lock:
+        if target not in _bridged and hasattr(django_conf, CONFLICTS):
+            _apply(target, check_conflicts)
+            _bridged.add(target)
+
+
+def _apply(target: str, function: Callable[..., Any]) -> None:
+    """Put `function` before the one that `target`, "module:name", means, if that is Django's."""
     owner, name = inplace.locate(target)
     # By its name: somebody else's function in that place is left alone, as by the install (H7).
-    function = vars(owner).get(name)
     ours = (inplace.DOOR_FILE, str(Path(polyfill.__file__).parent))
-    own = inplace.own_function(function, (*polyfill.folders(), *ours))
+    own = inplace.own_function(vars(owner).get(name), (*polyfill.folders(), *ours))
     if own is not None:
-        inplace.lead(own, BRIDGES[target], wraps=True, keep_signature=True)
+        inplace.lead(own, function, wraps=True, keep_signature=True)

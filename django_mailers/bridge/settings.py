@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from django import conf as django_conf
 from django.conf import global_settings, settings
 from django.core import mail
 
@@ -28,6 +29,9 @@ PROJECTIONS = {
 }
 
 EMAIL_SETTINGS = {"EMAIL_BACKEND", *PROJECTIONS}
+
+# A function of `django.conf`, from Django 6.1 on and until it has no EMAIL_* settings any more.
+CONFLICTS = "_check_email_settings_conflicts"
 
 SETTING_WARNING = "The {name} setting is deprecated. Migrate to MAILERS before Django 2028."
 
@@ -78,12 +82,30 @@ def _project(name: str, entry: dict[str, Any]) -> Any:
     return getattr(global_settings, name)
 
 
+def check_conflicts(original: Callable[..., None], explicit_settings: Iterable[str]) -> None:
+    """Django 6.1's `_check_email_settings_conflicts()`, which refuses EMAIL_* beside MAILERS.
+
+    It is called while the settings are loaded, when they cannot say yet whether the bridge is on;
+    settle() calls it again.
+    """
+    if settings.configured:
+        original(explicit_settings)
+
+
 def settle() -> None:
-    """Warn about the EMAIL_* settings that a project still defines beside MAILERS."""
-    if not is_on():
-        return
-    for name in sorted(EMAIL_SETTINGS):
-        if hasattr(settings._wrapped, name) and settings.is_overridden(name):
+    """Deal with the EMAIL_* settings that a project still defines beside MAILERS.
+
+    With the bridge on they are warned about. Else Django 6.1 has refused them, or does now.
+    """
+    explicit = {
+        name
+        for name in {*EMAIL_SETTINGS, "MAILERS"}
+        if hasattr(settings._wrapped, name) and settings.is_overridden(name)
+    }
+    if is_on():
+        for name in sorted(explicit - {"MAILERS"}):
             polyfill.warn(
                 f"The {name} setting has no effect beside MAILERS. Remove it from the settings."
             )
+    elif hasattr(django_conf, CONFLICTS):
+        getattr(django_conf, CONFLICTS)(explicit)
