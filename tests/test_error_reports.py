@@ -31,7 +31,6 @@ from django.test import (
     override_settings,
 )
 from django.test.utils import CaptureQueriesContext
-from django.urls import path
 from django.utils import log as django_log
 from django.utils.functional import SimpleLazyObject
 from django.views.debug import ExceptionReporter
@@ -40,29 +39,19 @@ from django_mailers import RemovedInDjango2028Warning, polyfill
 from django_mailers.log import AdminEmailHandler
 from django_mailers.reports import no_queries, with_notes
 
+from . import test_log
 from .processes import run_python
 from .servers import HOST, STALL, ScriptedServer, SMTPServer, enter, spoilt
 from .test_limits import LOCMEM_CACHE, Clock
+from .test_log import urlpatterns  # noqa: F401  (this module is a ROOT_URLCONF, too)
 from .utils import LOCMEM, SMTP, ExactErrors, legacy_settings
 
 HANDLER = "django_mailers.log.AdminEmailHandler"
 LOGGER = "django_mailers.log"
 
 
-def fail(request):
-    raise ValueError("boom")
-
-
-urlpatterns = [path("fail/", fail)]
-
-
-class ShortReporter(ExceptionReporter):
-    """Reports that a test can compare as a whole."""
-
-    def get_traceback_text(self):
-        kind = self.exc_type.__name__ if self.exc_type else "no exception"
-        where = self.request.path if self.request else "no request"
-        return f"{kind} / {self.exc_value} / {where} / is_email={self.is_email}"
+class ShortReporter(test_log.ShortReporter):
+    """One with a page, in which a report's notes have their place."""
 
     def get_traceback_html(self):
         return f"<html><body class=a><h1>{self.exc_value}</h1></body></html>"
