@@ -360,6 +360,16 @@ class MessageTests(ExactErrors, SimpleTestCase):
 
         self.assertEqual(simple(Mixed).message().get_content_type(), "text/plain")
 
+    def test_nothing_instead_of_a_list(self):
+        """None, set on a message that has been made, is as good as an empty list."""
+        for name in ("to", "cc", "reply_to", "attachments", "alternatives"):
+            with self.subTest(name):
+                message = EmailMultiAlternatives("s", "text", "from@example.com")
+                setattr(message, name, None)
+                rendered = message.message()
+                self.assertEqual(rendered.get_content_type(), "text/plain")
+                self.assertEqual((rendered["To"], rendered["Reply-To"]), (None, None))
+
 
 class DateTests(SimpleTestCase):
     """The Date header is now: in UTC, or with EMAIL_USE_LOCALTIME in the current time zone."""

@@ -192,9 +192,10 @@ def _refuse_bcc_and_line_breaks(message: Any) -> None:
         if _has_line_break(name):
             raise ValueError(f"Header names may not contain linefeed or carriage return: {name!r}")
     values = [message.subject, *message.extra_headers.values(), *_address_inputs(message)]
-    for alternative in getattr(message, "alternatives", ()):
+    # Code may have set any of these to None, which Django takes for nothing.
+    for alternative in getattr(message, "alternatives", None) or ():
         values += alternative_pair(alternative)[1:]
-    for attachment in message.attachments:
+    for attachment in message.attachments or ():
         if isinstance(attachment, tuple | list):
             values += attachment[2:]
     if any(_has_line_break(value) for value in values):
@@ -230,7 +231,7 @@ def _address_inputs(message: Any) -> list[Any]:
         ("Cc", message.cc),
         ("Reply-To", message.reply_to),
     ):
-        inputs += [headers[name]] if name in headers else addresses
+        inputs += [headers[name]] if name in headers else addresses or ()
     return inputs + [value for name, value in headers.items() if name.lower() in OTHER_ADDRESSES]
 
 
