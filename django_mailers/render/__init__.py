@@ -1,0 +1,302 @@
+"""From a message to the bytes that go over the wire.
+
+`render(message)` gives the bytes of `message.message(policy=email.policy.SMTP).as_bytes()`. Django
+builds a tree of Python's email objects for that, parses every header it has just put together and
+folds it again. Most messages are so plain that the result is known beforehand: those are written
+directly. All others take the normal road, and so does a message whose class changes anything on it.
+"""
+
+from __future__ import annotations
+
+import email.policy
+import inspect
+import string
+from contextlib import suppress
+from datetime import datetime, timezone
+from email.generator import BytesGenerator
+from email.message import MIMEPart
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail import message as django_message
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString
+from django.utils.timezone import get_current_timezone
+
+from . import bodies, headers, known
+from .headers import NotProved
+
+__all__ = ["render"]
+
+# What message() calls, on any Django; before 6.0 those that make parts, too.
+HOOKS = (
+    "message",
+    "_add_bodies",
+    "_add_attachments",
+    "_add_attachment",
+    "_set_list_header_if_not_empty",
+    "_idna_encode_address_header_domains",
+    "_create_message",
+    "_create_attachments",
+    "_create_alternatives",
+    "_create_attachment",
+    "_create_mime_attachment",
+    "__getattribute__",
+)
+# What chose the type of a multipart before Django 6.0, and does so yet with the bridge.
+SUBTYPES = ("mixed_subtype", "alternative_subtype")
+_ON_INSTANCES = {*HOOKS, *SUBTYPES}
+_DJANGO_CLASSES = (EmailMessage, EmailMultiAlternatives)
+_DJANGO_SUBTYPES = {name: getattr(EmailMultiAlternatives, name, None) for name in SUBTYPES}
+# Where Django's code and ours is: the last is what the install puts into functions of Django.
+_OWN_FILES = (*django.__path__, str(Path(__file__).resolve().parent.parent), "<django_mailers>")
+
+# Extra headers that take the place of others, written like this only.
+_LEADING = {"From", "To", "Cc", "Reply-To"}
+# Those that would be there twice, are ignored, or are errors.
+_UNUSUAL = {"subject", "from", "to", "cc", "reply-to", "bcc", "mime-version"}
+_TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + ".+-")
+
+
+def render(message: EmailMessage) -> bytes:
+    """Return `message` as it goes over the wire, with CRLF at the end of every line.
+
+    The bytes are those of `message.message(policy=email.policy.SMTP).as_bytes()`, with a `Date`, a
+    `Message-ID` and boundaries made in the same way.
+
+    Raises whatever that raises: `ValueError` for a header or an address that cannot be one.
+    """
+    if known.is_known() and _is_djangos(message):
+        # Whatever is wrong, be it with the message or here: the normal road raises it, or not.
+        with suppress(Exception):
+            return b"".join(_directly(message))
+    return normally(message)
+
+
+def normally(message: Any) -> bytes:
+    """Return `message` as Django's SMTP backend has it rendered."""
+    # A message() written before Django 6.0 takes no policy, and may return one of the classes of
+    # that time (H26, H27).
+    try:
+        inspect.signature(message.message).bind(policy=email.policy.SMTP)
+    except TypeError:
+        rendered = message.message()
+    else:
+        rendered = message.message(policy=email.policy.SMTP)
+    legacy = getattr(django_message, "MIMEMixin", ())
+    if isinstance(rendered, legacy):
+        data: bytes = rendered.as_bytes(linesep="\r\n")
+    elif rendered.policy.linesep == "\r\n":
+        data = rendered.as_bytes()
+    else:
+        data = rendered.as_bytes(policy=rendered.policy.clone(linesep="\r\n"))
+    return data
+
+
+# --- Who may be rendered directly ----------------------------------------------------------------
+
+
+def _is_djangos(message: Any) -> bool:
+    """Tell whether it is Django's own code that `message` would be rendered by."""
+    cls: Any = type(message)
+    # Looked up each time: a test may have replaced one for a while (H7, H13).
+    functions = tuple([getattr(cls, name, None) for name in HOOKS])
+    subtypes = tuple([getattr(cls, name, None) for name in SUBTYPES])
+    try:
+        verdict = _are_djangos(cls, functions, subtypes)
+    except TypeError:
+        # Something that cannot be hashed, and so none of Django's.
+        return False
+    return verdict and _ON_INSTANCES.isdisjoint(vars(message))
+
+
+@lru_cache(maxsize=128)
+def _are_djangos(cls: Any, functions: tuple[Any, ...], subtypes: tuple[Any, ...]) -> bool:
+    if not issubclass(cls, EmailMessage):
+        return False
+    for name, function in zip(HOOKS, functions, strict=True):
+        if function is None or function is object.__getattribute__:
+            continue
+        owner = next(base for base in cls.__mro__ if name in vars(base))
+        if (
+            owner not in _DJANGO_CLASSES
+            or not isinstance(function, FunctionType)
+            or not function.__code__.co_filename.startswith(_OWN_FILES)
+        ):
+            return False
+    return all(
+        _is_usual_subtype(base, name)
+        for base in cls.__mro__
+        for name in SUBTYPES
+        if name in vars(base)
+    )
+
+
+def _is_usual_subtype(owner: type, name: str) -> bool:
+    if owner not in _DJANGO_CLASSES:
+        return False
+    subtype = vars(owner)[name]
+    # The latter is the bridge's, for other code to read.
+    return subtype is _DJANGO_SUBTYPES[name] or type(subtype).__module__.startswith(
+        "django_mailers."
+    )
+
+
+# --- Directly ------------------------------------------------------------------------------------
+
+
+def _directly(message: Any) -> bodies.Part:
+    charset = message.encoding or settings.DEFAULT_CHARSET
+    # A Charset of that name is equal to it, and an error.
+    if type(charset) is not str or charset != bodies.CHARSET:
+        raise NotProved
+    body = _text(message.body or "")
+    if isinstance(message, EmailMultiAlternatives):
+        alternatives = message.alternatives
+    elif hasattr(message, "alternatives"):
+        raise NotProved
+    else:
+        alternatives = []
+    attachments = message.attachments
+    if not alternatives and not attachments:
+        start, content = bodies.text(body, _token(message.content_subtype), "message")
+        return [start, *_headers(message), b"\r\n", content]
+    parts = []
+    # Django asks the attribute, not the text: a lazy body that is empty is a part.
+    has_body = bool(message.body) or not (alternatives or attachments)
+    if has_body:
+        parts.append(bodies.text(body, _token(message.content_subtype), "body"))
+    if alternatives:
+        parts += [_alternative(alternative) for alternative in alternatives]
+    # Before any boundary, as Django makes the headers first, and both take random numbers.
+    lines = b"".join(_headers(message))
+    if not attachments:
+        return bodies.multipart("alternative", parts, lines, version=has_body)
+    if alternatives:
+        parts = [bodies.multipart("alternative", parts)]
+    parts += [_attachment(attachment) for attachment in attachments]
+    return bodies.multipart("mixed", parts, lines, version=has_body)
+
+
+def _text(value: Any) -> str:
+    """Return what is text, and means the same whenever it is looked at, as a plain `str`."""
+    if type(value) is str:
+        return value
+    if type(value) is SafeString:
+        return str.__str__(value)
+    if isinstance(value, Promise):
+        return _text(str(value))
+    raise NotProved
+
+
+def _token(value: Any) -> str:
+    if type(value) is str and value and _TOKEN_CHARACTERS.issuperset(value):
+        return value
+    raise NotProved
+
+
+def _types(mimetype: Any) -> tuple[str, str]:
+    if type(mimetype) is not str or mimetype.count("/") != 1:
+        raise NotProved
+    maintype, subtype = mimetype.split("/")
+    if not maintype.islower() or maintype in {"message", "multipart"}:
+        raise NotProved
+    return _token(maintype), _token(subtype)
+
+
+def _alternative(alternative: Any) -> bodies.Part:
+    if type(alternative) is not django_message.EmailAlternative:
+        raise NotProved
+    maintype, subtype = _types(alternative.mimetype)
+    content = alternative.content
+    if maintype == "text":
+        if type(content) is bytes:
+            content = content.decode()
+        if isinstance(content, Promise):
+            raise NotProved
+        return bodies.text(_text(content), subtype, "alternative")
+    if type(content) is not bytes:
+        raise NotProved
+    return bodies.file(content, maintype, subtype, "alternative", None)
+
+
+def _attachment(attachment: Any) -> bodies.Part:
+    if isinstance(attachment, MIMEPart):
+        buffer = BytesIO()
+        generator: Any = BytesGenerator(buffer, mangle_from_=False, policy=headers.SMTP)
+        generator.flatten(attachment)
+        return [buffer.getvalue()]
+    if type(attachment) not in (tuple, django_message.EmailAttachment) or len(attachment) != 3:
+        raise NotProved
+    filename, content, mimetype = attachment
+    if filename is not None and type(filename) is not str:
+        raise NotProved
+    maintype, subtype = _types(mimetype)
+    if maintype == "text" and type(content) is bytes:
+        try:
+            content = content.decode()
+        except UnicodeDecodeError:
+            maintype, subtype = _types(django_message.DEFAULT_ATTACHMENT_MIME_TYPE)
+    if maintype == "text":
+        if isinstance(content, Promise):
+            raise NotProved
+        return bodies.text(_text(content), subtype, "attachment", filename)
+    if type(content) is str:
+        content = content.encode()
+    if type(content) is not bytes:
+        raise NotProved
+    return bodies.file(content, maintype, subtype, "attachment", filename)
+
+
+def _headers(message: Any) -> list[bytes]:
+    extra = message.extra_headers
+    if type(extra) is not dict:
+        raise NotProved
+    lines = [
+        headers.unstructured("Subject", _text(message.subject)),
+        headers.addresses("From", _text(extra.get("From", message.from_email))),
+    ]
+    for name, addresses in (
+        ("To", message.to),
+        ("Cc", message.cc),
+        ("Reply-To", message.reply_to),
+    ):
+        if name in extra:
+            value = extra[name]
+            if type(value) is not str:
+                raise NotProved
+            lines.append(headers.addresses(name, value))
+        elif addresses:
+            value = ", ".join([_text(address) for address in addresses])
+            lines.append(headers.addresses(name, value))
+    given = {name.lower() for name in extra} if extra else ()
+    if "date" not in given:
+        zone = get_current_timezone() if settings.EMAIL_USE_LOCALTIME else timezone.utc
+        lines.append(headers.date(datetime.now(zone)))
+    if "message-id" not in given:
+        # By the module: pytest-django replaces DNS_NAME there (H13).
+        made = django_message.make_msgid(domain=django_message.DNS_NAME)
+        lines.append(headers.message_id(made))
+    if extra:
+        if len(given) < len(extra):
+            raise NotProved
+        lines += [_extra_header(name, value) for name, value in extra.items()]
+    return lines
+
+
+def _extra_header(name: str, value: Any) -> bytes:
+    if name in _LEADING:
+        return b""
+    lower = name.lower()
+    if lower in _UNUSUAL or lower.startswith("content-") or not headers.HEADER_NAME.fullmatch(name):
+        raise NotProved
+    value = _text(value)
+    if lower in headers.UNSTRUCTURED or lower.startswith(headers.UNSTRUCTURED_FAMILIES):
+        return headers.unstructured(name, value)
+    return headers.folded(name, value)

@@ -1,0 +1,150 @@
+"""Header lines, as Python's email package folds them under `email.policy.SMTP`.
+
+What is plain enough is written directly; any other value is folded by the policy itself, alone,
+which is slow but leaves the rest of the message fast.
+"""
+
+from __future__ import annotations
+
+import email.policy
+import re
+from datetime import datetime, timezone
+from email.headerregistry import AddressHeader
+from email.message import MIMEPart
+from email.utils import format_datetime
+from functools import lru_cache
+
+SMTP = email.policy.SMTP
+# Of a header line, without its end.
+LIMIT = 78
+
+# Words of printable ASCII with one space in between.
+PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
+# RFC 5322's atoms, less "?": with it, a word may be taken for an encoded one (RFC 2047).
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9-]+"
+_ADDRESS = rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*"
+_MAILBOX = rf"(?:{_ADDRESS}|{_ATOM}(?: {_ATOM})* <{_ADDRESS}>)"
+ADDRESSES = re.compile(rf"{_ADDRESS}(?:, {_ADDRESS})*")
+MAILBOXES = re.compile(rf"{_MAILBOX}(?:, {_MAILBOX})*")
+MESSAGE_ID = re.compile(rf"<({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)>")
+HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
+# A line of a folded header that is not its continuation: newer Pythons refuse to write it.
+_BROKEN = re.compile(rb"\r\n[^ \t]|\r(?!\n)|(?<!\r)\n")
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# Headers whose value Python never parses, besides these families.
+UNSTRUCTURED = {"subject", "auto-submitted", "feedback-id", "importance", "precedence", "priority"}
+UNSTRUCTURED_FAMILIES = ("x-", "list-")
+
+
+class NotProved(Exception):
+    """What is asked for is left to the normal road."""
+
+
+def unstructured(name: str, value: str) -> bytes:
+    """Return the lines of a header that is text, such as the subject."""
+    line = f"{name}: {value}\r\n"
+    if len(line) <= LIMIT + 2 and PLAIN.fullmatch(value) and "=?" not in value:
+        return line.encode("ascii")
+    return folded(name, value)
+
+
+def addresses(name: str, value: str) -> bytes:
+    """Return the lines of a header that is a list of addresses."""
+    line = f"{name}: {value}\r\n"
+    if len(line) <= LIMIT + 2:
+        if MAILBOXES.fullmatch(value):
+            return line.encode("ascii")
+    elif ADDRESSES.fullmatch(value):
+        return _folded_addresses(name, value)
+    # The same sender, mostly, in one message after the other.
+    return _remembered(name, value) if name in {"From", "Reply-To"} else folded(name, value)
+
+
+def _folded_addresses(name: str, value: str) -> bytes:
+    """Fold bare addresses: as many as a line takes, and the comma behind the last may stick out."""
+    if len(value) < LIMIT:
+        # Python would rather not tear it.
+        return f"{name}:\r\n {value}\r\n".encode("ascii")
+    lines = []
+    line = f"{name}:"
+    room = LIMIT - len(line)
+    for address in value.split(", "):
+        size = len(address) + 1
+        if size > room:
+            if size > LIMIT:
+                # What Python does to the lines around depends on more than lengths.
+                return folded(name, value)
+            lines.append(line)
+            line = ""
+            room = LIMIT
+        line += f" {address},"
+        room -= size + 1
+    lines.append(line)
+    return ("\r\n".join(lines)[:-1] + "\r\n").encode("ascii")
+
+
+def date(now: datetime) -> bytes:
+    """Return the `Date` header of a time with a zone."""
+    if now.tzinfo is not timezone.utc:
+        return f"Date: {format_datetime(now)}\r\n".encode("ascii")
+    # As above, in a fifth of the time.
+    return (
+        f"Date: {_DAYS[now.weekday()]}, {now.day:02} {_MONTHS[now.month - 1]} {now.year:04} "
+        f"{now.hour:02}:{now.minute:02}:{now.second:02} +0000\r\n"
+    ).encode("ascii")
+
+
+def message_id(value: str) -> bytes:
+    """Return the lines of a `Message-ID` header."""
+    match = MESSAGE_ID.fullmatch(value)
+    if match is None:
+        return folded("Message-ID", value)
+    # Where it is folded is a matter of its length.
+    return _message_id_before(len(match[1]), len(match[2])) + value.encode("ascii") + b"\r\n"
+
+
+@lru_cache(maxsize=256)
+def _message_id_before(local: int, domain: int) -> bytes:
+    value = f"<{'1' * local}@{'d' * domain}>"
+    lines = folded("Message-ID", value)
+    end = f"{value}\r\n".encode("ascii")
+    if not lines.endswith(end):
+        raise NotProved
+    return lines.removesuffix(end)
+
+
+def folded(name: str, value: str) -> bytes:
+    """Return what Python's policy makes of any one header.
+
+    Raises `NotProved` for a value that it refuses, and for one that Django would go on to change
+    (IDNA) or Python not to write.
+    """
+    # Old Pythons let a line break at the end pass (python/cpython#121650).
+    if "\n" in value or "\r" in value:
+        raise NotProved
+    try:
+        header = SMTP.header_store_parse(name, value)[1]
+        if isinstance(header, AddressHeader) and not all(
+            address.domain.isascii() for address in header.addresses
+        ):
+            raise NotProved
+        lines = SMTP.fold_binary(name, header)
+    except Exception as error:
+        # Whatever it is, the normal road raises it again.
+        raise NotProved from error
+    if not lines.endswith(b"\r\n") or _BROKEN.search(lines, 0, len(lines) - 2):
+        raise NotProved
+    return lines
+
+
+_remembered = lru_cache(maxsize=64)(folded)
+
+
+def of_part(part: MIMEPart) -> bytes:
+    """Return all header lines of a part that Python has made."""
+    lines = b"".join([SMTP.fold_binary(name, value) for name, value in part.raw_items()])
+    return lines + b"\r\n"

@@ -1,0 +1,687 @@
+"""`django_mailers.render` gives Django's bytes, and by the fast road where it can."""
+
+from __future__ import annotations
+
+import email.policy
+import random
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from email.message import EmailMessage as PythonMessage
+from email.message import MIMEPart
+from typing import Any
+from unittest import mock
+
+import hypothesis
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail import message as django_message
+from django.test import SimpleTestCase, override_settings
+from django.utils.safestring import mark_safe
+from hypothesis import strategies as st
+
+from django_mailers import render as rendering
+from django_mailers.render import bodies, headers, known, render
+
+from .corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise, pinned
+
+DETERMINISTIC = hypothesis.settings(
+    derandomize=True,
+    max_examples=50,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+
+# What of the corpus is left to Django: what it refuses or changes on its way (IDNA), other
+# charsets, odd types, whole messages as attachments, and subclasses that override something.
+SLOW = """
+alternative_html_bytes_invalid alternative_html_escaped_bytes alternative_html_latin1
+alternative_html_lazy alternative_int alternative_json alternative_json_latin1
+alternative_parameters alternative_rfc822 alternative_without_slash attachment_bytearray
+attachment_calendar_parameters attachment_delivery_status attachment_external_body
+attachment_filename_lazy attachment_filename_newline attachment_int_as_binary attachment_latin1
+attachment_latin1_cannot attachment_lazy_as_binary attachment_legacy_application
+attachment_legacy_base attachment_legacy_image attachment_legacy_text attachment_memoryview
+attachment_partial attachment_rfc822_8bit attachment_rfc822_accented_filename
+attachment_rfc822_bytes attachment_rfc822_bytes_crlf attachment_rfc822_django
+attachment_rfc822_django_nested attachment_rfc822_empty attachment_rfc822_folded
+attachment_rfc822_legacy attachment_rfc822_legacy_folded attachment_rfc822_legacy_mime
+attachment_rfc822_not_a_message attachment_rfc822_python attachment_rfc822_python_smtp
+attachment_rfc822_str attachment_text_bytearray attachment_text_escaped_bytes attachment_text_int
+attachment_text_lazy attachment_text_parameters attachment_type_multipart
+attachment_type_parameters attachment_type_upper body_bytes body_escaped_bytes body_int
+body_lone_surrogate body_long_line_escaped_bytes cc cc_header cc_header_upper encoding_ascii
+encoding_ascii_cannot encoding_big5_long encoding_charset_object encoding_charset_object_qp
+encoding_euc_jp encoding_gb18030 encoding_iso_2022_jp encoding_koi8_r encoding_latin1
+encoding_latin1_ascii_only encoding_latin1_bytes encoding_latin1_cannot encoding_latin1_long_line
+encoding_of_the_settings encoding_shift_jis encoding_unknown encoding_utf8_upper encoding_utf_16
+encoding_utf_7 encoding_windows_1252 everybody from_default_accents from_header_idna
+from_header_lower from_idna from_idna_name header_bcc header_bcc_any_case header_bool header_bytes
+header_content_language header_content_transfer_encoding header_content_type header_date_datetime
+header_date_naive header_dict header_float header_int header_list header_mime_version
+header_name_accents header_name_empty header_name_with_colon header_name_with_space header_newline
+header_none header_resent header_same_in_other_case header_subject header_subject_lower
+reply_to_header reply_to_several subclass_encoding subclass_newsletter subclass_signed
+subject_carriage_return subject_crlf_folded subject_crlf_injection subject_form_feed subject_int
+subject_lazy_newline subject_line_separator subject_lone_surrogate subject_newline
+subject_next_line subject_record_separator subject_vertical_tab to_address_object to_header_idna
+to_header_list to_header_lower to_idna to_idna_emoji to_idna_group to_idna_name
+to_idna_quoted_local_part to_idna_sharp_s to_idna_upper to_many_idna to_newline
+to_unicode_local_part_name to_with_none
+""".split()  # noqa: SIM905
+
+
+def by_django(message: EmailMessage) -> bytes:
+    return message.message(policy=email.policy.SMTP).as_bytes()
+
+
+def outcome(way: Callable[[Any], bytes], message: EmailMessage) -> bytes | tuple[type, str]:
+    """The bytes, or the type and the text of the error, that `way` makes of `message`."""
+    # Boundaries and message ids are made of random numbers: of the same ones, if as many are drawn
+    # in the same order.
+    state = random.getstate()
+    random.seed(1)
+    try:
+        return normalise(way(message))
+    except Exception as error:
+        return type(error), str(error)
+    finally:
+        random.setstate(state)
+
+
+class RenderTestCase(SimpleTestCase):
+    maxDiff = None
+
+    def setUp(self):
+        rendering._are_djangos.cache_clear()
+        self.enterContext_(pinned())
+
+    def enterContext_(self, manager: Any) -> Any:
+        """`enterContext()`, which Python 3.10 lacks."""
+        value = manager.__enter__()
+        self.addCleanup(manager.__exit__, None, None, None)
+        return value
+
+    @contextmanager
+    def watched(self) -> Iterator[list[Any]]:
+        """Give the list of the messages that take the normal road meanwhile."""
+        messages: list[Any] = []
+        original = rendering.normally
+
+        def normally(message: Any) -> bytes:
+            messages.append(message)
+            return original(message)
+
+        with mock.patch.object(rendering, "normally", normally):
+            yield messages
+
+    def check(self, make: Callable[[], EmailMessage], *, fast: bool | None = None) -> bool:
+        """Compare with Django what render() makes of a message; return whether it was fast."""
+        expected = outcome(by_django, make())
+        with self.watched() as slow:
+            self.assertEqual(outcome(render, make()), expected)
+        if fast is not None:
+            self.assertIs(not slow, fast)
+        return not slow
+
+
+def simple(kind: type[Any] = EmailMessage, **arguments: Any) -> Any:
+    usual = {
+        "subject": "Subject",
+        "body": "Body\n",
+        "from_email": "from@example.com",
+        "to": ["to@example.com"],
+    }
+    return kind(**{**usual, **arguments})
+
+
+def hook(name: str) -> dict[str, Any]:
+    """A function that does what Django's method of that name does, if there is one."""
+    original = getattr(EmailMultiAlternatives, name, None)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **kwargs)
+
+    return {name: call}
+
+
+class CorpusTests(RenderTestCase):
+    def test_corpus(self):
+        slow = []
+        for name, make in CORPUS.items():
+            with self.subTest(name), pinned(**SETTINGS.get(name, {})):
+                if not self.check(make):
+                    slow.append(name)
+        self.assertEqual(sorted(slow), SLOW)
+
+    def test_more_than_half_are_fast(self):
+        self.assertGreater(len(CORPUS) - len(SLOW), len(CORPUS) * 0.6)
+
+
+class LimitTests(RenderTestCase):
+    """One by one through the lengths at which Python begins to fold or to encode.
+
+    Piece by piece, too: header by header and part by part, as whole messages take long to make.
+    """
+
+    def assertLines(self, function: Callable[[str, str], bytes], name: str, value: str) -> None:
+        """`function` gives what Python's policy does, or leaves the header to it."""
+        try:
+            header = headers.SMTP.header_store_parse(name, value)[1]
+            expected = headers.SMTP.fold_binary(name, header)
+        except ValueError:
+            with self.assertRaises(headers.NotProved):
+                function(name, value)
+            return
+        try:
+            lines = function(name, value)
+        except headers.NotProved:
+            self.assertRegex(value, r"[\r\n\x80-\uffff]")
+            return
+        with self.subTest(name, value=value):
+            self.assertEqual(lines, expected)
+
+    def assertText(self, content: str) -> str:
+        message = PythonMessage(policy=headers.SMTP)
+        message.set_content(content)
+        encoding, encoded = bodies.encode_text(content.encode())
+        with self.subTest(content):
+            self.assertEqual(
+                (encoding, encoded),
+                (message["Content-Transfer-Encoding"], message.as_bytes().split(b"\r\n\r\n", 1)[1]),
+            )
+        return encoding
+
+    def test_subjects(self):
+        for length in range(1, 90):
+            self.assertLines(headers.unstructured, "Subject", "s" * length)
+            self.assertLines(headers.unstructured, "X-Words", ("ab " * 30)[:length].strip())
+
+    def test_every_character(self):
+        for number in range(0x100):
+            character = chr(number)
+            self.assertLines(headers.unstructured, "Subject", f"a{character}b {character} c")
+            self.assertLines(headers.addresses, "To", f"a{character}b@example.com, c@example.com")
+            self.assertLines(headers.addresses, "Cc", f"a@b{character}c.example")
+            self.assertLines(headers.addresses, "From", f"A {character} B <a@example.com>")
+
+    def test_addresses(self):
+        for length in range(1, 85):
+            address = "a" * length + "@e.example"
+            self.assertLines(headers.addresses, "To", address)
+            self.assertLines(headers.addresses, "Cc", f"N N <{address}>")
+            self.assertLines(headers.addresses, "Reply-To", f"{address}, last@example.com")
+            self.assertLines(headers.addresses, "To", f"a@example.com, {address}, c@example.com")
+
+    def test_many_addresses(self):
+        for count in range(1, 40):
+            many = [f"{'a' * (number % 23)}x@example.com" for number in range(count)]
+            self.assertLines(headers.addresses, "To", ", ".join(many))
+
+    def test_dates(self):
+        zones = [timezone.utc, timezone(timedelta(0)), timezone(timedelta(hours=-3, minutes=-30))]
+        for number in range(100):
+            now = datetime(1999, 12, 28, 9, 8, 7, 6, zones[number % 3])
+            now += timedelta(days=31 * number, hours=5 * number, seconds=7 * number)
+            value = headers.SMTP.header_factory("Date", now)
+            self.assertEqual(headers.date(now), headers.SMTP.fold_binary("Date", value))
+
+    def test_message_ids(self):
+        for length in range(1, 90):
+            self.assertLines(
+                lambda name, value: headers.message_id(value),
+                "Message-ID",
+                f"<176000000000.1.2@{'h' * length}>",
+            )
+
+    def test_file_names(self):
+        for length in range(1, 100):
+            for name in ("n" * length + ".x", "é" * length):
+                message = PythonMessage(policy=headers.SMTP)
+                message.add_attachment(b"x", "application", "pdf", filename=name)
+                (part,) = message.iter_parts()
+                made = bodies.file(b"x", "application", "pdf", "attachment", name)
+                with self.subTest(name):
+                    self.assertEqual(b"".join(made), part.as_bytes())
+
+    def test_lines_of_text(self):
+        encodings = set()
+        for length in (20, 76, 77, 78, 79, 80, 154, 155, 156, 157, 999):
+            for character in ("x", "=", "é", " ", "\t", ".", "\x00", "\x0c", "\u2028"):
+                for end in ("", " \n", "\t\r\nx"):
+                    line = character * (length - length // 3) + "x" * (length // 3)
+                    encodings.add(self.assertText(line[:length] + end))
+                    encodings.add(self.assertText(line[::-1] + end))
+        self.assertEqual(encodings, {"7bit", "8bit", "quoted-printable", "base64"})
+
+    def test_choice_between_quoted_printable_and_base64(self):
+        for count in range(0, 110, 3):
+            for lines in (1, 10, 11):
+                self.assertText(("é" * count + "x" * (120 - count) + "\n") * lines)
+
+    def test_sizes_of_files(self):
+        block = bodies.BYTES * 1000
+        for size in (0, 1, 2, 3, 56, 57, 58, 114, block - 1, block, block + 1, 2 * block + 58):
+            with self.subTest(size):
+                content = random.Random(size).randbytes(size)
+                message = PythonMessage(policy=headers.SMTP)
+                message.set_content(content, "image", "png")
+                expected = message.as_bytes().split(b"\r\n\r\n", 1)[1]
+                self.assertEqual(b"".join(bodies.base64(content)), expected)
+
+
+CHARACTERS = st.one_of(
+    st.sampled_from(
+        "aZ0 \t=?_.,:;<>@\"'()[]\\%\r\n\x00\x0b\x0c\x1c\x7f\x85\xa0é€\u2028\ud800\udce9"
+    ),
+    st.characters(),
+)
+WORDS = st.one_of(
+    st.text(CHARACTERS, max_size=12),
+    st.text("abcXYZ019-_.+'", min_size=1, max_size=30),
+    st.sampled_from(["=?utf-8?q?a?=", "From", "Grüße", HEBREW, JAPANESE, "x" * 76, "y" * 998]),
+)
+PHRASES = st.lists(WORDS, max_size=14).map(" ".join)
+PLAIN_ADDRESSES = st.from_regex(
+    r"[a-z0-9+_=-]{1,40}(\.[a-z]{1,9})?@[a-z0-9-]{1,20}\.[a-z]{2,9}", fullmatch=True
+)
+ADDRESSES = st.one_of(
+    PLAIN_ADDRESSES,
+    PLAIN_ADDRESSES,
+    st.builds("{} <{}>".format, WORDS, PLAIN_ADDRESSES),
+    st.builds('"{}" <{}>'.format, WORDS, PLAIN_ADDRESSES),
+    st.builds("{}@{}".format, WORDS, WORDS),
+    WORDS,
+)
+LINES = st.one_of(
+    WORDS,
+    PHRASES,
+    st.sampled_from([".", "..", "From me", " ", "\t", "--", "é" * 40, "a=b " * 30, "z" * 999]),
+)
+BODIES = st.lists(
+    st.tuples(LINES, st.sampled_from(["\n", "\r\n", "\r", " \n", ""])), max_size=16
+).map(lambda lines: "".join(line + end for line, end in lines))
+USUAL_TYPES = st.sampled_from(
+    ["text/plain", "text/html", "text/csv", "image/png", "application/pdf", "x-a/b.c+d-e"]
+)
+ODD_TYPES = st.sampled_from(
+    ["TEXT/x", "text/plain; charset=x", "multipart/mixed", "message/rfc822", "text", "image/a\nb"]
+)
+TYPES = st.one_of(USUAL_TYPES, USUAL_TYPES, USUAL_TYPES, ODD_TYPES)
+FILENAMES = st.one_of(
+    st.none(), st.from_regex(r"[a-z_-]{1,60}\.[a-z]{1,4}", fullmatch=True), PHRASES
+)
+CONTENTS = st.one_of(
+    st.binary(max_size=200), BODIES, BODIES.map(lambda text: text.encode("utf-8", "replace"))
+)
+ATTACHMENTS = st.one_of(
+    st.tuples(FILENAMES, CONTENTS, TYPES),
+    st.builds(django_message.EmailAttachment, FILENAMES, CONTENTS, TYPES),
+)
+HEADERS = st.dictionaries(
+    st.one_of(
+        st.sampled_from(
+            ["X-A", "x-b", "List-Id", "References", "Sender", "Date", "Message-ID", "To"]
+        )
+        | st.sampled_from(["From", "from", "Cc", "Subject", "Bcc", "Content-Type", "X A", "X:A"]),
+        st.from_regex(r"[A-Za-z-]{1,40}", fullmatch=True),
+    ),
+    st.one_of(PHRASES, ADDRESSES, st.integers()),
+    max_size=3,
+)
+
+
+class GeneratedTests(RenderTestCase):
+    """Whatever hypothesis comes up with. What Django refuses, it refuses in the same words."""
+
+    def setUp(self):
+        super().setUp()
+        self.fast = 0
+        self.all = 0
+
+    def assertFast(self, share: float) -> None:
+        self.assertGreater(self.fast, self.all * share)
+
+    def compare(self, make: Callable[[], EmailMessage]) -> None:
+        self.fast += self.check(make)
+        self.all += 1
+
+    def test_headers(self):
+        @DETERMINISTIC
+        @hypothesis.given(PHRASES, ADDRESSES, st.lists(ADDRESSES, max_size=9), HEADERS)
+        def test(subject: str, sender: str, to: list[str], extra: dict[str, Any]) -> None:
+            self.compare(
+                lambda: simple(
+                    subject=subject, from_email=sender, to=to, cc=to[:2], headers=dict(extra)
+                )
+            )
+
+        test()
+
+    def test_plain_addresses(self):
+        @DETERMINISTIC
+        @hypothesis.given(st.lists(PLAIN_ADDRESSES, max_size=30))
+        def test(to: list[str]) -> None:
+            self.compare(lambda: simple(to=to))
+
+        test()
+        self.assertFast(0.99)
+
+    def test_bodies(self):
+        @DETERMINISTIC
+        @hypothesis.given(BODIES)
+        def test(body: str) -> None:
+            self.compare(lambda: simple(body=body))
+
+        test()
+        self.assertFast(0.5)
+
+    def test_parts(self):
+        @DETERMINISTIC
+        @hypothesis.given(
+            st.sampled_from(["", "Text\n", "Grüße\n"]),
+            st.lists(st.tuples(CONTENTS, TYPES), max_size=2),
+            st.lists(ATTACHMENTS, max_size=2),
+        )
+        def test(body: str, alternatives: list[Any], attachments: list[Any]) -> None:
+            def make() -> EmailMessage:
+                message = simple(EmailMultiAlternatives, body=body, alternatives=alternatives)
+                # Not by attach(), which refuses some.
+                message.attachments = list(attachments)
+                return message
+
+            self.compare(make)
+
+        test()
+        self.assertFast(0.1)
+
+    def test_quoted_printable(self):
+        """The part that is written anew, against Python's own."""
+
+        @DETERMINISTIC
+        @hypothesis.given(
+            st.lists(st.binary(max_size=200).map(lambda x: x.translate(None, b"\r\n")))
+        )
+        def test(lines: list[bytes]) -> None:
+            expected = bodies.quoprimime.body_encode(
+                "".join(line.decode("latin-1") + "\n" for line in lines), headers.LIMIT
+            )
+            self.assertEqual(
+                bodies.quoted_printable(lines), expected.replace("\n", "\r\n").encode("ascii")
+            )
+
+        test()
+
+
+class FastTests(RenderTestCase):
+    """What has to be fast, and stay so."""
+
+    def test_whole_message(self):
+        message = simple(
+            EmailMultiAlternatives,
+            subject="Order 7",
+            from_email="Example Shop <shop@example.com>",
+            body="One\nGrüße\n",
+            alternatives=[("<p>One", "text/html")],
+            attachments=[("a.txt", "x", "text/plain"), ("a.png", PNG, "image/png")],
+            headers={
+                "X-Tag": "a",
+                "Date": "Fri, 09 Nov 2001 01:08:47 -0000",
+                "Message-ID": "<1@b>",
+            },
+        )
+        with self.watched() as slow, mock.patch("random.randrange", side_effect=[11, 22]):
+            rendered = render(message)
+        self.assertEqual(slow, [])
+        self.assertEqual(
+            rendered.decode().split("\r\n"),
+            [
+                "MIME-Version: 1.0",
+                'Content-Type: multipart/mixed; boundary="===============0000000000000000022=="',
+                "Subject: Order 7",
+                "From: Example Shop <shop@example.com>",
+                "To: to@example.com",
+                "X-Tag: a",
+                "Date: Fri, 09 Nov 2001 01:08:47 -0000",
+                "Message-ID: <1@b>",
+                "",
+                "--===============0000000000000000022==",
+                "Content-Type: multipart/alternative;",
+                ' boundary="===============0000000000000000011=="',
+                "",
+                "--===============0000000000000000011==",
+                'Content-Type: text/plain; charset="utf-8"',
+                "Content-Transfer-Encoding: 8bit",
+                "",
+                "One",
+                "Grüße",
+                "",
+                "--===============0000000000000000011==",
+                'Content-Type: text/html; charset="utf-8"',
+                "Content-Transfer-Encoding: 7bit",
+                "MIME-Version: 1.0",
+                "",
+                "<p>One",
+                "",
+                "--===============0000000000000000011==--",
+                "",
+                "--===============0000000000000000022==",
+                'Content-Type: text/plain; charset="utf-8"',
+                "Content-Transfer-Encoding: 7bit",
+                'Content-Disposition: attachment; filename="a.txt"',
+                "MIME-Version: 1.0",
+                "",
+                "x",
+                "",
+                "--===============0000000000000000022==",
+                "Content-Type: image/png",
+                "Content-Transfer-Encoding: base64",
+                'Content-Disposition: attachment; filename="a.png"',
+                "MIME-Version: 1.0",
+                "",
+                "iVBORw0KGgoAAAANSUhEUgD/",
+                "",
+                "--===============0000000000000000022==--",
+                "",
+            ],
+        )
+
+    def test_date_of_the_time_zone(self):
+        now = datetime(2026, 11, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=-6)))
+        with pinned(EMAIL_USE_LOCALTIME=True):
+            self.check(simple, fast=True)
+            with mock.patch.object(rendering, "datetime") as clock:
+                clock.now.return_value = now
+                self.assertIn(b"\r\nDate: Tue, 03 Nov 2026 04:05:06 -0600\r\n", render(simple()))
+
+    def test_names_are_looked_up_in_djangos_module(self):
+        with mock.patch.object(django_message, "DNS_NAME", "elsewhere.example"):
+            self.assertRegex(render(simple()), rb"\r\nMessage-ID: <[\d.]+@elsewhere\.example>\r\n")
+        with mock.patch.object(django_message, "make_msgid", lambda domain: f"<one@{domain}>"):
+            self.assertIn(b"\r\nMessage-ID: <one@corpus.example>\r\n", render(simple()))
+
+    def test_safe_strings(self):
+        self.check(
+            lambda: simple(
+                EmailMultiAlternatives,
+                subject=mark_safe("Safe"),
+                body=mark_safe("Größe"),
+                alternatives=[(mark_safe("<b>Größe</b>"), "text/html")],
+            ),
+            fast=True,
+        )
+
+    def test_headers_that_python_folds(self):
+        self.check(
+            lambda: simple(
+                subject="Größe " * 30,
+                from_email="Größe <a@example.com>",
+                headers={"X-Long": "x" * 100, "References": "<a@b> <c@d>"},
+            ),
+            fast=True,
+        )
+
+    def test_ready_parts(self):
+        def with_part() -> EmailMessage:
+            part = MIMEPart()
+            part.set_content(b"x", "application", "x-x", filename="Größe")
+            return simple(attachments=[inline_image(), part])
+
+        self.check(with_part, fast=True)
+
+    def test_subclass_that_overrides_nothing_of_the_rendering(self):
+        class Tagged(EmailMultiAlternatives):
+            tags = ("a",)
+
+            def send(self, *args: Any, **kwargs: Any) -> int:
+                return 0
+
+        self.check(lambda: simple(Tagged, alternatives=[("<p>", "text/html")]), fast=True)
+
+    def test_memory(self):
+        content = random.Random(1).randbytes(1 << 20)
+        message = simple(attachments=[("a.bin", content, "application/x-a")])
+        peaks = []
+        for way in (by_django, render):
+            way(message)
+            tracemalloc.start()
+            self.addCleanup(tracemalloc.stop)
+            way(message)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        self.assertLessEqual(peaks[1], peaks[0] * 1.1)
+
+
+class SlowTests(RenderTestCase):
+    """What is Django's to do."""
+
+    def assertSlow(self, message: Any) -> None:
+        """The message takes the normal road, and once."""
+        with self.watched() as slow:
+            rendered = outcome(render, message)
+        self.assertEqual(slow, [message])
+        self.assertEqual(rendered, outcome(rendering.normally, message))
+
+    def complete(self, kind: type[Any] = EmailMultiAlternatives) -> Any:
+        """A message that has everything that a hook may be about."""
+        return simple(
+            kind, alternatives=[("<p>", "text/html")], attachments=[("a", "x", "text/plain")]
+        )
+
+    def test_hooks_on_a_subclass(self):
+        for name in rendering.HOOKS:
+            with self.subTest(name):
+                self.assertSlow(
+                    self.complete(type("Custom", (EmailMultiAlternatives,), hook(name)))
+                )
+
+    def test_hooks_on_an_instance(self):
+        for name in rendering.HOOKS:
+            with self.subTest(name):
+                message = self.complete()
+                vars(message)[name] = getattr(message, name, None)
+                self.assertSlow(message)
+
+    def test_hooks_replaced_on_djangos_classes(self):
+        for kind in (EmailMessage, EmailMultiAlternatives):
+            for name in rendering.HOOKS:
+                with self.subTest(name, kind=kind):
+                    with self.watched() as slow:
+                        render(self.complete())
+                    self.assertEqual(slow, [])
+                    with mock.patch.object(kind, name, hook(name)[name], create=True):
+                        message = simple(kind)
+                        self.assertSlow(message)
+
+    def test_subtypes(self):
+        for name in rendering.SUBTYPES:
+            with self.subTest(name):
+                kind = type("Custom", (EmailMultiAlternatives,), {name: "related"})
+                self.assertSlow(self.complete(kind))
+                message = self.complete()
+                vars(message)[name] = "related"
+                self.assertSlow(message)
+
+    def test_message_is_called_once(self):
+        calls = []
+
+        class Templated(EmailMessage):
+            def message(self, **kwargs: Any) -> Any:
+                calls.append(kwargs)
+                self.body = "Rendered\n"
+                return super().message(**kwargs)
+
+        self.assertTrue(render(simple(Templated)).endswith(b"\r\n\r\nRendered\r\n"))
+        self.assertEqual(calls, [{"policy": email.policy.SMTP}])
+
+    def test_message_without_a_policy(self):
+        class Old(EmailMessage):
+            def message(self) -> Any:
+                return super().message()
+
+        rendered = render(simple(Old, body="a\nb\n"))
+        self.assertEqual(normalise(rendered), outcome(by_django, simple(body="a\nb\n")))
+
+    def test_not_a_django_message(self):
+        class Other:
+            def message(self, policy: Any) -> PythonMessage:
+                message = PythonMessage(policy=policy)
+                message.set_content("other\n")
+                return message
+
+        self.assertTrue(render(Other()).endswith(b"\r\nMIME-Version: 1.0\r\n\r\nother\r\n"))
+
+    def test_attributes_missing(self):
+        """As queues restore a message, or forget to."""
+        for name in ("alternatives", "attachments", "extra_headers", "to", "body"):
+
+            def without(name: str = name) -> EmailMessage:
+                message = simple(EmailMultiAlternatives)
+                delattr(message, name)
+                return message
+
+            with self.subTest(name):
+                self.check(without, fast=False)
+
+    def test_alternatives_of_a_message_without(self):
+        def make() -> EmailMessage:
+            message: Any = simple()
+            message.alternatives = [("<p>", "text/html")]
+            return message
+
+        self.check(make, fast=False)
+
+    def test_charsets(self):
+        with override_settings(DEFAULT_CHARSET="iso-8859-1"):
+            self.check(lambda: simple(body="é\n"), fast=False)
+
+    def test_boundary_in_a_body(self):
+        token = 5
+        delimiter = "--===============0000000000000000005=="
+
+        def make() -> EmailMessage:
+            return simple(body=delimiter + "\n", attachments=[("a", "x", "text/plain")])
+
+        with mock.patch("random.randrange", return_value=token):
+            self.check(make, fast=False)
+
+    def test_another_email_package(self):
+        """A Python that does something else is left to do it."""
+        encode = bodies.quoprimime.body_encode
+        patched = mock.patch(
+            "email.quoprimime.body_encode",
+            lambda *args: encode(*args).replace("=3D", "=3d"),
+        )
+        self.addCleanup(known.is_known.cache_clear)
+        with patched:
+            known.is_known.cache_clear()
+            self.check(lambda: simple(body="= é " * 40), fast=False)
+        known.is_known.cache_clear()
+        self.check(lambda: simple(body="= é " * 40), fast=True)
+
+    def test_samples(self):
+        self.assertEqual(
+            {name: bodies.encode_text(text.encode())[0] for name, text in known.TEXTS.items()},
+            {name: name for name in known.TEXTS},
+        )
