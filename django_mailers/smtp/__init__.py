@@ -1,0 +1,31 @@
+"""The wire: SMTP sessions, pipelined transactions, and a pool. Standard library only.
+
+server = Server("smtp.example.com", 587, security="starttls", username="u", password="p")
+pool = shared_pool(server, PoolOptions(pool_size=2))
+results = pool.deliver([Envelope("ada@example.com", ["bob@example.com"], content)])
+"""
+
+from .envelope import Envelope, Reply, Result, Status
+from .pipelining import OutOfStepError
+from .pool import Pool, PoolOptions, PoolTimeout, close_pools, shared_pool
+from .session import Server, Session, TLSSession
+from .tls import TLS, TLSConfig, shared_tls
+
+__all__ = [
+    "TLS",
+    "Envelope",
+    "OutOfStepError",
+    "Pool",
+    "PoolOptions",
+    "PoolTimeout",
+    "Reply",
+    "Result",
+    "Server",
+    "Session",
+    "Status",
+    "TLSConfig",
+    "TLSSession",
+    "close_pools",
+    "shared_pool",
+    "shared_tls",
+]

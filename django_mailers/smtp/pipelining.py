@@ -1,0 +1,372 @@
+"""Transactions in as few round trips as the server allows.
+
+With PIPELINING (RFC 2920) the commands of a message go in one write, behind the end of the body
+before; with CHUNKING (RFC 3030) its content goes along, and more messages follow before the first
+reply has come. With neither it is the dialogue of RFC 5321. Which commands await a reply stands in
+a queue: each reply belongs to its first entry, and must be one that this command can get.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from .envelope import Envelope, Reply, Result
+
+if TYPE_CHECKING:
+    from .session import Session
+
+# How many replies may be on their way. If there were so many that they filled the buffers of both
+# sides, the server would wait for us to read, and we for the server (RFC 2920, 3.1).
+MAX_REPLIES = 200
+# How many messages, and bytes of them, may be on their way with CHUNKING. If the connection breaks,
+# nobody knows what became of them.
+MAX_MESSAGES = 32
+MAX_BYTES = 256 * 1024
+# From this size on, content waits until the server has taken its sender and its recipients.
+MAX_EAGER_CONTENT = 64 * 1024
+WRITE_SIZE = 64 * 1024
+
+SUCCESS = {
+    "RSET": frozenset({250}),
+    "MAIL": frozenset({250}),
+    "RCPT": frozenset({250, 251, 252}),
+    "DATA": frozenset({354}),
+    "END": frozenset({250}),
+    "NOTHING": frozenset({250}),
+}
+# What needs no quoting, so that smtplib.quoteaddr() need not parse it.
+PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_.+=-]+@[A-Za-z0-9.-]+", re.ASCII)
+BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+class OutOfStepError(smtplib.SMTPServerDisconnected):
+    """The server said what cannot be its reply to what was asked; the session is closed."""
+
+
+def normalize(content: bytes) -> bytes:
+    """Return `content` with CRLF as its only line end, and at its end.
+
+    A bare CR or LF before a dot is, to some server on the way, the end of a message: what follows
+    would be commands ("SMTP smuggling").
+    """
+    pairs = content.count(b"\r\n")
+    if content.count(b"\n") != pairs or content.count(b"\r") != pairs:
+        content = BARE_LINE_END.sub(b"\r\n", content)
+    return content if content.endswith(b"\r\n") else content + b"\r\n"
+
+
+def stuff_dots(content: bytes) -> bytes:
+    """Return normalized `content` as it stands between DATA and its end."""
+    content = content.replace(b"\r\n.", b"\r\n..")
+    return b"." + content if content.startswith(b".") else content
+
+
+def command(text: str) -> bytes:
+    """Return a command as bytes. Raises `ValueError` if it is more than one, or could be."""
+    if any(character in text for character in "\r\n\0"):
+        raise ValueError(f"A command must not contain CR, LF or NUL: {text!r}")
+    return f"{text}\r\n".encode()
+
+
+def path(address: str) -> str:
+    if PLAIN_ADDRESS.fullmatch(address):
+        return f"<{address}>"
+    # smtplib looks for the address in the string, and would not find one behind a line end.
+    command(address)
+    return smtplib.quoteaddr(address)
+
+
+class Transaction:
+    """One message, what was said about it, and what that amounts to."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.envelope = envelope
+        self.recipients: list[Reply] = []
+        self.replies: dict[str, Reply] = {}
+        self.started = False
+        # From when on the server may have got all of it, so that it may have accepted it.
+        self.handed_over = False
+        # Whether the end of its data is written, after which a server is ready for the next one.
+        self.terminated = False
+        self.error: Exception | None = None
+
+    def prepare(self, session: Session) -> bool:
+        """Make the commands. Return whether that is possible, with this session."""
+        envelope = self.envelope
+        try:
+            if not envelope.recipients:
+                raise ValueError("A message needs a recipient.")
+            self.content = normalize(envelope.content)
+            parameters = ""
+            if session.has_extn("size"):
+                parameters += f" SIZE={len(self.content)}"
+            is_ascii = self.content.isascii()
+            if not all(map(str.isascii, (envelope.mail_from, *envelope.recipients))):
+                if not session.has_extn("smtputf8"):
+                    raise smtplib.SMTPNotSupportedError(
+                        "An address has non-ASCII characters, and the server no SMTPUTF8."
+                    )
+                parameters += " SMTPUTF8"
+                is_ascii = False  # RFC 6531, 3.6: its header may hold such an address.
+            if not is_ascii and session.has_extn("8bitmime"):
+                parameters += " BODY=8BITMIME"
+            self.mail = command(f"MAIL FROM:{path(envelope.mail_from)}{parameters}")
+            self.rcpts = [command(f"RCPT TO:{path(name)}") for name in envelope.recipients]
+        # IndexError: the address parser of older Pythons, at some invalid addresses (H21).
+        except (ValueError, IndexError, smtplib.SMTPNotSupportedError) as error:
+            self.error = error
+            return False
+        return True
+
+    def take(self, kind: str, reply: Reply) -> None:
+        if kind == "RCPT":
+            self.recipients.append(reply)
+        else:
+            self.replies[kind] = reply
+
+    @property
+    def accepted(self) -> bool:
+        return self.verdict() is None and self._code("END") == 250
+
+    def verdict(self) -> smtplib.SMTPException | None:
+        """Return the refusal of this message, as smtplib puts it; None while there is none."""
+        envelope, answered = self.envelope, self.recipients
+        if self._code("MAIL") >= 400:
+            return smtplib.SMTPSenderRefused(*self.replies["MAIL"], envelope.mail_from)
+        if len(answered) == len(envelope.recipients) and all(r.code >= 400 for r in answered):
+            pairs = zip(envelope.recipients, answered, strict=True)
+            return smtplib.SMTPRecipientsRefused(
+                {name: (reply.code, reply.text) for name, reply in pairs}
+            )
+        for kind in ("DATA", "END"):
+            if self._code(kind) >= 400:
+                return smtplib.SMTPDataError(*self.replies[kind])
+        return None
+
+    def contradiction(self) -> bool:
+        """Whether the server took what it had refused, the sender, before."""
+        return self._code("MAIL") >= 400 and self._code("END") == 250
+
+    def _code(self, kind: str) -> int:
+        return self.replies[kind].code if kind in self.replies else 0
+
+    def result(self, broken: Exception | None) -> Result:
+        """Return what became of it; `broken` is how the session ended, if it did."""
+        replies = dict(zip(self.envelope.recipients, self.recipients, strict=False))
+        if "END" in self.replies and self.verdict() is None:
+            end = self.replies["END"]
+            replies = {name: r if r.code >= 400 else end for name, r in replies.items()}
+        if self.error is not None:
+            return Result("failed", replies, self.error)
+        if self.contradiction():
+            return Result("unknown", replies, broken)
+        refusal = self.verdict()
+        if refusal is not None:
+            # A 421 is about the session, not about the message.
+            codes = [reply.code for reply in (*self.replies.values(), *self.recipients)]
+            return Result("failed" if 421 in codes else "refused", replies, refusal)
+        if self.accepted:
+            return Result("sent", replies)
+        if self.handed_over:
+            return Result("unknown", replies, broken)
+        return Result("failed" if self.started else "skipped", replies, broken)
+
+
+class Delivery:
+    """The transactions of some messages, one after the other or overlapping, on one session."""
+
+    def __init__(self, session: Session, envelopes: Sequence[Envelope]) -> None:
+        self.session = session
+        self.transactions = [Transaction(envelope) for envelope in envelopes]
+        self.pipelining = session.may_pipeline
+        self.chunking = session.may_chunk
+        # Commands without a reply so far: what it is, and whose.
+        self.queue: deque[tuple[str, Transaction]] = deque()
+        # What is to be written, how much that is, and at which offsets messages end in it.
+        self.buffer: list[bytes] = []
+        self.buffered = 0
+        self.ends: deque[tuple[int, Transaction]] = deque()
+        self.closing: Reply | None = None
+        self.previous: Transaction | None = None
+        # The sizes of the contents whose reply is to come, with CHUNKING.
+        self.in_flight: deque[int] = deque()
+        self.is_first = True
+
+    def run(self) -> list[Result]:
+        """Deliver; return a result for each message. The session is closed if it broke."""
+        broken: Exception | None = None
+        try:
+            for transaction in self.transactions:
+                if transaction.prepare(self.session):
+                    if self.previous is None and not self.session.is_quiet():
+                        raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+                    self.transact(transaction)
+                    # Nothing refers to it any more but what is to be written.
+                    transaction.content = b""
+            self.finish()
+        except OSError as error:  # smtplib's are, too.
+            self.session.close()
+            broken = error
+        except BaseException:
+            # Whatever it is (an interrupt, a greenlet's timeout): replies are still to come.
+            self.session.close()
+            raise
+        return [transaction.result(broken) for transaction in self.transactions]
+
+    def transact(self, transaction: Transaction) -> None:
+        previous, self.previous = self.previous, transaction
+        # A transaction that did not come to its end is still open, and if MAIL were refused for
+        # that reason, RCPT would add to it. With CHUNKING one cannot know yet.
+        if (
+            previous is not None
+            and not previous.accepted
+            and (not previous.terminated or previous.verdict() is not None)
+        ):
+            self.put("RSET", transaction, b"RSET\r\n")
+        transaction.started = True
+        self.put("MAIL", transaction, transaction.mail)
+        for line in transaction.rcpts:
+            if transaction.verdict() is not None:
+                return
+            self.put("RCPT", transaction, line)
+        if self.chunking:
+            self.chunk(transaction)
+        elif transaction.verdict() is None:
+            self.put("DATA", transaction, b"DATA\r\n")
+            self.synchronize()
+            self.data(transaction)
+
+    def chunk(self, transaction: Transaction) -> None:
+        """Send BDAT LAST, if the recipients are not known to be refused."""
+        content = transaction.content
+        if len(content) > MAX_EAGER_CONTENT:
+            self.synchronize()
+        if transaction.verdict() is not None:
+            return
+        # The command and its octets are one: there is no reply in between.
+        self.write(b"BDAT %d LAST\r\n" % len(content))
+        self.write(content, ends=transaction)
+        self.in_flight.append(len(content))
+        self.expect("END", transaction)
+        if self.is_first:
+            # It goes alone: a server that is about to close, or that takes nothing, leaves one
+            # message in doubt, not all that fit.
+            self.is_first = False
+            self.synchronize()
+        elif len(self.in_flight) >= MAX_MESSAGES or sum(self.in_flight) >= MAX_BYTES:
+            self.flush()
+            self.read(len(self.queue) // 2)
+
+    def data(self, transaction: Transaction) -> None:
+        """Send the content, if the server waits for it."""
+        if transaction.replies["DATA"].code != 354:
+            return
+        if transaction.verdict() is None:
+            self.write(stuff_dots(transaction.content))
+            self.write(b".\r\n", ends=transaction)
+            self.expect("END", transaction)
+        elif transaction.replies["MAIL"].code >= 400:
+            # It would accept anything now, and for recipients that it did not refuse.
+            raise OutOfStepError("The server accepts data without a sender.")
+        else:
+            # RFC 2920, 3.1: there is no recipient, but the server waits for a message all the same.
+            self.put("NOTHING", transaction, b".\r\n")
+        transaction.terminated = True
+
+    def finish(self) -> None:
+        """Leave the session as it was found, without an open transaction."""
+        self.synchronize()
+        if self.previous is not None and not self.previous.accepted:
+            self.put("RSET", self.previous, b"RSET\r\n")
+            self.synchronize()
+
+    # The wire
+
+    def put(self, kind: str, transaction: Transaction, line: bytes) -> None:
+        if len(self.queue) >= MAX_REPLIES:
+            self.flush()
+            self.read(MAX_REPLIES // 2)
+        self.write(line)
+        self.expect(kind, transaction)
+
+    def expect(self, kind: str, transaction: Transaction) -> None:
+        self.queue.append((kind, transaction))
+        if not self.pipelining:
+            self.synchronize()
+
+    def write(self, data: bytes, ends: Transaction | None = None) -> None:
+        self.buffer.append(data)
+        self.buffered += len(data)
+        if ends is not None:
+            self.ends.append((self.buffered, ends))
+
+    def synchronize(self) -> None:
+        self.flush()
+        self.read(0)
+
+    def flush(self) -> None:
+        pieces, self.buffer, self.buffered = self.buffer, [], 0
+        written = 0
+        for piece in split(pieces):
+            written += len(piece)
+            # Before it is tried: when that fails, one cannot know how much of it has gone.
+            while self.ends and self.ends[0][0] <= written:
+                self.ends.popleft()[1].handed_over = True
+            try:
+                self.session.write(piece)
+            except ConnectionError as error:
+                # What the server has said before it closed may tell more than that it closed.
+                self.read(0)
+                raise error
+
+    def read(self, leave: int) -> None:
+        """Read replies until only `leave` are to come."""
+        queue = self.queue
+        while len(queue) > leave:
+            reply = Reply(*self.session.getreply())
+            kind, transaction = queue.popleft()
+            if kind == "END" and self.chunking:
+                self.in_flight.popleft()
+            code = reply.code
+            if code in SUCCESS[kind] or 400 <= code < 600:
+                transaction.take(kind, reply)
+            else:
+                raise OutOfStepError(f"The server replied {code} to {kind}.")
+            if transaction.contradiction():
+                raise OutOfStepError("The server accepted a message without a sender.")
+            if kind == "RSET" and code >= 400:
+                raise OutOfStepError(f"The server replied {code} to RSET.")
+            if code == 421 and self.closing is None:
+                # It closes the session. What it says about the rest, if anything, is worth knowing.
+                self.closing, leave = reply, 0
+        if self.closing is not None:
+            text = self.closing.text.decode(errors="replace")
+            raise smtplib.SMTPServerDisconnected(f"The server closed the session: 421 {text}")
+        if not queue and self.session.has_unread():
+            raise OutOfStepError("The server replied to nothing.")
+
+
+def split(pieces: list[bytes]) -> Iterator[bytes | memoryview]:
+    """Join small pieces and cut large ones, so that each is worth a write, and none too large."""
+    small: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if size + len(piece) <= WRITE_SIZE:
+            small.append(piece)
+            size += len(piece)
+            continue
+        if small:
+            yield b"".join(small)
+            small, size = [], 0
+        view = memoryview(piece)
+        whole = len(piece) - len(piece) % WRITE_SIZE
+        for start in range(0, whole, WRITE_SIZE):
+            yield view[start : start + WRITE_SIZE]
+        if whole < len(piece):
+            small, size = [bytes(view[whole:])], len(piece) - whole
+    if small:
+        yield b"".join(small)

@@ -1,0 +1,365 @@
+"""Sessions that are kept for the next message, shared by the threads of a process."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import random
+import threading
+import time
+import weakref
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from .envelope import Envelope, Result
+from .session import Server, Session
+
+logger = logging.getLogger("django_mailers.smtp")
+
+
+class PoolTimeout(TimeoutError):
+    """No session became free in time."""
+
+
+@dataclass(frozen=True)
+class PoolOptions:
+    """How many sessions there are, and for how long.
+
+    pool_size        Sessions at most; 0 for a new one each time, as many as there are users.
+    max_messages     Messages after which a session is closed.
+    max_age          Seconds after which a session is closed, once it is free. Up to a tenth
+                     less, at random, so that sessions opened together do not all end together.
+    max_idle         Seconds without use after which a session is closed, by the next use of the
+                     pool (there is no thread to do it sooner).
+    check_after      Seconds without use after which a NOOP proves a session before it is used.
+    acquire_timeout  Seconds to wait for a session to become free; None for any time.
+    """
+
+    pool_size: int = 4
+    max_messages: int = 100
+    max_age: float = 300
+    max_idle: float = 30
+    check_after: float = 5
+    acquire_timeout: float | None = 30
+
+    def __post_init__(self) -> None:
+        if self.pool_size < 0:
+            raise ValueError(f"'pool_size' must be 0 or more, not {self.pool_size!r}")
+        if self.max_messages < 1:
+            raise ValueError(f"'max_messages' must be 1 or more, not {self.max_messages!r}")
+
+
+@dataclass
+class _Member:
+    """A session, as the pool knows it."""
+
+    session: Session
+    generation: int
+    expires: float
+    idle_since: float = 0.0
+    reused: bool = False
+
+
+class Pool:
+    """Up to `pool_size` sessions with one server, opened when they are needed.
+
+    Any number of threads may use it. What to do is decided under the lock; connecting, checking
+    and closing are done outside of it, by the thread that needs it.
+
+    In a forked child it is empty: the sessions are the parent's, and nothing is written to them.
+    """
+
+    def __init__(self, server: Server, options: PoolOptions | None = None) -> None:
+        self.server = server
+        self.options = options or PoolOptions()
+        self._generation = 0
+        self._forget()
+        _pools.add(self)
+
+    def _forget(self) -> None:
+        """Begin anew, in __init__() and in a forked child."""
+        self._condition = threading.Condition()
+        # Sessions that are free, the last used last: the others get their chance to expire.
+        self._idle: list[_Member] = []
+        self._busy: dict[Session, _Member] = {}
+        # Slots taken by threads that are about to connect.
+        self._connecting = 0
+        # Threads that wait, the first in turn first, so that none waits for ever.
+        self._waiting: deque[object] = deque()
+        self._counts: Counter[str] = Counter()
+
+    def __repr__(self) -> str:
+        stats = self.stats()
+        numbers = " ".join(f"{name}={stats[name]}" for name in ("size", "idle", "busy", "waiting"))
+        return f"<{type(self).__name__} {self.server.host}:{self.server.port} {numbers}>"
+
+    def stats(self) -> dict[str, int]:
+        """Return numbers: the present state, and what has happened in this process so far.
+
+        size, idle, busy, waiting    Sessions at most, free ones, used ones; threads that wait.
+        opened, reused, replaced     Sessions connected; uses of one that was there; sessions that
+                                     were found dead when a message was to be sent by them.
+        closed, broken               Sessions that the pool closed; that were closed in use.
+        waits, timeouts, failures    Times a thread had to wait; waited in vain; could not connect.
+        messages                     Messages handed to sessions.
+        """
+        names = ["opened", "reused", "replaced", "closed", "broken"]
+        names += ["waits", "timeouts", "failures", "messages"]
+        with self._condition:
+            return {
+                "size": self.options.pool_size,
+                "idle": len(self._idle),
+                "busy": len(self._busy) + self._connecting,
+                "waiting": len(self._waiting),
+                **{name: self._counts[name] for name in names},
+            }
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Lend a session for the block. See `acquire()`."""
+        session = self.acquire()
+        try:
+            yield session
+        except BaseException:
+            # It may be anywhere in a dialogue.
+            session.close()
+            raise
+        finally:
+            self.release(session)
+
+    def acquire(self) -> Session:
+        """Take a session, which must be given back to `release()`.
+
+        Raises `PoolTimeout` if none becomes free in time, and what `Server.connect()` raises.
+        """
+        return self._acquire().session
+
+    def release(self, session: Session) -> None:
+        """Give a session back; it is closed if it has done enough, or the pool was meanwhile."""
+        with self._condition:
+            member = self._busy.pop(session, None)
+            if member is None:
+                return  # It was given back before, or was the parent's when this process forked.
+            keep = (
+                session.is_open
+                and member.generation == self._generation
+                and self.options.pool_size > 0
+                and session.messages < self.options.max_messages
+                and time.monotonic() < member.expires
+            )
+            if keep:
+                member.idle_since = time.monotonic()
+                member.reused = True
+                self._idle.append(member)
+            else:
+                self._counts["closed" if session.is_open else "broken"] += 1
+            self._condition.notify_all()
+        if not keep:
+            session.disconnect()
+
+    def deliver(self, messages: Sequence[Envelope]) -> list[Result]:
+        """Deliver `messages`, in order; return a Result for each.
+
+        Raises `PoolTimeout`, and nothing that the server or the network does. A session that was
+        kept and turns out to be dead before it was handed a message is replaced once, and when
+        one breaks that has sent some, the next one goes on with those that were skipped. But
+        what was begun is never sent again: what "failed" or is "unknown" stays so.
+        """
+        results: list[Result] = []
+        may_replace = True
+        while len(results) < len(messages):
+            rest = messages[len(results) :]
+            try:
+                member = self._acquire()
+            except PoolTimeout:
+                if not results:
+                    raise
+                results += [Result("skipped", error=PoolTimeout()) for _ in rest]
+                break
+            except OSError as error:
+                results += [Result("failed" if not results else "skipped", error=error)]
+                results += [Result("skipped", error=error) for _ in rest[1:]]
+                break
+            session, reused = member.session, member.reused
+            try:
+                batch = rest[: max(1, self.options.max_messages - session.messages)]
+                done = session.deliver(batch)
+            except BaseException:
+                session.close()
+                raise
+            finally:
+                self.release(session)
+            statuses = {result.status for result in done}
+            if not session.is_open and reused and may_replace and statuses <= {"failed", "skipped"}:
+                may_replace = False
+                self._count("replaced")
+                logger.debug("%r replaces a session that was dead when it was needed.", self)
+                continue
+            self._count("messages", len(done))
+            if "skipped" in statuses and statuses & {"sent", "refused"}:
+                done = done[: [result.status for result in done].index("skipped")]
+            results += done
+            if "skipped" in statuses and not statuses & {"sent", "refused"}:
+                # The server is in no state to go on with.
+                left = len(messages) - len(results)
+                results += [Result("skipped", error=done[-1].error) for _ in range(left)]
+        return results
+
+    def send_one(self, message: Envelope) -> Result:
+        """Deliver one message. See `deliver()`."""
+        return self.deliver([message])[0]
+
+    def close(self) -> None:
+        """Close the free sessions now, and the others when they are given back.
+
+        The pool can be used again, with new sessions.
+        """
+        with self._condition:
+            self._generation += 1
+            members, self._idle = self._idle, []
+            self._counts["closed"] += len(members)
+            self._condition.notify_all()
+        for member in members:
+            member.session.disconnect()
+
+    def _acquire(self) -> _Member:
+        while True:
+            expired: list[_Member] = []
+            try:
+                member = self._reserve(expired)
+            finally:
+                for old in expired:
+                    old.session.disconnect()
+            if member is None:
+                return self._connect()
+            if self._is_alive(member):
+                return member
+            # Its slot is free again, for a new session or another one that is idle.
+            member.session.close()
+            self.release(member.session)
+
+    def _reserve(self, expired: list[_Member]) -> _Member | None:
+        """Return a free session, or None for a slot for a new one; wait for either.
+
+        Sessions that were kept long enough are added to `expired`, to be closed by the caller.
+        """
+        timeout, size = self.options.acquire_timeout, self.options.pool_size
+        deadline = None if timeout is None else time.monotonic() + timeout
+        ticket = object()
+        with self._condition:
+            self._waiting.append(ticket)
+            try:
+                waited = False
+                while True:
+                    self._expire(expired)
+                    if size == 0 or self._waiting[0] is ticket:
+                        if self._idle:
+                            member = self._idle.pop()
+                            self._busy[member.session] = member
+                            self._counts["reused"] += 1
+                            return member
+                        if size == 0 or len(self._busy) + self._connecting < size:
+                            self._connecting += 1
+                            return None
+                    if not waited:
+                        waited = True
+                        self._counts["waits"] += 1
+                    left = None if deadline is None else deadline - time.monotonic()
+                    if left is not None and left <= 0:
+                        self._counts["timeouts"] += 1
+                        raise PoolTimeout(f"No SMTP session became free in {timeout} seconds.")
+                    self._condition.wait(left)
+            finally:
+                self._waiting.remove(ticket)
+                # The next in turn may find something, too.
+                self._condition.notify_all()
+
+    def _expire(self, expired: list[_Member]) -> None:
+        now = time.monotonic()
+        for member in self._idle[:]:
+            if now >= member.expires or now - member.idle_since >= self.options.max_idle:
+                self._idle.remove(member)
+                expired.append(member)
+                self._counts["closed"] += 1
+
+    def _connect(self) -> _Member:
+        """Open a session in the slot that was reserved for it."""
+        generation = self._generation
+        condition = self._condition
+        try:
+            session = self.server.connect()
+        except BaseException:
+            with condition:
+                self._connecting -= 1
+                self._counts["failures"] += 1
+                condition.notify_all()
+            raise
+        age = self.options.max_age * random.uniform(0.9, 1)  # noqa: S311
+        member = _Member(session, generation, time.monotonic() + age)
+        with condition:
+            self._connecting -= 1
+            self._counts["opened"] += 1
+            self._busy[session] = member
+        logger.debug("%r opened a session.", self)
+        return member
+
+    def _is_alive(self, member: _Member) -> bool:
+        if not member.session.is_quiet():
+            return False
+        if time.monotonic() - member.idle_since < self.options.check_after:
+            return True
+        try:
+            return member.session.noop()[0] == 250
+        except OSError:
+            return False
+
+    def _count(self, name: str, number: int = 1) -> None:
+        with self._condition:
+            self._counts[name] += number
+
+    def _abandon(self) -> None:
+        """Let go of the parent's sessions, in a child."""
+        for member in [*self._idle, *self._busy.values()]:
+            # It closes this process's copy of the socket. Over TLS nothing is said, either.
+            member.session.close()
+        self._forget()
+
+
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+_shared: dict[tuple[Server, PoolOptions], Pool] = {}
+_lock = threading.Lock()
+
+
+def shared_pool(server: Server, options: PoolOptions | None = None) -> Pool:
+    """Return the one pool of this process for these settings."""
+    options = options or PoolOptions()
+    with _lock:
+        pool = _shared.get((server, options))
+        if pool is None:
+            pool = _shared[server, options] = Pool(server, options)
+        return pool
+
+
+def close_pools() -> None:
+    """Close and forget the pools that `shared_pool()` gave; done at exit by itself."""
+    with _lock:
+        pools = list(_shared.values())
+        _shared.clear()
+    for pool in pools:
+        pool.close()
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603
+    # Threads that the child does not have may hold the locks.
+    _lock = threading.Lock()
+    for pool in list(_pools):
+        pool._abandon()
+
+
+atexit.register(close_pools)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,103 @@
+"""Reading the replies of a server that may be hostile, or out of order."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+
+from .envelope import Reply
+
+# As smtplib's. RFC 5321, 4.5.3.1.5 has 512.
+MAX_LINE = 8192
+# For all lines of a reply. The longest are replies to EHLO, of about one kilobyte.
+MAX_REPLY = 64 * 1024
+MALFORMED = -1
+
+
+class ReplyReader:
+    """The replies that come from a socket, and how much of them has come already.
+
+    smtplib reads through a file object, which cannot tell what it has buffered: but what is there
+    and was not asked for is how a session that is out of step, or over, gives itself away.
+    """
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop what has come and was not read yet."""
+        self._data = b""
+        self._position = 0
+
+    @property
+    def buffered(self) -> bool:
+        """Whether anything has come that was not read yet."""
+        return self._position < len(self._data)
+
+    def read(self, sock: socket.socket) -> Reply:
+        """Read one reply.
+
+        Its code is -1 if it is none: no code, or lines with different ones.
+
+        Raises `smtplib.SMTPServerDisconnected` at an end of the connection, also in the midst of a
+        reply (half a "250" may have been a 2 of anything), `smtplib.SMTPResponseException` if
+        the reply is too long, and `OSError`.
+        """
+        line = self._readline(sock)
+        code = self._code(line)
+        if line[3:4] != b"-":
+            return Reply(code, line[4:].strip())
+        size, lines = len(line), [line[4:].strip()]
+        while code != MALFORMED and line[3:4] == b"-":
+            line = self._readline(sock)
+            size += len(line)
+            if size > MAX_REPLY:
+                raise smtplib.SMTPResponseException(500, "Reply too long.")
+            lines.append(line[4:].strip())
+            if self._code(line) != code:
+                code = MALFORMED
+        return Reply(code, b"\n".join(lines))
+
+    @staticmethod
+    def _code(line: bytes) -> int:
+        digits = line[:3]
+        if len(digits) == 3 and digits.isdigit() and line[3:4] in b" -\r\n":
+            return int(digits)
+        return MALFORMED
+
+    def _readline(self, sock: socket.socket) -> bytes:
+        while (end := self._data.find(b"\n", self._position)) < 0:
+            rest = self._data[self._position :]
+            if len(rest) > MAX_LINE:
+                break
+            more = sock.recv(64 * 1024)
+            if not more:
+                raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+            self._data = rest + more
+            self._position = 0
+        line = self._data[self._position : end + 1]
+        if end < 0 or len(line) > MAX_LINE:
+            raise smtplib.SMTPResponseException(500, "Line too long.")
+        self._position = end + 1
+        return line
+
+
+def is_quiet(sock: socket.socket) -> bool:
+    """Whether nothing has come that was not asked for; the end of the connection counts as that.
+
+    It costs no round trip: a server that closed an idle session, with or without a 421, has said
+    so already in nearly all cases.
+    """
+    timeout = sock.gettimeout()
+    try:
+        sock.settimeout(0)
+        # Not MSG_PEEK, which TLS does not have. If there is something, the session is of no use.
+        sock.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        # Over TLS there may be records without data, as session tickets.
+        sock.settimeout(timeout)
+        return True
+    except OSError:
+        pass
+    return False

@@ -1,0 +1,120 @@
+"""One verified TLS context per distinct configuration and process.
+
+To load the CA bundle takes longer than everything else that a new session costs the client.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+from dataclasses import dataclass
+
+MAX_SESSIONS = 64
+
+
+@dataclass(frozen=True)
+class TLSConfig:
+    """How servers are verified, and what they are shown.
+
+    ca_file           The certificates to trust, as a PEM file, instead of the system's.
+    certfile, keyfile The client's own certificate and its key, as PEM files.
+    minimum_version   The lowest version of TLS, None for what Python has as its default.
+    """
+
+    ca_file: str | None = None
+    certfile: str | None = None
+    keyfile: str | None = None
+    minimum_version: ssl.TLSVersion | None = None
+
+    def create_context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.minimum_version is not None:
+            context.minimum_version = self.minimum_version
+        if self.certfile or self.keyfile:
+            # OpenSSL would ask for the password of a key on the terminal, and wait for ever.
+            context.load_cert_chain(self.certfile or "", self.keyfile, password="")
+        return context
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """Something that is different once a file is: certificates are rotated in place."""
+        # create_default_context() goes by these two, see OpenSSL's SSL_CTX_load_verify_locations.
+        trust = [self.ca_file] if self.ca_file else [os.environ.get("SSL_CERT_FILE")]
+        directory = None if self.ca_file else os.environ.get("SSL_CERT_DIR")
+        return (directory, *map(_file_state, [*trust, self.certfile, self.keyfile]))
+
+
+def _file_state(path: str | None) -> tuple[object, ...] | None:
+    if path is None:
+        return None
+    try:
+        state = os.stat(path)
+    except OSError:
+        return (path,)  # create_context() will say what is wrong with it.
+    return (path, state.st_ino, state.st_mtime_ns, state.st_size)
+
+
+class TLS:
+    """A context together with the sessions that it can resume.
+
+    It stands where smtplib wants a context, of which it uses nothing but `wrap_socket()`.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.context = context
+        self._sessions: dict[tuple[str | None, int], ssl.SSLSession] = {}
+
+    def wrap_socket(
+        self, sock: socket.socket, *, server_hostname: str | None = None
+    ) -> ssl.SSLSocket:
+        """Do the handshake, a short one if `remember()` was called for that host and port.
+
+        A server that resumes a session is not verified anew: it proves that it is the one that was
+        verified when the session began.
+        """
+        session = self._sessions.get((server_hostname, sock.getpeername()[1]))
+        return self.context.wrap_socket(sock, server_hostname=server_hostname, session=session)
+
+    def remember(self, sock: ssl.SSLSocket) -> None:
+        """Keep what is needed to resume the session of `sock`.
+
+        To be called after something was read from it: TLS 1.3 sends its tickets that late.
+        """
+        session = sock.session
+        if session is None or not session.has_ticket:
+            return
+        # Single operations on a dict are atomic, and any of the sessions is as good as another.
+        if len(self._sessions) >= MAX_SESSIONS:
+            self._sessions.clear()
+        self._sessions[sock.server_hostname, sock.getpeername()[1]] = session
+
+
+_lock = threading.Lock()
+_shared: dict[TLSConfig, tuple[tuple[object, ...], TLS]] = {}
+
+
+def shared_tls(config: TLSConfig) -> TLS:
+    """Return the one TLS of this process for `config`, a new one if a file of it has changed.
+
+    Raises what `ssl` raises: `OSError` for a file that cannot be read, `ssl.SSLError` (which is
+    one) for one that cannot be understood.
+    """
+    fingerprint = config.fingerprint()
+    # Held while the files are read: several threads that need the same context at the start of a
+    # process would all load it, at the same time.
+    with _lock:
+        known = _shared.get(config)
+        if known is None or known[0] != fingerprint:
+            known = _shared[config] = fingerprint, TLS(config.create_context())
+        return known[1]
+
+
+def _renew_lock() -> None:
+    # A thread that the child does not have may hold it. The contexts stay good in a child.
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

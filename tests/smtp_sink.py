@@ -1,0 +1,348 @@
+"""An SMTP server with PIPELINING and CHUNKING, which aiosmtpd has not, that takes all and keeps it.
+
+`Sink` keeps what it accepted, and can misbehave at any command. `python -m tests.smtp_sink` runs
+one until it is killed, for benchmarks, and prints its port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import socket
+import ssl
+import struct
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .servers import DROP, STALL, _Server
+
+# Do as you should, then close the connection in place of the reply.
+DROP_REPLY = object()
+# Close the connection by a reset, before the command has any effect.
+RESET = object()
+
+FEATURES = ("SIZE 10000000", "8BITMIME", "SMTPUTF8")
+ADDRESS = re.compile(r"(?:FROM|TO):<([^>]*)>(.*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A message that a Sink accepted; `content` as sent, dots unstuffed."""
+
+    mail_from: str
+    parameters: list[str]
+    recipients: list[str]
+    content: bytes
+
+
+@dataclass
+class Connection:
+    """What came on one connection: the first words of the commands, and how many segments."""
+
+    commands: list[str] = field(default_factory=list)
+    reads: list[list[str]] = field(default_factory=list)
+    user: str | None = None
+    resumed: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+class Sink(_Server):
+    """A server that keeps what it accepts in `accepted`, and what it is told in `connections`.
+
+    pipelining, chunking  Whether these are offered. With neither, the client must wait for each
+                          reply: commands that come along with others are an error of the test.
+    features              Further lines of the reply to EHLO.
+    tls_context           For STARTTLS, or, with `implicit`, from the first byte on.
+    users                 {name: password} for AUTH PLAIN.
+    behave                Called with each line (and "." for the end of data) before it has an
+                          effect: returns None, a reply that is given instead, DROP, RESET, STALL
+                          or DROP_REPLY.
+    injected              What a man in the middle adds to the reply to STARTTLS.
+    keep                  Whether messages and commands are kept, or only counted in `count`.
+    """
+
+    def __init__(
+        self,
+        *,
+        pipelining: bool = True,
+        chunking: bool = True,
+        features: Sequence[str] = FEATURES,
+        tls_context: ssl.SSLContext | None = None,
+        implicit: bool = False,
+        users: Mapping[str, str] | None = None,
+        behave: Callable[[str], Any] | None = None,
+        injected: bytes = b"",
+        keep: bool = True,
+    ) -> None:
+        super().__init__(tls_context if implicit else None)
+        self.starttls = None if implicit else tls_context
+        self.pipelining = pipelining
+        self.chunking = chunking
+        offered = {"PIPELINING": pipelining, "CHUNKING": chunking}
+        self.features = [*(name for name, is_on in offered.items() if is_on), *features]
+        self.users = dict(users or {})
+        self.behave = behave
+        self.injected = injected
+        self.keep = keep
+        self.count = 0
+        self.accepted: list[Accepted] = []
+        self.connections: list[Connection] = []
+        self.protocols: list[_Protocol] = []
+
+    @property
+    def commands(self) -> list[list[str]]:
+        return [connection.commands for connection in self.connections]
+
+    def run(self, function: Callable[[], Any]) -> None:
+        """Run `function` in the thread of the server, to do something out of turn."""
+
+        async def call() -> None:
+            function()
+
+        asyncio.run_coroutine_threadsafe(call(), self._loop).result()
+
+    async def _talk(self, connect: Callable[..., Any]) -> None:
+        _, protocol = await connect(lambda: _Protocol(self))
+        try:
+            await protocol.lost.wait()
+        finally:
+            protocol.transport.abort()
+
+
+class _Protocol(asyncio.Protocol):
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self.lost = asyncio.Event()
+        self.upgrading: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.buffer = b""
+        self.mode, self.needed = "command", 0
+        self.ended = False
+        self.replies: list[str] = []
+        self.reset()
+        self.record = Connection()
+        self.sink.connections.append(self.record)
+        self.sink.protocols.append(self)
+        transport.write(b"220 sink.test ESMTP\r\n")
+
+    def note_tls(self) -> None:
+        tls = self.transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.record.resumed = tls.session_reused
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.ended = True
+        self.record.ended.set()
+        self.lost.set()
+
+    def reset(self) -> None:
+        self.sender: str | None = None
+        self.parameters: list[str] = []
+        self.recipients: list[str] = []
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        if self.mode != "upgrading":
+            self.process()
+
+    def process(self) -> None:
+        if self.sink.keep:
+            self.record.reads.append([])
+        try:
+            while not self.ended and self.mode != "upgrading" and self.step():
+                pass
+        except Exception as error:
+            self.sink._errors.append(error)
+            self.transport.abort()
+        self.reply()
+
+    def step(self) -> bool:
+        """Take one command or content from the buffer; return whether there was one."""
+        if self.mode == "data":
+            stuffed = b"\r\n" + self.buffer
+            end = stuffed.find(b"\r\n.\r\n")
+            if end < 0:
+                return False
+            self.buffer = stuffed[end + 5 :]
+            self.mode = "command"
+            self.finish(".", stuffed[2 : end + 2].replace(b"\r\n.", b"\r\n").removeprefix(b"."))
+        elif self.mode == "bdat":
+            if len(self.buffer) < self.needed:
+                return False
+            content, self.buffer = self.buffer[: self.needed], self.buffer[self.needed :]
+            self.mode = "command"
+            self.finish("BDAT", content)
+        else:
+            line, found, rest = self.buffer.partition(b"\r\n")
+            if not found:
+                return False
+            self.buffer = rest
+            self.command(line.decode())
+        if self.buffer and not self.sink.pipelining and self.mode == "command":
+            raise AssertionError(f"{self.buffer[:80]!r} did not wait for a reply.")
+        return True
+
+    def note(self, verb: str) -> None:
+        if self.sink.keep:
+            self.record.commands.append(verb)
+            self.record.reads[-1].append(verb)
+
+    def misbehave(self, line: str) -> Any:
+        """Do what `behave` wants; return whether the command is over with that."""
+        wanted = self.sink.behave(line) if self.sink.behave else None
+        if wanted is None or wanted is DROP_REPLY:
+            return wanted
+        if isinstance(wanted, str):
+            self.replies.append(wanted)
+        else:
+            self.end(wanted)
+        return wanted
+
+    def end(self, how: Any) -> None:
+        """End the dialogue by DROP, RESET or STALL. What was said before gets out."""
+        self.ended = True
+        self.reply()
+        if how is RESET:
+            linger = struct.pack("ii", 1, 0)
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        if how is not STALL:
+            self.transport.abort()
+
+    def reply(self) -> None:
+        if self.replies:
+            self.transport.write("".join(f"{reply}\r\n" for reply in self.replies).encode())
+            self.replies = []
+
+    def command(self, line: str) -> None:
+        verb = line.partition(" ")[0].upper()
+        self.note(verb)
+        if verb == "BDAT":
+            # The content comes in any case; what is wrong is said after it (RFC 3030, 2).
+            self.mode, self.needed = "bdat", int(line.split()[1])
+            return
+        if verb == "DATA":
+            wanted = self.misbehave(line)
+            if wanted is DROP_REPLY:
+                self.end(DROP)
+            elif wanted is not None:
+                # A reply of 354 without a reason to: data comes all the same.
+                self.mode = "data" if str(wanted).startswith("354") else "command"
+            elif not self.recipients:
+                self.replies.append("554 No valid recipients")
+            else:
+                self.mode = "data"
+                self.replies.append("354 Go ahead")
+            return
+        wanted = self.misbehave(line)
+        if wanted is not None and wanted is not DROP_REPLY:
+            return
+        reply = getattr(self, f"do_{verb.lower()}", self.unknown)(line)
+        if wanted is DROP_REPLY:
+            self.end(DROP)
+        elif reply:
+            self.replies.append(reply)
+
+    def finish(self, verb: str, content: bytes) -> None:
+        if verb == ".":
+            self.note(verb)
+        wanted = self.misbehave(verb)
+        if wanted is not None and wanted is not DROP_REPLY:
+            if verb == ".":
+                self.reset()
+            return
+        if not self.recipients:
+            self.replies.append("503 No valid recipients")
+            return
+        self.sink.count += 1
+        if self.sink.keep:
+            self.sink.accepted.append(
+                Accepted(self.sender or "", self.parameters, self.recipients, content)
+            )
+        self.reset()
+        if wanted is DROP_REPLY:
+            self.end(DROP)
+        else:
+            self.replies.append("250 Accepted")
+
+    def unknown(self, line: str) -> str:
+        return "500 What?"
+
+    def do_ehlo(self, line: str) -> str:
+        self.note_tls()
+        features = list(self.sink.features)
+        if self.sink.starttls and self.transport.get_extra_info("ssl_object") is None:
+            features.append("STARTTLS")
+        elif self.sink.users:
+            features.append("AUTH PLAIN")
+        lines = ["sink.test", *features]
+        return "\r\n".join([*(f"250-{text}" for text in lines[:-1]), f"250 {lines[-1]}"])
+
+    def do_auth(self, line: str) -> str:
+        _, user, password = base64.b64decode(line.split()[2]).decode().split("\0")
+        if self.sink.users.get(user) != password:
+            return "535 No"
+        self.record.user = user
+        return "235 Yes"
+
+    def do_starttls(self, line: str) -> None:
+        self.transport.write(b"220 Go ahead\r\n" + self.sink.injected)
+        # What comes encrypted may come before upgrade() has the new transport.
+        self.mode, self.buffer = "upgrading", b""
+        self.upgrading = self.sink._loop.create_task(self.upgrade())
+
+    async def upgrade(self) -> None:
+        old = self.transport
+        try:
+            new = await self.sink._loop.start_tls(old, self, self.sink.starttls, server_side=True)
+        except OSError:
+            new = None
+        if new is None:
+            old.abort()
+            self.connection_lost(None)
+        else:
+            self.transport, self.mode = new, "command"
+            self.reset()
+            self.process()
+
+    def do_mail(self, line: str) -> str:
+        if self.sender is not None:
+            return "503 Nested MAIL"
+        match = ADDRESS.search(line)
+        self.sender, self.parameters = match[1], match[2].split()
+        return "250 OK"
+
+    def do_rcpt(self, line: str) -> str:
+        if self.sender is None:
+            return "503 MAIL first"
+        self.recipients.append(ADDRESS.search(line)[1])
+        return "250 OK"
+
+    def do_rset(self, line: str) -> str:
+        self.reset()
+        return "250 OK"
+
+    def do_noop(self, line: str) -> str:
+        return "250 OK"
+
+    def do_quit(self, line: str) -> None:
+        self.ended = True
+        self.transport.write(b"221 Bye\r\n")
+        self.transport.close()
+
+
+def main() -> None:
+    names = set(sys.argv[1:])
+    with Sink(pipelining="pipelining" in names, chunking="chunking" in names, keep=False) as sink:
+        print(sink.port, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,344 @@
+"""Servers and networks that fail, at every command: what the results say is what happened."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import smtplib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from django.test import SimpleTestCase
+
+from django_mailers.smtp import Envelope, OutOfStepError, Pool, PoolOptions, Server
+
+from .servers import DROP, POLITE, STALL, TIMEOUT, ScriptedServer, enter, spoilt
+from .smtp_sink import DROP_REPLY, RESET, Sink
+from .test_smtp_wire import MODES
+
+ADA = "ada@example.com"
+# A reply cut short, one without a code, one whose lines disagree, and one that is for another.
+GARBAGE = ["", "Hello", "2500 OK", "250-OK\r\n550 No", "220 OK", "334 Go", "199 OK"]
+SHORT_TIMEOUT = 0.1
+
+
+def envelopes(number):
+    return [Envelope(ADA, [f"{n}@example.com"], b"%d\r\n" % n) for n in range(number)]
+
+
+def stages(options):
+    """The commands of a message, with the options of a Sink."""
+    content = ["BDAT"] if options.get("chunking", True) else ["DATA", "."]
+    return ["MAIL", "RCPT", *content]
+
+
+def spoil(verb, action, turn):
+    """Give a `behave` that does `action` when `verb` comes for the `turn`th time, from 0 on."""
+    count = itertools.count()
+    return lambda line: action if line.startswith(verb) and next(count) == turn else None
+
+
+class FaultTestCase(SimpleTestCase):
+    def connect(self, server, **options):
+        options.setdefault("timeout", TIMEOUT)
+        session = Server(server.host, server.port, **options).connect()
+        self.addCleanup(session.disconnect)
+        return session
+
+    def assertHonest(self, sink, results):
+        """What the sink accepted is what is called sent, plus some of what is called unknown."""
+        accepted = [int(message.content) for message in sink.accepted]
+        self.assertEqual(len(accepted), len(set(accepted)), "Something arrived twice.")
+        by_status = {}
+        for number, result in enumerate(results):
+            by_status.setdefault(result.status, set()).add(number)
+            self.assertIs(result.error is None, result.status == "sent")
+        sent = by_status.get("sent", set())
+        self.assertLessEqual(sent, set(accepted))
+        self.assertLessEqual(set(accepted), sent | by_status.get("unknown", set()))
+
+
+class EveryCommandTests(FaultTestCase):
+    """Three messages, of which the second one meets a fault."""
+
+    def deliver(self, action, **connect_options):
+        """Yield (mode, stage, statuses, session) for each command of the second message."""
+        for mode, options in MODES.items():
+            for stage in stages(options):
+                with self.subTest(mode=mode, stage=stage), Sink(**options) as sink:
+                    session = self.connect(sink, **connect_options)
+                    sink.behave = spoil(stage, action, 1)
+                    results = session.deliver(envelopes(3))
+                    self.assertHonest(sink, results)
+                    yield mode, stage, [result.status for result in results], session
+                    session.disconnect()
+
+    def assertTable(self, action, expected, **connect_options):
+        table = {}
+        for mode, stage, statuses, session in self.deliver(action, **connect_options):
+            self.assertFalse(session.is_open)
+            table[mode, stage] = " ".join(statuses)
+        self.assertEqual(table, expected)
+
+    # When the connection breaks without a further reply. With CHUNKING in groups both messages were
+    # handed over; with PIPELINING the third was begun together with the end of the second.
+    BROKEN = {
+        ("both", "MAIL"): "sent unknown unknown",
+        ("both", "RCPT"): "sent unknown unknown",
+        ("both", "BDAT"): "sent unknown unknown",
+        ("pipelining", "MAIL"): "sent failed skipped",
+        ("pipelining", "RCPT"): "sent failed skipped",
+        ("pipelining", "DATA"): "sent failed skipped",
+        ("pipelining", "."): "sent unknown failed",
+        ("chunking", "MAIL"): "sent failed skipped",
+        ("chunking", "RCPT"): "sent failed skipped",
+        ("chunking", "BDAT"): "sent unknown skipped",
+        ("dialogue", "MAIL"): "sent failed skipped",
+        ("dialogue", "RCPT"): "sent failed skipped",
+        ("dialogue", "DATA"): "sent failed skipped",
+        ("dialogue", "."): "sent unknown skipped",
+    }
+
+    def test_disconnect(self):
+        self.assertTable(DROP, self.BROKEN)
+
+    def test_stall(self):
+        self.assertTable(STALL, self.BROKEN, timeout=SHORT_TIMEOUT)
+
+    def test_reset(self):
+        # A reset may destroy replies that were under way: of the first message, in a group with it.
+        for mode, stage, statuses, session in self.deliver(RESET):
+            self.assertFalse(session.is_open)
+            if (mode, stage) != ("pipelining", "MAIL"):
+                self.assertEqual(" ".join(statuses[1:]), self.BROKEN[mode, stage][5:])
+
+    def test_lost_reply(self):
+        for mode, stage, statuses, session in self.deliver(DROP_REPLY):
+            self.assertFalse(session.is_open)
+            # The sink has no effect to have at DATA.
+            self.assertEqual(" ".join(statuses), self.BROKEN[mode, stage])
+
+    def test_half_a_reply(self):
+        script = spoilt(".", b"250 O")
+        server = enter(self, ScriptedServer([*script, (None, DROP)]))
+        result = self.connect(server).send_one(envelopes(1)[0])
+        self.assertEqual(result.status, "unknown")
+        self.assertEqual(
+            repr(result.error), "SMTPServerDisconnected('Connection unexpectedly closed')"
+        )
+
+    def test_421(self):
+        table = {}
+        for mode, stage, statuses, session in self.deliver("421 Shutting down"):
+            self.assertFalse(session.is_open)
+            table[mode, stage] = statuses[1]
+        self.assertEqual(table, dict.fromkeys(self.BROKEN, "failed"))
+
+    def test_refusals(self):
+        for reply in ["451 Later", "550 Never"]:
+            for _, _, statuses, session in self.deliver(reply):
+                self.assertEqual(statuses, ["sent", "refused", "sent"])
+                self.assertTrue(session.is_open)
+
+    def test_replies_that_fit_nothing(self):
+        for reply in GARBAGE:
+            for mode, stage, statuses, session in self.deliver(reply):
+                self.assertFalse(session.is_open)
+                self.assertEqual(" ".join(statuses), self.BROKEN[mode, stage])
+
+    def test_oversized_replies(self):
+        long_line = "250 " + "x" * 10_000
+        many_lines = "250-OK\r\n" * 20_000 + "250 OK"
+        endless = "250 " + "x" * 1_000_000
+        for reply in [long_line, many_lines, endless]:
+            for mode, stage, statuses, session in self.deliver(reply):
+                self.assertFalse(session.is_open)
+                self.assertEqual(" ".join(statuses), self.BROKEN[mode, stage])
+
+
+class OutOfStepTests(FaultTestCase):
+    def result(self, *script, pipelining=True):
+        features = b"250-Hi\r\n250 PIPELINING\r\n" if pipelining else b"250 Hi\r\n"
+        server = enter(self, ScriptedServer([(None, "220 Hi"), ("EHLO", features), *script]))
+        session = self.connect(server)
+        result = session.send_one(envelopes(1)[0])
+        self.assertFalse(session.is_open)
+        return result
+
+    def test_one_reply_too_many(self):
+        # The second one would be taken for the reply to RCPT, that to RCPT for the one to DATA.
+        for pipelining in (True, False):
+            with self.subTest(pipelining=pipelining):
+                steps = [("MAIL", b"250 OK\r\n250 OK\r\n")]
+                if pipelining:
+                    steps += [("RCPT", "250 OK"), ("DATA", "354 Go"), (None, STALL)]
+                result = self.result(*steps, pipelining=pipelining)
+                self.assertEqual(result.status, "failed")
+                self.assertIs(type(result.error), OutOfStepError)
+
+    def test_success_to_data(self):
+        result = self.result(("MAIL", "250 OK"), ("RCPT", "250 OK"), ("DATA", "250 OK"))
+        self.assertEqual(result.status, "failed")
+        self.assertEqual(repr(result.error), "OutOfStepError('The server replied 250 to DATA.')")
+
+    def test_more_after_the_last_reply(self):
+        # The message is sent all the same; but the session is not to be trusted with another.
+        result = self.result(
+            ("MAIL", "250 OK"),
+            ("RCPT", "250 OK"),
+            ("DATA", "354 Go"),
+            (".", b"250 OK\r\n250 OK\r\n"),
+        )
+        self.assertEqual((result.status, result.error), ("sent", None))
+
+    def test_what_came_while_idle_ends_the_session(self):
+        with Sink() as sink:
+            session = self.connect(sink)
+            self.assertEqual(session.send_one(envelopes(1)[0]).status, "sent")
+            sink.run(lambda: sink.protocols[0].transport.write(b"250 Surprise\r\n"))
+            self.assertEqual(session.sock.recv(1, 2), b"2")  # 2: MSG_PEEK
+            result = session.send_one(envelopes(1)[0])
+            self.assertEqual(
+                (result.status, repr(result.error)),
+                ("skipped", "SMTPServerDisconnected('Connection unexpectedly closed')"),
+            )
+            self.assertEqual(len(sink.accepted), 1)
+
+    def test_a_message_accepted_without_its_sender_is_unknown(self):
+        with Sink() as sink:
+            session = self.connect(sink)
+            replies = {"MAIL": "550 No", "RCPT": "250 OK", "BDAT": "250 OK"}
+            sink.behave = lambda line: replies[line[:4]]
+            self.assertEqual(session.send_one(envelopes(1)[0]).status, "unknown")
+            self.assertFalse(session.is_open)
+
+    def test_a_refused_rset_ends_the_session(self):
+        with Sink() as sink:
+            session = self.connect(sink)
+            sink.behave = lambda line: "550 No" if line[:4] in {"RCPT", "RSET"} else None
+            self.assertEqual(session.send_one(envelopes(1)[0]).status, "refused")
+            self.assertFalse(session.is_open)
+
+
+class ConnectionFaultTests(FaultTestCase):
+    """Before there is a message: the error is raised, and no socket stays open."""
+
+    def error(self, *script):
+        server = enter(self, ScriptedServer(script))
+        with self.assertRaises(Exception) as caught:
+            self.connect(server, timeout=SHORT_TIMEOUT)
+        return repr(caught.exception)
+
+    def test_greeting(self):
+        closed = "SMTPServerDisconnected('Connection unexpectedly closed')"
+        for greeting, expected in [
+            ("554 Go away", "SMTPConnectError(554, b'Go away')"),
+            ("Hello", "SMTPConnectError(-1, b'o')"),
+            (b"220 Hel", "SMTPServerDisconnected('Connection unexpectedly closed: timed out')"),
+            (DROP, closed),
+            (STALL, "SMTPServerDisconnected('Connection unexpectedly closed: timed out')"),
+            (b"220 " + b"x" * 9000, "SMTPResponseException(500, 'Line too long.')"),
+            (b"220-x\r\n" * 10_000, "SMTPResponseException(500, 'Reply too long.')"),
+        ]:
+            with self.subTest(greeting=greeting):
+                is_over = greeting in (DROP, STALL, "554 Go away")
+                steps = [] if is_over else [(None, STALL)]
+                self.assertEqual(self.error((None, greeting), *steps), expected)
+
+    def test_ehlo(self):
+        self.assertEqual(
+            self.error(POLITE[0], ("EHLO", DROP)),
+            "SMTPServerDisconnected('Connection unexpectedly closed')",
+        )
+
+    def test_a_closed_session(self):
+        with Sink() as sink:
+            session = self.connect(sink)
+            session.disconnect()
+            session.disconnect()
+            result = session.send_one(envelopes(1)[0])
+            self.assertEqual(
+                (result.status, repr(result.error)),
+                ("skipped", "SMTPServerDisconnected('please run connect() first')"),
+            )
+            with self.assertRaises(smtplib.SMTPServerDisconnected):
+                session.noop()
+
+    def test_an_interrupt_ends_the_session(self):
+        class Interrupt(BaseException):
+            pass
+
+        with Sink() as sink:
+            session = self.connect(sink)
+            read = session.getreply
+            replies = itertools.count()
+
+            def getreply():
+                if next(replies) == 1:
+                    raise Interrupt
+                return read()
+
+            session.getreply = getreply
+            with self.assertRaises(Interrupt):
+                session.send_one(envelopes(1)[0])
+            self.assertFalse(session.is_open)
+
+
+class RandomFaultTests(FaultTestCase):
+    """Any faults, in any order: no message is lost without a word, none arrives twice."""
+
+    # Not "250 OK" for a message that the sink did not take: nobody can see through that lie.
+    ACTIONS = ["421 Bye", "451 Later", "550 No", "354 Go", *GARBAGE, DROP, RESET, DROP_REPLY]
+
+    def faults(self, seed, rate):
+        chance = random.Random(seed)
+
+        def behave(line):
+            if line[:4].upper() in {"EHLO", "HELO", "QUIT"} or chance.random() >= rate:
+                return None
+            return chance.choice(self.ACTIONS)
+
+        return behave
+
+    def test_batches(self):
+        for mode, options in MODES.items():
+            for seed in range(20):
+                with self.subTest(mode=mode, seed=seed), Sink(**options) as sink:
+                    sink.behave = self.faults(seed, 0.02)
+                    pool = Pool(Server(sink.host, sink.port, timeout=TIMEOUT))
+                    try:
+                        results = pool.deliver(envelopes(40))
+                    finally:
+                        pool.close()
+                    self.assertEqual(len(results), 40)
+                    self.assertHonest(sink, results)
+
+    def test_threads(self):
+        threads, number = 16, 200
+        for mode, options in MODES.items():
+            with self.subTest(mode=mode), Sink(**options) as sink:
+                behave, lock = self.faults(mode, 0.01), threading.Lock()
+
+                def locked(line, behave=behave, lock=lock):
+                    with lock:
+                        return behave(line)
+
+                sink.behave = locked
+                server = Server(sink.host, sink.port, timeout=TIMEOUT)
+                pool = Pool(server, PoolOptions(acquire_timeout=None, max_messages=37))
+                batches = [envelopes(threads * number)[n::threads] for n in range(threads)]
+
+                def send(batch, pool=pool):
+                    return [pool.send_one(message) for message in batch]
+
+                try:
+                    with ThreadPoolExecutor(threads) as executor:
+                        batches = list(executor.map(send, batches))
+                finally:
+                    pool.close()
+                results = [result for row in zip(*batches, strict=True) for result in row]
+                self.assertHonest(sink, results)
+                stats = pool.stats()
+                self.assertEqual((stats["idle"], stats["busy"], stats["waiting"]), (0, 0, 0))
+                self.assertGreater(sum(result.status == "sent" for result in results), 2000)
+                self.assertGreater(len({result.status for result in results}), 2)
