@@ -6,11 +6,51 @@ before anything of Django may be touched.
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django_mailers.aio import (
+        amail_admins,
+        amail_managers,
+        asend,
+        asend_mail,
+        asend_many,
+        asend_mass_mail,
+    )
+    from django_mailers.delivery import SendError, SendReport, SendResult, send_many
 
 __version__ = "0.1.0"
 
-__all__ = ["RemovedInDjango2028Warning", "__version__", "install"]
+__all__ = [
+    "RemovedInDjango2028Warning",
+    "SendError",
+    "SendReport",
+    "SendResult",
+    "__version__",
+    "amail_admins",
+    "amail_managers",
+    "asend",
+    "asend_mail",
+    "asend_many",
+    "asend_mass_mail",
+    "install",
+    "send_many",
+]
+
+# Where the names are that need Django.
+_MODULES = {
+    "SendError": "delivery",
+    "SendReport": "delivery",
+    "SendResult": "delivery",
+    "amail_admins": "aio",
+    "amail_managers": "aio",
+    "asend": "aio",
+    "asend_mail": "aio",
+    "asend_many": "aio",
+    "asend_mass_mail": "aio",
+    "send_many": "delivery",
+}
 
 
 def install(*, bridge: bool = False) -> None:
@@ -34,6 +74,8 @@ def __getattr__(name: str) -> Any:
         from django_mailers.polyfill import removed_in_django_2028_warning
 
         return removed_in_django_2028_warning()
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

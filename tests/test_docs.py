@@ -338,6 +338,17 @@ class SendingTests(PageMixin, SimpleTestCase):
     ]
 
 
+class DeliveryTests(PageMixin, SimpleTestCase):
+    page = "docs/delivery.rst"
+    arrives = [
+        ["ann@example.com"],
+        ["bob@example.com"],
+        ["ops@example.com"],
+        ["ann@example.com"],
+        ["ann@example.com"],
+    ]
+
+
 class TestingTests(PageMixin, SimpleTestCase):
     page = "docs/testing.rst"
 

@@ -1,0 +1,764 @@
+"""send_many(): what is said of each message, over real SMTP and over backends of every style."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import socket
+import tempfile
+from pathlib import Path
+from smtplib import (
+    SMTPAuthenticationError,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPSenderRefused,
+    SMTPServerDisconnected,
+)
+from types import SimpleNamespace
+from typing import Any, get_type_hints
+from unittest import mock
+
+from django.core import mail
+from django.core.mail import InvalidMailer, MailerDoesNotExist
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.backends.smtp import EmailBackend as DjangosSMTP
+from django.test import SimpleTestCase, override_settings
+
+from django_mailers import SendError, SendReport, SendResult, delivery, send_many
+
+from .servers import DROP, POLITE, STALL, ScriptedServer, SMTPServer, enter, spoilt
+from .test_smtp_sessions import mailer, message, serving
+from .utils import LOCMEM
+
+TAKEN = ("bob@example.com", 250, "OK")
+ALIAS = "relay"
+# The commands of one message on a connection that stays open.
+AGAIN = [step for step in POLITE if step[0] not in {None, "EHLO"}]
+
+
+def facts(report: SendReport) -> list[Any]:
+    """Give what the report says, for messages without replies or errors only the status."""
+    return [
+        result.status
+        if (result.code, result.text, result.recipients, result.error) == (None, "", (), None)
+        else (result.status, result.code, result.text, [*result.recipients], repr(result.error))
+        for result in report
+    ]
+
+
+def statuses(report: SendReport) -> list[str]:
+    return [result.status for result in report]
+
+
+def subjects(server: SMTPServer) -> list[str]:
+    return [
+        line[9:]
+        for sent in server.messages
+        for line in sent.content.decode().splitlines()
+        if line.startswith("Subject: ")
+    ]
+
+
+class ReplayingBackend(BaseEmailBackend):
+    """Does with each message what `replay` says next: returns that, or raises it."""
+
+    def __init__(self, *, replay: list[Any], log: list[str], alias: str | None = None) -> None:
+        super().__init__(alias=alias)
+        self.replay, self.log = iter(replay), log
+
+    def open(self) -> Any:
+        self.log.append("open")
+        return False  # Some do, whatever has happened (H17).
+
+    def close(self) -> None:
+        self.log.append("close")
+
+    def send_messages(self, email_messages: list[Any]) -> Any:
+        self.log += [email.subject for email in email_messages]
+        outcome = next(self.replay)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+
+class BareBackend:
+    """All that a BACKEND has to have."""
+
+    def __init__(self, alias: str | None = None) -> None:
+        pass
+
+    def send_messages(self, email_messages: list[Any]) -> int:
+        return len(email_messages)
+
+
+class BrokenAtCloseBackend(BareBackend):
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        raise SMTPServerDisconnected("ada@example.com")
+
+
+class UnopenableBackend(BareBackend):
+    def __init__(self, *, log: list[str], error: Exception, alias: str | None = None) -> None:
+        self.log, self.error = log, error
+
+    def open(self) -> None:
+        self.log.append("open")
+        raise self.error
+
+    def close(self) -> None:
+        self.log.append("close")
+
+
+class KnowingBackend(BareBackend):
+    """A ReportingBackend. It needs no class of django_mailers for its results."""
+
+    def __init__(self, *, outcomes: list[Any], log: list[Any], alias: str | None = None) -> None:
+        self.outcomes, self.log = outcomes, log
+
+    def send_many(self, messages: Any) -> list[Any]:
+        self.log.append([email.subject for email in messages])
+        return self.outcomes
+
+
+class ReconnectingBackend(DjangosSMTP):
+    """Takes a new connection for each message, where nobody watches."""
+
+    def send_messages(self, email_messages: list[Any]) -> Any:
+        self.close()
+        self.open()
+        return super().send_messages(email_messages)
+
+
+class ElsewhereBackend(DjangosSMTP):
+    """Sends nothing over its connection, and counts what it says to have sent otherwise."""
+
+    def _send(self, email_message: Any) -> bool:
+        return email_message.subject == "counted"
+
+
+class PickyBackend(DjangosSMTP):
+    """Sends once for each recipient, as some do that personalise."""
+
+    def _send(self, email_message: Any) -> bool:
+        for recipient in email_message.recipients():
+            self.connection.sendmail("a@example.com", recipient, b"Subject: x\r\n\r\n")
+        return True
+
+
+class OverSMTPTests(SimpleTestCase):
+    def serve(self, **options: Any) -> SMTPServer:
+        server_options = {key: options.pop(key) for key in ("refuse", "users") if key in options}
+        return enter(self, serving(SMTPServer(**server_options), **options))
+
+    def test_sent(self) -> None:
+        server = self.serve()
+        messages = [message(subject="a"), message("bob@example.com", "eve@example.com")]
+
+        report = send_many(iter(messages), using=ALIAS)
+
+        self.assertEqual(
+            facts(report),
+            [
+                ("sent", 250, "OK", [TAKEN], "None"),
+                ("sent", 250, "OK", [TAKEN, ("eve@example.com", 250, "OK")], "None"),
+            ],
+        )
+        self.assertEqual([result.message for result in report], messages)
+        self.assertEqual(report.using, ALIAS)
+        self.assertIs(report.raise_for_failures(), report)
+        self.assertEqual(len(server.sessions), 1)
+        self.assertEqual(subjects(server), ["a", "Hello"])
+
+    def test_default_mailer(self) -> None:
+        with SMTPServer() as server, override_settings(MAILERS={"default": mailer(server)}):
+            self.assertEqual(statuses(send_many([message()])), ["sent"])
+        self.assertEqual(len(server.messages), 1)
+
+    def test_one_recipient_of_three_refused(self) -> None:
+        for options in ({}, {"fail_silently": True}):
+            with self.subTest(**options):
+                self.serve(refuse={"RCPT gone@example.com": "550 5.1.1 <gone> is gone"}, **options)
+                email = message("bob@example.com", cc=["gone@example.com"], bcc=["c@example.com"])
+
+                report = send_many([email], using=ALIAS)
+
+                gone = ("gone@example.com", 550, "5.1.1 <gone> is gone")
+                self.assertEqual(
+                    facts(report),
+                    [("sent", 250, "OK", [TAKEN, gone, ("c@example.com", 250, "OK")], "None")],
+                )
+                self.assertEqual(report[0].refused_recipients, (gone,))
+                self.assertEqual(report.failures, [report[0]])
+                self.assertEqual(report.retryable, [])
+                with self.assertRaises(SendError) as caught:
+                    report.raise_for_failures()
+                self.assertEqual(str(caught.exception), "1 sent (1 not to all recipients)")
+                self.assertIsNone(caught.exception.__cause__)
+
+    def test_it_goes_on_after_refusals_on_the_same_connection(self) -> None:
+        refuse = {
+            "MAIL spam@example.com": "554 No spam",
+            "RCPT gone@example.com": "550 No such user",
+            "RCPT busy@example.com": "450 Mailbox busy",
+        }
+        bad = [
+            message(from_email="spam@example.com"),
+            message("gone@example.com"),
+            message("busy@example.com", "gone@example.com"),
+            message(subject="Hello\nBcc: eve@example.com"),
+            message("bob@example.com, eve@example.com"),
+            message(bcc=["\udcff@example.com"]),
+            message().__class__("Nobody", "Text"),
+        ]
+        messages = [email for one in bad for email in (one, message(subject="good"))]
+        for options in ({}, {"fail_silently": True}):
+            with self.subTest(**options):
+                server = self.serve(refuse=refuse, **options)
+
+                report = send_many(messages, using=ALIAS)
+
+                good = [("sent", 250, "OK", [TAKEN], "None")] * len(bad)
+                self.assertEqual(facts(report[1::2]), good)
+                spam = SMTPSenderRefused(554, b"No spam", "spam@example.com")
+                gone = {"gone@example.com": (550, b"No such user")}
+                both = {"busy@example.com": (450, b"Mailbox busy"), **gone}
+                self.assertEqual(
+                    [
+                        (result.status, result.code, result.text, [*result.recipients])
+                        for result in report[::2]
+                    ],
+                    [
+                        ("refused", 554, "No spam", []),
+                        ("refused", None, "", [("gone@example.com", 550, "No such user")]),
+                        (
+                            "refused",
+                            None,
+                            "",
+                            [
+                                ("busy@example.com", 450, "Mailbox busy"),
+                                ("gone@example.com", 550, "No such user"),
+                            ],
+                        ),
+                        *[("failed", None, "", [])] * 3,
+                        ("skipped", None, "", []),
+                    ],
+                )
+                self.assertEqual(
+                    [repr(result.error) for result in report[0:6:2]],
+                    [repr(error) for error in map(_recipients_refused, (spam, gone, both))],
+                )
+                self.assertEqual(
+                    [isinstance(result.error, ValueError) for result in report[6:12:2]], [True] * 3
+                )
+                self.assertEqual(len(server.sessions), 1)
+                self.assertEqual(subjects(server), ["good"] * len(bad))
+                self.assertEqual(report.retryable, [bad[2], bad[3], bad[4], bad[5]])
+
+    def test_refused_content(self) -> None:
+        server = self.serve(refuse={"DATA": "452 Disk full"})
+
+        report = send_many([message()], using=ALIAS)
+
+        error = SMTPDataError(452, b"Disk full")
+        self.assertEqual(facts(report), [("refused", 452, "Disk full", [], repr(error))])
+        server.refuse.clear()
+        again = report.retry()
+        self.assertEqual(facts(again), [("sent", 250, "OK", [TAKEN], "None")])
+        self.assertEqual(again.using, ALIAS)
+        self.assertEqual(again[0].message, report[0].message)
+
+    def test_nobody_to_send_to(self) -> None:
+        server = self.serve()
+
+        self.assertEqual(facts(send_many([], using=ALIAS)), [])
+        nobody = message()
+        nobody.to = []
+        report = send_many([nobody], using=ALIAS)
+
+        self.assertEqual(facts(report), ["skipped"])
+        self.assertIs(report.raise_for_failures(), report)
+        self.assertEqual(server.sessions, [])
+
+    def test_recipients_that_cannot_be_told(self) -> None:
+        class Broken(mail.EmailMessage):
+            def recipients(self) -> list[str]:
+                raise LookupError("No such reader")
+
+        self.serve()
+        report = send_many([Broken(), message()], using=ALIAS)
+        self.assertEqual(
+            facts(report),
+            [
+                ("failed", None, "", [], "LookupError('No such reader')"),
+                ("sent", 250, "OK", [TAKEN], "None"),
+            ],
+        )
+
+    def test_error_of_the_message_itself(self) -> None:
+        class Broken(mail.EmailMessage):
+            def message(self, **kwargs: Any) -> Any:
+                raise LookupError("No such template")
+
+        server = self.serve()
+        report = send_many([Broken(to=["bob@example.com"]), message()], using=ALIAS)
+        self.assertEqual(
+            facts(report),
+            [
+                ("failed", None, "", [], "LookupError('No such template')"),
+                ("sent", 250, "OK", [TAKEN], "None"),
+            ],
+        )
+        self.assertEqual(len(server.sessions), 1)
+
+    def test_server_that_is_not_there(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        messages = [message(), message()]
+        options = {"host": "127.0.0.1", "port": port}
+        for fail_silently, error in [
+            (False, "ConnectionRefusedError(111, 'Connection refused')"),
+            (True, "ConnectionError('The mailer could not connect. fail_silently hides why.')"),
+        ]:
+            entry = {"OPTIONS": {**options, "fail_silently": fail_silently}}
+            with (
+                self.subTest(fail_silently=fail_silently),
+                override_settings(MAILERS={ALIAS: entry}),
+            ):
+                report = send_many(messages, using=ALIAS)
+                self.assertEqual(facts(report), [("failed", None, "", [], error)] * 2)
+                self.assertEqual(report.retryable, messages)
+
+    def test_wrong_password(self) -> None:
+        server = self.serve(users={"ada": "right"}, username="ada", password="wrong")
+        # aiosmtpd offers AUTH only over TLS or if told so.
+        report = send_many([message(), message()], using=ALIAS)
+        self.assertEqual(statuses(report), ["failed", "failed"])
+        self.assertIsInstance(report[0].error, SMTPAuthenticationError)
+        self.assertIs(report[1].error, report[0].error)
+        # Tried once, and its connection is closed: an open socket would be a ResourceWarning.
+        self.assertEqual(len(server.sessions), 1)
+
+    def test_a_double_for_smtplib_tells_nothing(self) -> None:
+        with (
+            mock.patch("smtplib.SMTP") as double,
+            override_settings(MAILERS={ALIAS: {"OPTIONS": {"host": "127.0.0.1"}}}),
+        ):
+            report = send_many([message()], using=ALIAS)
+        self.assertEqual(facts(report), ["sent"])
+        double.return_value.sendmail.assert_called_once()
+
+    def test_replacements_of_others_stay(self) -> None:
+        seen = []
+
+        class Poking(DjangosSMTP):
+            def open(self) -> Any:
+                opened = super().open()
+                if not opened:
+                    return opened
+                sendmail = self.connection.sendmail
+
+                def noting(*args: Any) -> Any:
+                    seen.append(args[1])
+                    return sendmail(*args)
+
+                self.connection.sendmail = noting
+                return opened
+
+        server = enter(self, SMTPServer())
+        backend = Poking(alias=ALIAS, host=server.host, port=server.port)
+        batch = delivery.Batch([message(), message("eve@example.com")], ALIAS)
+        report = delivery.deliver(backend, batch)
+        self.assertEqual(
+            facts(report),
+            [
+                ("sent", 250, "OK", [TAKEN], "None"),
+                ("sent", 250, "OK", [("eve@example.com", 250, "OK")], "None"),
+            ],
+        )
+        self.assertEqual(seen, [["bob@example.com"], ["eve@example.com"]])
+
+    def test_backend_that_sends_once_for_each_recipient(self) -> None:
+        server = enter(self, SMTPServer(refuse={"RCPT gone@example.com": "550 Gone"}))
+        entry = {**mailer(server), "BACKEND": "tests.test_delivery.PickyBackend"}
+        with override_settings(MAILERS={ALIAS: entry}):
+            report = send_many([message("bob@example.com", "gone@example.com")], using=ALIAS)
+        # The first recipient has it: not to be sent again, although the backend raised.
+        gone = ("gone@example.com", 550, "Gone")
+        error = SMTPRecipientsRefused({gone[0]: (550, b"Gone")})
+        self.assertEqual(facts(report), [("sent", 250, "OK", [TAKEN, gone], repr(error))])
+        self.assertEqual(report.failures, [report[0]])
+
+    def test_backend_that_sends_by_other_means(self) -> None:
+        server = enter(self, SMTPServer())
+        entry = {**mailer(server), "BACKEND": "tests.test_delivery.ElsewhereBackend"}
+        with override_settings(MAILERS={ALIAS: entry}):
+            report = send_many([message(subject="counted"), message()], using=ALIAS)
+        self.assertEqual(facts(report), ["sent", "unknown"])
+        self.assertEqual(len(server.sessions), 1)
+
+    def test_backend_that_connects_anew_is_not_watched(self) -> None:
+        lost = spoilt(".", DROP)
+        path = "tests.test_delivery.ReconnectingBackend"
+        with ScriptedServer(POLITE[:1], lost) as server:
+            entry = {**mailer(server), "BACKEND": path}
+            with override_settings(MAILERS={ALIAS: entry}):
+                report = send_many([message()], using=ALIAS)
+        error = SMTPServerDisconnected("Connection unexpectedly closed")
+        self.assertEqual(facts(report), [("unknown", None, "", [], repr(error))])
+
+
+def _recipients_refused(value: Any) -> Exception:
+    return value if isinstance(value, Exception) else SMTPRecipientsRefused(value)
+
+
+class FaultTests(SimpleTestCase):
+    """A server that misbehaves at one stage of the first message; the second one is sent."""
+
+    gone = SMTPServerDisconnected("Connection unexpectedly closed")
+
+    def check(self, stage: str, reply: Any, expected: Any, *, connections: int, **options: Any):
+        """Send two messages, and compare what is said of the first."""
+        script = spoilt(stage, reply)
+        if connections == 1:
+            scripts = [[*script, ("RSET", "250 OK"), *AGAIN]]
+        else:
+            refused_early = isinstance(reply, str) and stage != "DATA" and reply[:3] != "421"
+            scripts = [[*script, ("RSET", "250 OK")] if refused_early else script, POLITE]
+        for fail_silently in (False, True):
+            with (
+                self.subTest(stage=stage, reply=reply, fail_silently=fail_silently),
+                serving(ScriptedServer(*scripts), fail_silently=fail_silently, **options) as server,
+            ):
+                report = send_many([message(), message()], using=ALIAS)
+                self.assertEqual(facts(report), [expected, ("sent", 250, "OK", [TAKEN], "None")])
+                self.assertEqual(len(server.received), connections)
+
+    def test_disconnected(self) -> None:
+        for stage in ("MAIL", "RCPT", "DATA"):
+            failed = ("failed", None, "", [], repr(self.gone))
+            self.check(stage, DROP, failed, connections=2)
+        self.check(".", DROP, ("unknown", None, "", [], repr(self.gone)), connections=2)
+
+    def test_stalled(self) -> None:
+        error = SMTPServerDisconnected("Connection unexpectedly closed: timed out")
+        for stage, status in (("DATA", "failed"), (".", "unknown")):
+            expected = (status, None, "", [], repr(error))
+            self.check(stage, STALL, expected, connections=2, timeout=0.2)
+
+    def test_refused(self) -> None:
+        for code in (421, 450, 550):
+            connections = 2 if code == 421 else 1
+            with self.subTest(code=code):
+                reply, no = f"{code} No", (code, b"No")
+                sender = repr(SMTPSenderRefused(*no, "ada@example.com"))
+                expected = ("refused", code, "No", [], sender)
+                self.check("MAIL", reply, expected, connections=connections)
+                bob = "bob@example.com"
+                recipients = repr(SMTPRecipientsRefused({bob: no}))
+                expected = ("refused", None, "", [(bob, code, "No")], recipients)
+                self.check("RCPT", reply, expected, connections=connections)
+                expected = ("refused", code, "No", [], repr(SMTPDataError(*no)))
+                self.check(".", reply, expected, connections=connections)
+                # Django's backend would say MAIL next, in the middle of a transaction.
+                self.check("DATA", reply, expected, connections=2)
+
+    def test_replies_that_are_neither_yes_nor_no(self) -> None:
+        for reply, code, text in [
+            ("Huh? Huh", -1, b"Huh"),
+            ("252 Perhaps", 252, b"Perhaps"),
+            ("334 More", 334, b"More"),
+        ]:
+            with self.subTest(reply=reply):
+                error = repr(SMTPSenderRefused(code, text, "ada@example.com"))
+                self.check("MAIL", reply, ("failed", None, "", [], error), connections=2)
+                error = repr(SMTPDataError(code, text))
+                self.check("DATA", reply, ("failed", None, "", [], error), connections=2)
+                self.check(".", reply, ("unknown", None, "", [], error), connections=2)
+
+    def test_garbage_about_a_recipient(self) -> None:
+        refused = {"bob@example.com": (-1, b"Huh")}
+        expected = (
+            "failed",
+            None,
+            "",
+            [("bob@example.com", -1, "Huh")],
+            repr(SMTPRecipientsRefused(refused)),
+        )
+        self.check("RCPT", "Huh? Huh", expected, connections=2)
+
+    def test_endless_reply(self) -> None:
+        error = "SMTPResponseException(500, 'Line too long.')"
+        endless = b"250 " + b"x" * 9000 + b"\r\n"
+        self.check(".", endless, ("unknown", None, "", [], error), connections=2)
+        self.check("MAIL", endless, ("failed", None, "", [], error), connections=2)
+
+    def test_no_new_connection(self) -> None:
+        closing = [(None, "421 Closing")]
+        with serving(ScriptedServer(spoilt("MAIL", DROP), closing)) as server:
+            messages = [message(), message(), message()]
+            report = send_many(messages, using=ALIAS)
+        no = ("failed", None, "", [], "SMTPConnectError(421, b'Closing')")
+        self.assertEqual(facts(report), [("failed", None, "", [], repr(self.gone)), no, no])
+        self.assertEqual(len(server.received), 2)
+        self.assertEqual(report.retryable, messages)
+
+
+class OverAnyBackendTests(SimpleTestCase):
+    def replay(self, *outcomes: Any) -> SendReport:
+        """Send as many messages, named 0, 1, ..., to a ReplayingBackend with a new `self.log`."""
+        self.log: list[str] = []
+        entry = {
+            "BACKEND": "tests.test_delivery.ReplayingBackend",
+            "OPTIONS": {"replay": outcomes, "log": self.log},
+        }
+        messages = [message(subject=str(number)) for number in range(len(outcomes))]
+        with override_settings(MAILERS={ALIAS: entry}):
+            return send_many(messages, using=ALIAS)
+
+    def test_what_is_returned(self) -> None:
+        report = self.replay(1, True, ["task"], ("task",), 2)
+        self.assertEqual(facts(report), ["sent"] * 5)
+        report = self.replay(0, False, None, [], "sent", object())
+        self.assertEqual(facts(report), ["unknown"] * 6)
+        self.assertEqual(report.retryable, [])
+        self.assertEqual(self.log, ["open", "0", "1", "2", "3", "4", "5", "close"])
+
+    def test_what_is_raised(self) -> None:
+        for error, status in [
+            (ValueError("Header values may not contain ..."), "failed"),
+            (ConnectionRefusedError(111, "Connection refused"), "failed"),
+            (socket.gaierror(-2, "Name or service not known"), "failed"),
+            (SMTPAuthenticationError(535, b"Wrong"), "failed"),
+            (SMTPRecipientsRefused({}), "failed"),
+            (ConnectionResetError(104, "Connection reset by peer"), "unknown"),
+            (TimeoutError("timed out"), "unknown"),
+            (SMTPServerDisconnected("Connection unexpectedly closed"), "unknown"),
+            (SMTPException("?"), "unknown"),
+            (SMTPDataError(-1, b"Huh"), "unknown"),
+            (json.JSONDecodeError("Expecting value", "<html>", 0), "unknown"),
+            (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "unknown"),
+            (KeyError("id"), "unknown"),
+        ]:
+            with self.subTest(error=error):
+                report = self.replay(error, 1)
+                self.assertEqual(facts(report), [(status, None, "", [], repr(error)), "sent"])
+                self.assertIs(report[0].error, error)
+                self.assertEqual(self.log, ["open", "0", "close", "open", "1", "close"])
+
+    def test_refusals(self) -> None:
+        recipients = SMTPRecipientsRefused({"bob@example.com": (550, b"G\xf6ne")})
+        sender, data = SMTPSenderRefused(451, "Later", "a"), SMTPDataError(554, b"Spam")
+        self.assertEqual(
+            facts(self.replay(recipients, sender, data)),
+            [
+                ("refused", None, "", [("bob@example.com", 550, "G\ufffdne")], repr(recipients)),
+                ("refused", 451, "Later", [], repr(sender)),
+                ("refused", 554, "Spam", [], repr(data)),
+            ],
+        )
+
+    def test_interruption(self) -> None:
+        with self.assertRaises(KeyboardInterrupt):
+            self.replay(1, KeyboardInterrupt())
+        self.assertEqual(self.log, ["open", "0", "1", "close"])
+
+    def test_errors_of_the_configuration(self) -> None:
+        with self.assertRaises(MailerDoesNotExist):
+            send_many([], using="missing")
+        wrong = InvalidMailer("OPTIONS must define 'key'.", alias=ALIAS)
+        with self.assertRaises(InvalidMailer) as caught:
+            self.replay(1, wrong, 1)
+        self.assertIs(caught.exception, wrong)
+        # What was sent before is not lost with it.
+        report = caught.exception.report
+        failed = ("failed", None, "", [], repr(wrong))
+        self.assertEqual(facts(report), ["sent", failed, failed])
+        self.assertEqual(self.log, ["open", "0", "1", "close"])
+
+    def test_what_goes_wrong_when_it_connects(self) -> None:
+        path = "tests.test_delivery.UnopenableBackend"
+        for error, is_raised in [
+            (OSError("No route"), False),
+            (LookupError("No token"), False),
+            (InvalidMailer("Wrong key."), True),
+        ]:
+            log: list[str] = []
+            entry = {"BACKEND": path, "OPTIONS": {"log": log, "error": error}}
+            with self.subTest(error=error), override_settings(MAILERS={ALIAS: entry}):
+                if is_raised:
+                    with self.assertRaises(InvalidMailer) as caught:
+                        send_many([message(), message()], using=ALIAS)
+                    self.assertIs(caught.exception, error)
+                else:
+                    report = send_many([message(), message()], using=ALIAS)
+                    self.assertEqual(facts(report), [("failed", None, "", [], repr(error))] * 2)
+                self.assertEqual(log, ["open", "close"])
+
+    @override_settings(MAILERS={ALIAS: {"BACKEND": "tests.test_delivery.BrokenAtCloseBackend"}})
+    def test_what_goes_wrong_when_it_closes(self) -> None:
+        with self.assertLogs("django_mailers.delivery") as logs:
+            report = send_many([message()], using=ALIAS)
+        self.assertEqual(facts(report), ["sent"])
+        self.assertEqual(
+            logs.output,
+            [
+                "WARNING:django_mailers.delivery:"
+                "A mailer could not be closed: SMTPServerDisconnected."
+            ],
+        )
+
+    @override_settings(MAILERS={ALIAS: {"BACKEND": "tests.test_delivery.BareBackend"}})
+    def test_neither_open_nor_close(self) -> None:
+        self.assertEqual(facts(send_many([message(), message()], using=ALIAS)), ["sent"] * 2)
+
+    def test_djangos_backends(self) -> None:
+        folder = enter(self, tempfile.TemporaryDirectory())
+        stream = io.StringIO()
+        messages = [message(subject="a"), message(subject="b\nc"), message(subject="d")]
+        for name, options, knows in [
+            ("console", {"stream": stream}, True),
+            ("console", {"stream": io.StringIO(), "fail_silently": True}, False),
+            ("filebased", {"file_path": folder}, True),
+            ("locmem", {}, True),
+        ]:
+            path = f"django.core.mail.backends.{name}.EmailBackend"
+            entry = {"BACKEND": path, "OPTIONS": options}
+            with (
+                self.subTest(path=path, options=options),
+                override_settings(MAILERS={ALIAS: entry}),
+            ):
+                report = send_many(messages, using=ALIAS)
+                self.assertEqual(
+                    statuses(report), ["sent", "failed" if knows else "unknown", "sent"]
+                )
+                self.assertEqual(isinstance(report[1].error, ValueError), knows)
+        self.assertEqual([email.subject for email in mail.outbox], ["a", "d"])
+        [file] = Path(folder).iterdir()
+        for output in (stream.getvalue(), file.read_text()):
+            lines = [line for line in output.splitlines() if line.startswith("Subject")]
+            self.assertEqual(lines, ["Subject: a", "Subject: d"])
+
+        dummy = {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+        with override_settings(MAILERS={ALIAS: dummy}):
+            self.assertEqual(facts(send_many(messages, using=ALIAS)), ["sent"] * 3)
+
+
+class ReportingBackendTests(SimpleTestCase):
+    def send(self, messages: list[Any], outcomes: list[Any]) -> SendReport:
+        self.log: list[Any] = []
+        entry = {
+            "BACKEND": "tests.test_delivery.KnowingBackend",
+            "OPTIONS": {"outcomes": outcomes, "log": self.log},
+        }
+        with override_settings(MAILERS={ALIAS: entry}):
+            return send_many(messages, using=ALIAS)
+
+    def test_what_it_says_is_the_report(self) -> None:
+        error = TimeoutError("timed out")
+        taken = SimpleNamespace(
+            status="sent", code=250, text="2.0.0 Queued", recipients=[TAKEN], error=None
+        )
+        lost = SimpleNamespace(status="unknown", code=None, text="", recipients=(), error=error)
+        nobody = mail.EmailMessage("Nobody")
+        messages = [message(subject="a"), nobody, message(subject="b")]
+
+        report = self.send(messages, [taken, lost])
+
+        self.assertEqual(
+            facts(report),
+            [
+                ("sent", 250, "2.0.0 Queued", [TAKEN], "None"),
+                "skipped",
+                ("unknown", None, "", [], repr(error)),
+            ],
+        )
+        self.assertEqual([result.message for result in report], messages)
+        self.assertIs(report[0].recipients[0].is_refused, False)
+        self.assertEqual(self.log, [["a", "b"]])
+        # Its outcomes may be our results as well: they have what an Outcome has.
+        names = [name for name in vars(delivery.Outcome) if not name.startswith("_")]
+        self.assertLessEqual(set(names), set(get_type_hints(SendResult)))
+
+    def test_it_is_not_asked_for_nothing(self) -> None:
+        self.assertEqual(facts(self.send([mail.EmailMessage("Nobody")], [])), ["skipped"])
+        self.assertEqual(self.log, [])
+
+    def test_wrong_number_of_outcomes(self) -> None:
+        with self.assertRaises(RuntimeError) as caught:
+            self.send([message(), message()], [SendResult(message(), "sent")])
+        self.assertEqual(str(caught.exception), "The backend returned 1 results for 2 messages.")
+
+
+class ReportTests(SimpleTestCase):
+    def test_in_numbers(self) -> None:
+        results = [
+            SendResult(message(), "refused", 550, "<bob@example.com> is gone"),
+            SendResult(message(), "sent"),
+            SendResult(message(), "skipped"),
+            SendResult(message(), "sent"),
+        ]
+        report = SendReport(results, using="bulk")
+        self.assertEqual(
+            report.counts, {"sent": 2, "refused": 1, "failed": 0, "unknown": 0, "skipped": 1}
+        )
+        self.assertEqual((len(report), list(report), report[0]), (4, results, results[0]))
+        self.assertEqual(report[1:3], tuple(results[1:3]))
+        self.assertEqual(repr(report), "<SendReport using='bulk': 2 sent, 1 refused, 1 skipped>")
+        self.assertEqual(repr(SendReport([])), "<SendReport using=None: no messages>")
+
+    def test_no_address_and_no_text_is_shown(self) -> None:
+        refused = (delivery.RecipientResult("bob@example.com", 550, "bob@example.com is gone"),)
+        error = SMTPRecipientsRefused({"bob@example.com": (550, b"bob@example.com is gone")})
+        result = SendResult(message(), "refused", 550, "bob@example.com", refused, error)
+        self.assertEqual(repr(result), "SendResult(status='refused', code=550)")
+        report = SendReport([result])
+        self.assertEqual(repr(report), "<SendReport using=None: 1 refused>")
+        with self.assertRaises(SendError) as caught:
+            report.raise_for_failures()
+        self.assertEqual(str(caught.exception), "1 refused")
+        self.assertEqual(repr(caught.exception), "SendError(<SendReport using=None: 1 refused>)")
+        self.assertIs(caught.exception.report, report)
+        self.assertIs(caught.exception.__cause__, error)
+
+    def test_what_may_be_sent_again(self) -> None:
+        recipient = delivery.RecipientResult
+        later, never = recipient("a@example.com", 450, ""), recipient("b@example.com", 550, "")
+        for result, is_success, is_retryable in [
+            (SendResult("m", "sent"), True, False),
+            (SendResult("m", "sent", 250, "", (later,)), False, False),
+            (SendResult("m", "skipped"), True, False),
+            (SendResult("m", "unknown"), False, False),
+            (SendResult("m", "unknown", 450), False, False),
+            (SendResult("m", "failed"), False, True),
+            (SendResult("m", "refused"), False, False),
+            (SendResult("m", "refused", 450), False, True),
+            (SendResult("m", "refused", 550), False, False),
+            (SendResult("m", "refused", recipients=(never,)), False, False),
+            (SendResult("m", "refused", recipients=(never, later)), False, True),
+        ]:
+            with self.subTest(result=result, recipients=result.recipients):
+                self.assertIs(result.is_success, is_success)
+                self.assertIs(result.is_retryable, is_retryable)
+                report = SendReport([result])
+                self.assertEqual(report.failures, [] if is_success else [result])
+                self.assertEqual(report.retryable, ["m"] if is_retryable else [])
+
+    @override_settings(MAILERS={"bulk": {"BACKEND": LOCMEM}})
+    def test_retry(self) -> None:
+        again, done = message(subject="again"), message(subject="done")
+        report = SendReport([SendResult(done, "sent"), SendResult(again, "failed")], using="bulk")
+        retried = report.retry()
+        self.assertEqual([result.message for result in retried], [again])
+        self.assertEqual([(m.subject, m.sent_using) for m in mail.outbox], [("again", "bulk")])
+        self.assertEqual(facts(retried.retry()), [])
+
+    def test_pickle(self) -> None:
+        report = SendReport([SendResult(message(), "refused", 550, "No")], using="bulk")
+        error = pickle.loads(pickle.dumps(SendError(report)))
+        self.assertIs(type(error), SendError)
+        self.assertEqual(repr(error.report), repr(report))
+        self.assertEqual(facts(error.report), facts(report))
