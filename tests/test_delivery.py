@@ -334,7 +334,6 @@ class OverSMTPTests(SimpleTestCase):
 
     def test_wrong_password(self) -> None:
         server = self.serve(users={"ada": "right"}, username="ada", password="wrong")
-        # aiosmtpd offers AUTH only over TLS or if told so.
         report = send_many([message(), message()], using=ALIAS)
         self.assertEqual(statuses(report), ["failed", "failed"])
         self.assertIsInstance(report[0].error, SMTPAuthenticationError)
