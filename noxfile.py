@@ -95,7 +95,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types."""
-    session.install("mypy==2.4.*", "libcst>=1.5")
+    session.install("mypy==2.4.*", "libcst>=1.5", "asgiref>=3.8")
     session.run("mypy")
 
 
