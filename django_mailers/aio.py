@@ -15,6 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -29,6 +30,8 @@ from django_mailers import delivery
 T = TypeVar("T")
 
 DEFAULT_THREADS = 8
+
+_is_in_pool: ContextVar[bool] = ContextVar("_is_in_pool", default=False)
 
 
 async def asend(message: Any, *, using: str | None = None) -> int:
@@ -116,7 +119,10 @@ async def asend_many(messages: Iterable[Any], *, using: str | None = None) -> de
 
 async def _in_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call `function` in a thread of the pool, with the context variables of this task."""
-    call = sync_to_async(_call, thread_sensitive=False, executor=_pool.get())
+    # What is sent by a backend that sends something itself, by async_to_sync(), gets a thread of
+    # that call's own event loop: all of the pool's may be waiting for it.
+    executor = None if _is_in_pool.get() else _pool.get()
+    call = sync_to_async(_call, thread_sensitive=False, executor=executor)
     return await call(function, *args, **kwargs)
 
 
@@ -124,9 +130,11 @@ def _call(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     # A backend may use the database (a queue in a table, say). Connections belong to their thread,
     # and this one sees neither the begin nor the end of a request, when Django would do it.
     close_old_connections()
+    token = _is_in_pool.set(True)
     try:
         return function(*args, **kwargs)
     finally:
+        _is_in_pool.reset(token)
         close_old_connections()
 
 

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 from unittest import skipUnless
 
+from asgiref.sync import async_to_sync
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage, InvalidMailer, MailerDoesNotExist
@@ -124,6 +125,13 @@ class AsyncBackend(BaseEmailBackend):
 
     def send_messages(self, email_messages: list[EmailMessage]) -> int:
         raise AssertionError("Not in a thread.")
+
+
+class ForwardingBackend(BaseEmailBackend):
+    """Sends what it is given by another mailer, in its own thread, as one written for asyncio."""
+
+    def send_messages(self, email_messages: list[EmailMessage]) -> int:
+        return sum(async_to_sync(asend)(email, using="memory") for email in email_messages)
 
 
 class QueryingBackend(BaseEmailBackend):
@@ -348,6 +356,24 @@ class ThreadTests(SimpleTestCase):
             gate.opened.set()
             self.assertEqual(await asyncio.gather(*tasks), [1] * 5)
         self.assertEqual(gate.log.count("close"), 5)
+
+    async def test_a_backend_may_send_in_turn(self) -> None:
+        mailers = {
+            "memory": {"BACKEND": LOCMEM},
+            "forward": {"BACKEND": f"{__name__}.ForwardingBackend"},
+        }
+        with override_settings(MAILERS_ASYNC_THREADS=1, MAILERS=mailers):
+            sent = await asyncio.wait_for(
+                asyncio.gather(
+                    *(
+                        asend(message(f"{number}@example.com"), using="forward")
+                        for number in range(3)
+                    )
+                ),
+                TIMEOUT,
+            )
+        self.assertEqual(sent, [1, 1, 1])
+        self.assertEqual(len(mail.outbox), 3)
 
     async def test_cancelled_while_it_is_sent(self) -> None:
         gate = Gate()
