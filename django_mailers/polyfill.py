@@ -253,13 +253,18 @@ def installed() -> tuple[Installed, ...]:
         )
 
 
+def is_installed() -> bool:
+    """Return whether Django's mail framework is, or will be, that of this package."""
+    return bool(_outcomes)
+
+
 def settle(*, refuse_conflict: bool = True) -> None:
     """Do what waits for the settings to be loaded; called when the app is.
 
     Arguments: `refuse_conflict`, whether settings that define MAILERS together with EMAIL_*
     settings are an `ImproperlyConfigured`, as in 6.1.
     """
-    if not installed():
+    if not is_installed():
         return
     from django_mailers.backport import checks, conf
 

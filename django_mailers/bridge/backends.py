@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.core import mail
@@ -88,13 +89,18 @@ def _backend_class(entry: Mapping[str, Any]) -> Any:
 def _create_legacy(entry: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
     """Return a backend whose class does not take `alias`; None if it does, or cannot be found."""
     backend_class = _backend_class(entry)
-    try:
-        parameters = inspect.signature(backend_class).parameters.values()
-    except (TypeError, ValueError):
-        return None  # for Django to report
-    if any(p.name == "alias" or p.kind is p.VAR_KEYWORD for p in parameters):
+    if backend_class is None or _takes_alias(backend_class):
         return None
     polyfill.warn(
         f"{entry['BACKEND']}.__init__() must accept 'alias', or **kwargs for its base class."
     )
     return backend_class(**{**entry.get("OPTIONS", {}), **given})
+
+
+@lru_cache(maxsize=128)
+def _takes_alias(backend_class: Any) -> bool:
+    try:
+        parameters = inspect.signature(backend_class).parameters.values()
+    except (TypeError, ValueError):
+        return True  # As far as one knows; Django will report what is wrong.
+    return any(p.name == "alias" or p.kind is p.VAR_KEYWORD for p in parameters)

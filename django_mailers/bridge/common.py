@@ -16,7 +16,7 @@ SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 def is_wanted() -> bool:
     """Return whether the bridge is on by the settings as they are now."""
-    return bool(getattr(settings, "MAILERS_BRIDGE", bool(polyfill.installed())))
+    return bool(getattr(settings, "MAILERS_BRIDGE", polyfill.is_installed()))
 
 
 def is_on() -> bool:
