@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import re
+import signal
 import socket
 import ssl
 import struct
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +29,33 @@ RESET = object()
 
 FEATURES = ("SIZE 10000000", "8BITMIME", "SMTPUTF8")
 ADDRESS = re.compile(r"(?:FROM|TO):<([^>]*)>(.*)", re.IGNORECASE)
+
+
+class Interrupt(BaseException):
+    """What `interrupts()` raises."""
+
+
+@contextlib.contextmanager
+def interrupts() -> Iterator[Callable[[], None]]:
+    """Give a function that a server's thread calls to have Interrupt raised in the main thread.
+
+    As Ctrl+C does it, wherever that thread is.
+    """
+
+    def handle(*args: object) -> None:
+        raise Interrupt
+
+    main = threading.main_thread().ident
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        yield lambda: signal.pthread_kill(main, signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def at(server: _Server, text: str) -> str:
+    """Give the text of an error as it is told of `server`: with the place in front."""
+    return f"{server.host}:{server.port}: {text}"
 
 
 @dataclass(frozen=True)
@@ -63,6 +92,7 @@ class Sink(_Server):
                           or DROP_REPLY.
     injected              What a man in the middle adds to the reply to STARTTLS.
     keep                  Whether messages and commands are kept, or only counted in `count`.
+    max_sessions          How many there may be at a time; others are greeted with a 421.
     """
 
     def __init__(
@@ -77,6 +107,7 @@ class Sink(_Server):
         behave: Callable[[str], Any] | None = None,
         injected: bytes = b"",
         keep: bool = True,
+        max_sessions: int | None = None,
     ) -> None:
         super().__init__(tls_context if implicit else None)
         self.starttls = None if implicit else tls_context
@@ -88,6 +119,7 @@ class Sink(_Server):
         self.behave = behave
         self.injected = injected
         self.keep = keep
+        self.max_sessions = max_sessions
         self.count = 0
         self.accepted: list[Accepted] = []
         self.connections: list[Connection] = []
@@ -129,6 +161,12 @@ class _Protocol(asyncio.Protocol):
         self.record = Connection()
         self.sink.connections.append(self.record)
         self.sink.protocols.append(self)
+        limit = self.sink.max_sessions
+        if limit is not None and sum(not other.ended for other in self.sink.protocols) > limit:
+            transport.write(b"421 Too many sessions\r\n")
+            self.ended = True
+            transport.close()
+            return
         transport.write(b"220 sink.test ESMTP\r\n")
 
     def note_tls(self) -> None:

@@ -7,6 +7,7 @@ import smtplib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 from django.test import SimpleTestCase
 
@@ -19,10 +20,11 @@ from django_mailers.smtp import (
     close_pools,
     shared_pool,
 )
+from django_mailers.smtp import session as session_module
 
 from .processes import run_python
-from .servers import DROP, HOST, TIMEOUT, certificates, enter, server_context
-from .smtp_sink import Sink
+from .servers import DROP, HOST, STALL, TIMEOUT, certificates, enter, server_context
+from .smtp_sink import DROP_REPLY, Interrupt, Sink, at, interrupts
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 MESSAGE = ["MAIL", "RCPT", "BDAT"]
@@ -35,12 +37,21 @@ def envelope(content=b"Hello\r\n"):
     return Envelope(ADA, [BOB], content)
 
 
+def wait_until(condition):
+    """Wait for what another thread does."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        os.sched_yield()
+
+
 class PoolTestCase(SimpleTestCase):
     def setUp(self):
         self.sink = enter(self, Sink())
 
-    def pool(self, **options):
-        server = Server(self.sink.host, self.sink.port, timeout=TIMEOUT)
+    def pool(self, authenticate=None, **options):
+        server = Server(self.sink.host, self.sink.port, authenticate=authenticate, timeout=TIMEOUT)
         pool = Pool(server, PoolOptions(**options))
         self.addCleanup(pool.close)
         return pool
@@ -147,11 +158,79 @@ class KeepingTests(PoolTestCase):
 
     def test_it_can_be_given_back_twice(self):
         pool = self.pool()
-        session = pool.acquire()
+        session, was_used = pool.acquire()
+        self.assertIs(was_used, False)
         pool.release(session)
         pool.release(session)
         self.assertTrue(session.is_open)
         self.assertStats(pool, idle=1, opened=1)
+        self.assertEqual(pool.acquire(), (session, True))
+        pool.release(session)
+
+    def test_a_session_in_the_middle_of_a_message_is_not_used_again(self):
+        # The next message would get the recipients that were named for this one.
+        for number, steps in enumerate(
+            [
+                lambda session: session.mail(ADA),
+                lambda session: (session.mail(ADA), session.rcpt(BOB)),
+                lambda session: (session.mail(ADA), session.rcpt(BOB), session.putcmd("data")),
+                lambda session: session.docmd("Mail", f"FROM:<{ADA}>"),
+                lambda session: session.docmd(f"MAIL FROM:<{ADA}>"),
+            ]
+        ):
+            with self.subTest(number=number):
+                pool = self.pool()
+                with pool.session() as session:
+                    steps(session)
+                self.assertFalse(session.is_open)
+                self.assertStats(pool, opened=1, closed=1)
+
+    def test_a_session_at_the_end_of_a_message_is_used_again(self):
+        pool = self.pool()
+        for steps in [
+            lambda session: session.sendmail(ADA, [BOB], b"Hello"),
+            lambda session: (session.mail(ADA), session.rcpt(BOB), session.data(b"Hello")),
+            lambda session: (session.mail(ADA), session.rset()),
+            lambda session: session.noop(),
+        ]:
+            with pool.session() as session:
+                steps(session)
+        self.assertStats(pool, idle=1, opened=1, reused=3)
+        self.assertEqual(len(self.sink.accepted), 2)
+
+    def test_what_is_refused_ends_a_message(self):
+        pool = self.pool()
+        self.sink.behave = lambda line: "550 No" if line.lower().startswith("rcpt") else None
+        with self.assertRaises(smtplib.SMTPRecipientsRefused), pool.session() as session:
+            try:
+                session.sendmail(ADA, [BOB], b"Hello")
+            finally:
+                self.assertFalse(session.in_transaction)
+
+    def test_a_stalled_server_fails_the_check(self):
+        # With the whole timeout of a session, a message would wait that long for each of them.
+        enter(self, mock.patch.object(session_module, "CHECK_TIMEOUT", 0.05))
+        pool = self.pool(check_after=0)
+        self.send(pool)
+        self.sink.behave = lambda line: STALL if line == "noop" else None
+        self.send(pool)
+        self.assertEqual(self.sink.commands, [["EHLO", *MESSAGE, "NOOP"], ["EHLO", *MESSAGE]])
+        self.assertStats(pool, idle=1, opened=2, reused=1, broken=1, messages=2)
+
+    def test_the_check_has_a_timeout_of_its_own(self):
+        for timeout, expected in [(0.5, 0.5), (TIMEOUT, 5), (None, 5)]:
+            with self.subTest(timeout=timeout):
+                session = Server(HOST, self.sink.port, timeout=timeout).connect()
+                self.addCleanup(session.close)
+                seen = []
+                self.sink.behave = lambda line, sock=session.sock, seen=seen: seen.append(
+                    sock.gettimeout()
+                )
+                self.assertIs(session.answers(), True)
+                self.assertEqual((seen, session.sock.gettimeout()), ([expected], timeout))
+                self.sink.behave = None
+        session.close()
+        self.assertIs(session.answers(), False)
 
     def test_wrong_options(self):
         for options, text in [
@@ -240,13 +319,213 @@ class ReplacingTests(PoolTestCase):
     def test_a_server_that_cannot_be_reached(self):
         pool = Pool(Server(HOST, self.sink.port, security="starttls"))
         results = pool.deliver([envelope(), envelope()])
-        self.assertEqual([result.status for result in results], ["failed", "skipped"])
+        # Nothing of either has been sent, whichever of them it was that wanted a session.
+        self.assertEqual([result.status for result in results], ["skipped", "skipped"])
+        text = at(self.sink, "STARTTLS extension not supported by server.")
         self.assertEqual(
             [repr(result.error) for result in results],
-            [repr(smtplib.SMTPNotSupportedError("STARTTLS extension not supported by server."))]
-            * 2,
+            [repr(smtplib.SMTPNotSupportedError(text))] * 2,
         )
         self.assertStats(pool, failures=1)
+
+
+class LeaseTests(PoolTestCase):
+    def statuses(self, lease, number=1):
+        return [result.status for result in lease.deliver([envelope()] * number)]
+
+    def test_the_session_is_kept_between_deliveries(self):
+        pool = self.pool()
+        with pool.lease() as lease:
+            self.assertIsNone(lease.session)
+            self.assertStats(pool)
+            self.assertEqual(self.statuses(lease, 2), ["sent", "sent"])
+            session = lease.session
+            self.assertStats(pool, busy=1, opened=1, messages=2)
+            # Another message takes another session.
+            self.send(pool)
+            self.assertEqual(self.statuses(lease), ["sent"])
+            self.assertIs(lease.session, session)
+            self.assertEqual(
+                repr(lease),
+                f"<Lease of <Pool {HOST}:{self.sink.port} size=4 idle=1 busy=1 waiting=0>: "
+                "<Session open messages=3>>",
+            )
+        self.assertIsNone(lease.session)
+        self.assertTrue(session.is_open)
+        self.assertStats(pool, idle=2, opened=2, messages=4)
+        self.assertEqual(self.sink.commands[0].count("EHLO"), 1)
+
+    def test_open_says_whether_the_session_is_new(self):
+        pool = self.pool()
+        with pool.lease() as lease:
+            session, is_new = lease.open()
+            self.assertIs(is_new, True)
+            self.assertEqual(lease.open(), (session, False))
+        with pool.lease() as lease:
+            self.assertEqual(lease.open(), (session, False))
+        self.assertStats(pool, idle=1, opened=1, reused=1)
+
+    def test_it_can_be_used_again_after_close(self):
+        pool = self.pool()
+        lease = pool.lease()
+        for _ in range(2):
+            self.assertEqual(self.statuses(lease), ["sent"])
+            lease.close()
+            lease.close()
+        self.assertStats(pool, idle=1, opened=1, reused=1, messages=2)
+
+    def test_a_dead_session_is_replaced(self):
+        # What a server does that has waited long enough, whole or in part.
+        for last_words in [b"", b"421 Idle\r\n", b"4"]:
+            with self.subTest(last_words=last_words):
+                pool = self.pool()
+                with pool.lease() as lease:
+                    self.assertEqual(self.statuses(lease), ["sent"])
+                    session = lease.session
+                    transport = self.sink.protocols[-1].transport
+                    if last_words:
+                        self.sink.run(lambda: transport.write(last_words))  # noqa: B023
+                    else:
+                        self.sink.run(transport.abort)
+                    self.assertEqual(len(session.sock.recv(1, 2)), len(last_words[:1]))  # MSG_PEEK
+                    self.assertEqual(self.statuses(lease), ["sent"])
+                    self.assertIsNot(lease.session, session)
+                    self.assertFalse(session.is_open)
+                    self.assertEqual(lease.session.sock.gettimeout(), TIMEOUT)
+                self.assertEqual(pool.stats()["opened"], 2)
+
+    def test_a_session_that_dies_before_the_message_is_replaced(self):
+        pool = self.pool()
+        with pool.lease() as lease:
+            self.assertEqual(self.statuses(lease), ["sent"])
+            count = iter([0])
+            self.sink.behave = lambda line: (
+                "421 Late" if line.startswith("MAIL") and next(count, None) == 0 else None
+            )
+            self.assertEqual(self.statuses(lease, 3), ["sent"] * 3)
+        self.assertStats(pool, idle=1, opened=2, replaced=1, broken=1, messages=4)
+
+    def test_max_messages(self):
+        pool = self.pool(max_messages=3)
+        with pool.lease() as lease:
+            for _ in range(4):
+                self.assertEqual(self.statuses(lease, 2), ["sent", "sent"])
+        self.assertEqual([commands.count("MAIL") for commands in self.sink.commands], [3, 3, 2])
+        self.assertStats(pool, idle=1, opened=3, closed=2, messages=8)
+
+    def test_a_session_in_the_middle_of_a_message(self):
+        # A pinned session can be reached by its owner, who has begun something there.
+        for number, steps in enumerate(
+            [
+                lambda session: session.mail("eve@example.com"),
+                lambda session: (session.mail("eve@example.com"), session.rcpt("eve@example.com")),
+            ]
+        ):
+            with self.subTest(number=number), self.pool().lease() as lease:
+                steps(lease.open()[0])
+                self.assertEqual(self.statuses(lease), ["sent"])
+                accepted = self.sink.accepted.pop()
+                self.assertEqual((accepted.mail_from, accepted.recipients), (ADA, [BOB]))
+
+    def test_an_interrupt_gives_the_session_up(self):
+        pool = self.pool()
+        with interrupts() as interrupt, pool.lease() as lease:
+            session, _ = lease.open()
+            self.sink.behave = lambda line: interrupt() or STALL if "RCPT" in line else None
+            with self.assertRaises(Interrupt):
+                lease.deliver([envelope()])
+            self.assertIsNone(lease.session)
+            self.assertFalse(session.is_open)
+            self.assertStats(pool, opened=1, broken=1)
+            self.sink.behave = None
+            self.assertEqual(self.statuses(lease), ["sent"])
+
+    def test_no_session_to_be_had(self):
+        pool = self.pool(pool_size=1, acquire_timeout=0)
+        with pool.session(), pool.lease() as lease:
+            self.assertEqual(self.statuses(lease, 2), ["skipped", "skipped"])
+            self.assertIsNone(lease.session)
+            with self.assertRaises(PoolTimeout):
+                lease.open()
+        self.assertStats(pool, size=1, idle=1, opened=1, waits=2, timeouts=2)
+
+
+class ParallelTests(PoolTestCase):
+    def meet(self, number):
+        """Give an `authenticate` that needs `number` sessions to be opened at the same time."""
+        barrier = threading.Barrier(number)
+        return lambda session: barrier.wait(TIMEOUT)
+
+    def deliver(self, pool, number, parallel):
+        """Deliver messages, the fourth of which is refused; check the results."""
+        self.sink.behave = lambda line: "550 No" if line == "RCPT TO:<3@example.com>" else None
+        results = pool.deliver(
+            [Envelope(ADA, [f"{n}@example.com"], b"%d" % n) for n in range(number)],
+            parallel=parallel,
+        )
+        expected = [("sent", [f"{n}@example.com"]) for n in range(number)]
+        expected[3] = ("refused", ["3@example.com"])
+        self.assertEqual([(result.status, [*result.recipients]) for result in results], expected)
+        arrived = sorted(int(message.content) for message in self.sink.accepted)
+        self.assertEqual(arrived, [n for n in range(number) if n != 3])
+
+    def test_as_many_sessions_as_asked_for(self):
+        pool = self.pool(self.meet(3), max_messages=1000)
+        self.deliver(pool, 50, parallel=3)
+        # The longer shares come first.
+        self.assertEqual(
+            sorted(commands.count("MAIL") for commands in self.sink.commands), [16, 17, 17]
+        )
+        self.assertStats(pool, idle=3, opened=3, messages=50)
+
+    def test_no_more_than_pool_size(self):
+        pool = self.pool(self.meet(2), pool_size=2)
+        self.deliver(pool, 20, parallel=8)
+        self.assertStats(pool, size=2, idle=2, opened=2, messages=20)
+
+    def test_no_more_than_messages(self):
+        pool = self.pool(self.meet(4), pool_size=8)
+        self.deliver(pool, 4, parallel=8)
+        self.assertStats(pool, size=8, idle=4, opened=4, messages=4)
+
+    def test_without_a_pool(self):
+        pool = self.pool(self.meet(5), pool_size=0)
+        self.deliver(pool, 20, parallel=5)
+        self.assertStats(pool, size=0, opened=5, closed=5, messages=20)
+
+    def test_nothing(self):
+        pool = self.pool()
+        self.assertEqual(pool.deliver([], parallel=4), [])
+        self.assertStats(pool)
+
+    def test_a_server_that_takes_fewer_sessions(self):
+        self.sink.max_sessions = 2
+        # The two that are let in wait until the others were not.
+        pool = self.pool(lambda session: wait_until(lambda: pool.stats()["failures"] >= 2))
+        self.deliver(pool, 40, parallel=4)
+        stats = pool.stats()
+        self.assertEqual((stats["opened"], stats["failures"], stats["messages"]), (2, 2, 40))
+
+    def test_a_server_that_takes_none(self):
+        self.sink.max_sessions = 0
+        pool = self.pool()
+        results = pool.deliver([envelope()] * 8, parallel=4)
+        error = smtplib.SMTPConnectError(421, b"Too many sessions")
+        self.assertEqual(
+            [(result.status, repr(result.error)) for result in results],
+            [("skipped", repr(error))] * 8,
+        )
+        self.assertStats(pool, failures=4)
+
+    def test_what_was_begun_is_not_sent_again(self):
+        self.sink.behave = lambda line: DROP_REPLY if line == "BDAT" else None
+        pool = self.pool(self.meet(4))
+        results = pool.deliver([envelope(b"%d" % n) for n in range(4)], parallel=4)
+        self.assertEqual([result.status for result in results], ["unknown"] * 4)
+        self.assertEqual(
+            sorted(message.content for message in self.sink.accepted),
+            [b"0\r\n", b"1\r\n", b"2\r\n", b"3\r\n"],
+        )
 
 
 class ThreadTests(PoolTestCase):
@@ -262,12 +541,13 @@ class ThreadTests(PoolTestCase):
 
     def test_acquire_timeout(self):
         pool = self.pool(pool_size=1, acquire_timeout=0)
-        text = "No SMTP session became free in 0 seconds."
+        error = PoolTimeout(at(self.sink, "No session became free in 0 seconds."))
         with pool.session():
-            with self.assertRaisesMessage(PoolTimeout, text):
+            with self.assertRaises(PoolTimeout) as caught:
                 pool.acquire()
-            with self.assertRaisesMessage(PoolTimeout, text):
-                pool.deliver([envelope()])
+            self.assertEqual(repr(caught.exception), repr(error))
+            (result,) = pool.deliver([envelope()])
+            self.assertEqual((result.status, repr(result.error)), ("skipped", repr(error)))
         self.send(pool)
         self.assertStats(pool, size=1, idle=1, opened=1, reused=1, waits=2, timeouts=2, messages=1)
 
@@ -284,9 +564,7 @@ class ThreadTests(PoolTestCase):
             for number in range(5):
                 threads.append(threading.Thread(target=use, args=[number]))
                 threads[-1].start()
-                deadline = time.monotonic() + TIMEOUT
-                while pool.stats()["waiting"] <= number and time.monotonic() < deadline:
-                    os.sched_yield()
+                wait_until(lambda number=number: pool.stats()["waiting"] > number)
         for thread in threads:
             thread.join(TIMEOUT)
         self.assertEqual(order, [0, 1, 2, 3, 4])
@@ -391,3 +669,44 @@ class ForkTests(SimpleTestCase):
                     [message.content for message in sink.accepted],
                     [b"parent before\r\n", b"child 1\r\n", b"child 2\r\n", b"parent after\r\n"],
                 )
+
+    def test_fork_with_a_lease(self):
+        sink = enter(self, Sink())
+        process = run_python(f"""
+            import os, sys
+            from django_mailers.smtp import *
+
+            pool = shared_pool(Server({HOST!r}, {sink.port}, timeout={TIMEOUT}))
+            lease = pool.lease()
+
+            def send(text):
+                (result,) = lease.deliver([Envelope({ADA!r}, [{BOB!r}], text)])
+                print(text.decode(), result.status, flush=True)
+
+            send(b"parent before")
+            child = os.fork()
+            if not child:
+                print(lease.session, pool.stats()["busy"], flush=True)
+                send(b"child")
+                lease.close()
+                print(pool, flush=True)
+                sys.exit()
+            print(os.waitpid(child, 0)[1], flush=True)
+            send(b"parent after")
+            lease.close()
+        """)
+        self.assertEqual(process.stderr, "")
+        self.assertEqual(
+            process.stdout.splitlines(),
+            [
+                "parent before sent",
+                "<Session closed messages=1> 0",
+                "child sent",
+                f"<Pool {HOST}:{sink.port} size=4 idle=1 busy=0 waiting=0>",
+                "0",
+                "parent after sent",
+            ],
+        )
+        self.assertEqual(
+            sink.commands, [["EHLO", *MESSAGE * 2, "QUIT"], ["EHLO", *MESSAGE, "QUIT"]]
+        )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import email.policy
+import errno
+import os
 import smtplib
 import socket
 import ssl
@@ -11,11 +13,29 @@ from email.message import EmailMessage
 
 from django.test import SimpleTestCase
 
-from django_mailers.smtp import Envelope, Reply, Result, Server, TLSConfig, shared_tls
+from django_mailers.smtp import (
+    Envelope,
+    OutOfStepError,
+    Pool,
+    Reply,
+    Result,
+    Server,
+    TLSConfig,
+    shared_tls,
+)
 from django_mailers.smtp.pipelining import normalize
 
-from .servers import HOST, TIMEOUT, ScriptedServer, SMTPServer, certificates, enter, server_context
-from .smtp_sink import Accepted, Sink
+from .servers import (
+    DROP,
+    HOST,
+    TIMEOUT,
+    ScriptedServer,
+    SMTPServer,
+    certificates,
+    enter,
+    server_context,
+)
+from .smtp_sink import Accepted, Sink, at
 
 MODES = {
     "both": {},
@@ -516,7 +536,11 @@ class TLSTests(WireTestCase):
         error = self.error(sink, security="starttls", username="ada", password="x")
         self.assertEqual(
             repr(error),
-            repr(smtplib.SMTPNotSupportedError("STARTTLS extension not supported by server.")),
+            repr(
+                smtplib.SMTPNotSupportedError(
+                    at(sink, "STARTTLS extension not supported by server.")
+                )
+            ),
         )
         self.assertTrue(sink.connections[0].ended.wait(TIMEOUT))
         self.assertEqual(sink.commands, [["EHLO"]])
@@ -596,6 +620,99 @@ class TLSTests(WireTestCase):
             {"chunking": "", "size": "10000000", "8bitmime": "", "smtputf8": ""},
         )
         self.assertEqual(session.send_one(envelope()).status, "sent")
+
+
+class PlaceTests(WireTestCase):
+    """Errors name the server, and are otherwise what they would be without that."""
+
+    def error(self, host, port=0, **options):
+        with self.assertRaises(OSError) as caught:
+            Server(host, port, timeout=TIMEOUT, **options).connect()
+        return caught.exception
+
+    def test_names(self):
+        for server, place in [
+            (Server("mail.test"), "mail.test:25"),
+            (Server("mail.test", security="starttls"), "mail.test:25"),
+            (Server("mail.test", security="tls"), "mail.test:465"),
+            (Server("mail.test", 587, "tls"), "mail.test:587"),
+            (Server("::1", 587), "[::1]:587"),
+        ]:
+            self.assertEqual(server.place, place)
+
+    def test_nobody_listens(self):
+        with socket.socket() as sock:
+            # It is nobody else's meanwhile.
+            sock.bind((HOST, 0))
+            port = sock.getsockname()[1]
+            error = self.error(HOST, port)
+            (result,) = Pool(Server(HOST, port)).deliver([envelope()])
+        text = f"{HOST}:{port}: {os.strerror(errno.ECONNREFUSED)}"
+        expected = ConnectionRefusedError(errno.ECONNREFUSED, text)
+        for found in (error, result.error):
+            self.assertEqual(repr(found), repr(expected))
+            self.assertEqual(str(found), f"[Errno {errno.ECONNREFUSED}] {text}")
+            self.assertEqual((found.errno, found.strerror), (errno.ECONNREFUSED, text))
+
+    def test_a_host_that_is_not_known(self):
+        # An IPv6 address on a network that is not there: no server of names is asked.
+        host = "fe80::1%nowhere"
+        with self.assertRaises(socket.gaierror) as caught:
+            socket.getaddrinfo(host, 25)
+        number, text = caught.exception.args
+        error = self.error(host)
+        self.assertEqual(repr(error), repr(socket.gaierror(number, f"[{host}]:25: {text}")))
+        self.assertEqual(str(error), f"[Errno {number}] [{host}]:25: {text}")
+
+    def test_certificates(self):
+        ca_file = enter(self, certificates.ca.cert_pem.tempfile())
+        sink = enter(self, Sink(tls_context=server_context(certificates.expired)))
+        error = self.error(HOST, sink.port, security="starttls", tls=TLSConfig(ca_file=ca_file))
+        self.assertIs(type(error), ssl.SSLCertVerificationError)
+        self.assertEqual(
+            (error.verify_message, error.reason, error.errno),
+            ("certificate has expired", "CERTIFICATE_VERIFY_FAILED", ssl.SSL_ERROR_SSL),
+        )
+        text = at(sink, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: ")
+        self.assertTrue(str(error).startswith(f"{text}certificate has expired (_ssl.c:"))
+        self.assertEqual(error.args, (ssl.SSL_ERROR_SSL, str(error)))
+
+    def test_files(self):
+        missing = "/nonexistent/mail.pem"
+        for server, tls, place in [
+            ("::1", TLSConfig(ca_file=missing), f"[::1]:465: {missing}"),
+            (HOST, TLSConfig(certfile=missing), f"{HOST}:465: {missing}"),
+            (
+                HOST,
+                TLSConfig(certfile=missing, keyfile="/nonexistent/key.pem"),
+                f"{HOST}:465: {missing} and /nonexistent/key.pem",
+            ),
+        ]:
+            with self.subTest(place=place):
+                expected = FileNotFoundError(errno.ENOENT, f"{place}: {os.strerror(errno.ENOENT)}")
+                error = self.error(server, security="tls", tls=tls)
+                self.assertEqual((repr(error), str(error)), (repr(expected), str(expected)))
+        with self.assertRaises(ssl.SSLError) as caught:
+            shared_tls(TLSConfig(ca_file=__file__))
+        self.assertTrue(str(caught.exception).startswith(f"{__file__}: [X509"))
+
+    def test_a_session_that_was_lost(self):
+        for action, error in [
+            (DROP, smtplib.SMTPServerDisconnected("Connection unexpectedly closed")),
+            ("220 OK", OutOfStepError("The server replied 220 to MAIL.")),
+            (
+                "421 Bye",
+                smtplib.SMTPServerDisconnected("The server closed the session: 421 Bye"),
+            ),
+        ]:
+            with self.subTest(error=error):
+                sink, session = self.sink(**MODES["dialogue"])
+                sink.behave = lambda line, action=action: (
+                    action if line.startswith("MAIL") else None
+                )
+                _, skipped = session.deliver([envelope(), envelope()])
+                expected = type(error)(at(sink, error.args[0]))
+                self.assertResult(skipped, "skipped", {}, expected)
 
 
 class ValueTests(SimpleTestCase):

@@ -5,15 +5,19 @@ pool = shared_pool(server, PoolOptions(pool_size=2))
 results = pool.deliver([Envelope("ada@example.com", ["bob@example.com"], content)])
 """
 
+from .auth import XOAuth2
 from .envelope import Envelope, Reply, Result, Status
+from .errors import PoolTimeout
+from .lease import Lease
 from .pipelining import OutOfStepError
-from .pool import Pool, PoolOptions, PoolTimeout, close_pools, shared_pool
+from .pool import Pool, PoolOptions, close_pools, shared_pool
 from .session import Server, Session, TLSSession
 from .tls import TLS, TLSConfig, shared_tls
 
 __all__ = [
     "TLS",
     "Envelope",
+    "Lease",
     "OutOfStepError",
     "Pool",
     "PoolOptions",
@@ -25,6 +29,7 @@ __all__ = [
     "Status",
     "TLSConfig",
     "TLSSession",
+    "XOAuth2",
     "close_pools",
     "shared_pool",
     "shared_tls",

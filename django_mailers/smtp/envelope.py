@@ -42,11 +42,13 @@ class Result:
     `error` is the exception that smtplib would have raised; None if the status is "sent".
     `recipients` has for each recipient that was answered what the server said last about it: the
     refusal of the recipient, or the reply to the whole message, or else to the recipient.
+    `reply` is the one to the message as a whole, if there was one.
     """
 
     status: Status
     recipients: dict[str, Reply] = field(default_factory=dict, repr=False)
     error: Exception | None = field(default=None, repr=False)
+    reply: Reply | None = field(default=None, repr=False)
 
     @property
     def refused(self) -> dict[str, Reply]:

@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .envelope import Envelope, Reply, Result
+from .envelope import Envelope, Reply, Result, Status
+from .errors import add_place
 
 if TYPE_CHECKING:
     from .session import Session
@@ -38,6 +39,8 @@ SUCCESS = {
     "END": frozenset({250}),
     "NOTHING": frozenset({250}),
 }
+# The commands that a message cannot do without. Of its recipients it can, except for the last.
+DECISIVE = ("MAIL", "DATA", "END")
 # What needs no quoting, so that smtplib.quoteaddr() need not parse it.
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_.+=-]+@[A-Za-z0-9.-]+", re.ASCII)
 BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -67,7 +70,7 @@ def stuff_dots(content: bytes) -> bytes:
 
 def command(text: str) -> bytes:
     """Return a command as bytes. Raises `ValueError` if it is more than one, or could be."""
-    if any(character in text for character in "\r\n\0"):
+    if "\r" in text or "\n" in text or "\0" in text:
         raise ValueError(f"A command must not contain CR, LF or NUL: {text!r}")
     return f"{text}\r\n".encode()
 
@@ -87,6 +90,8 @@ class Transaction:
         self.envelope = envelope
         self.recipients: list[Reply] = []
         self.replies: dict[str, Reply] = {}
+        # Whether the server has said no to its sender, all of its recipients, or its content.
+        self.refused = False
         self.started = False
         # From when on the server may have got all of it, so that it may have accepted it.
         self.handed_over = False
@@ -123,17 +128,21 @@ class Transaction:
         return True
 
     def take(self, kind: str, reply: Reply) -> None:
+        is_refusal = reply.code >= 400
         if kind == "RCPT":
             self.recipients.append(reply)
+            if is_refusal and len(self.recipients) == len(self.envelope.recipients):
+                self.refused |= all(recipient.code >= 400 for recipient in self.recipients)
         else:
             self.replies[kind] = reply
+            self.refused |= is_refusal and kind in DECISIVE
 
     @property
     def accepted(self) -> bool:
-        return self.verdict() is None and self._code("END") == 250
+        return not self.refused and "END" in self.replies
 
-    def verdict(self) -> smtplib.SMTPException | None:
-        """Return the refusal of this message, as smtplib puts it; None while there is none."""
+    def refusal(self) -> smtplib.SMTPException:
+        """Return the refusal of this message, as smtplib puts it."""
         envelope, answered = self.envelope, self.recipients
         if self._code("MAIL") >= 400:
             return smtplib.SMTPSenderRefused(*self.replies["MAIL"], envelope.mail_from)
@@ -142,10 +151,8 @@ class Transaction:
             return smtplib.SMTPRecipientsRefused(
                 {name: (reply.code, reply.text) for name, reply in pairs}
             )
-        for kind in ("DATA", "END"):
-            if self._code(kind) >= 400:
-                return smtplib.SMTPDataError(*self.replies[kind])
-        return None
+        kind = "DATA" if self._code("DATA") >= 400 else "END"
+        return smtplib.SMTPDataError(*self.replies[kind])
 
     def contradiction(self) -> bool:
         """Whether the server took what it had refused, the sender, before."""
@@ -156,21 +163,27 @@ class Transaction:
 
     def result(self, broken: Exception | None) -> Result:
         """Return what became of it; `broken` is how the session ended, if it did."""
-        replies = dict(zip(self.envelope.recipients, self.recipients, strict=False))
-        if "END" in self.replies and self.verdict() is None:
+        replies: dict[str, Reply] = {}
+        for name, answer in zip(self.envelope.recipients, self.recipients, strict=False):
+            # If a recipient is named twice, and refused once, the message arrives.
+            if name not in replies or answer.code < 400:
+                replies[name] = answer
+        if self.accepted:
             end = self.replies["END"]
             replies = {name: r if r.code >= 400 else end for name, r in replies.items()}
+            return Result("sent", replies, None, end)
         if self.error is not None:
             return Result("failed", replies, self.error)
         if self.contradiction():
             return Result("unknown", replies, broken)
-        refusal = self.verdict()
-        if refusal is not None:
+        if self.refused:
             # A 421 is about the session, not about the message.
             codes = [reply.code for reply in (*self.replies.values(), *self.recipients)]
-            return Result("failed" if 421 in codes else "refused", replies, refusal)
-        if self.accepted:
-            return Result("sent", replies)
+            status: Status = "failed" if 421 in codes else "refused"
+            refusal = self.refusal()
+            # Recipients have replies of their own.
+            whole = None if isinstance(refusal, smtplib.SMTPRecipientsRefused) else refusal.args
+            return Result(status, replies, refusal, Reply(*whole[:2]) if whole else None)
         if self.handed_over:
             return Result("unknown", replies, broken)
         return Result("failed" if self.started else "skipped", replies, broken)
@@ -210,6 +223,7 @@ class Delivery:
             self.finish()
         except OSError as error:  # smtplib's are, too.
             self.session.close()
+            add_place(error, self.session.place)
             broken = error
         except BaseException:
             # Whatever it is (an interrupt, a greenlet's timeout): replies are still to come.
@@ -224,18 +238,18 @@ class Delivery:
         if (
             previous is not None
             and not previous.accepted
-            and (not previous.terminated or previous.verdict() is not None)
+            and (not previous.terminated or previous.refused)
         ):
             self.put("RSET", transaction, b"RSET\r\n")
         transaction.started = True
         self.put("MAIL", transaction, transaction.mail)
         for line in transaction.rcpts:
-            if transaction.verdict() is not None:
+            if transaction.refused:
                 return
             self.put("RCPT", transaction, line)
         if self.chunking:
             self.chunk(transaction)
-        elif transaction.verdict() is None:
+        elif not transaction.refused:
             self.put("DATA", transaction, b"DATA\r\n")
             self.synchronize()
             self.data(transaction)
@@ -245,7 +259,7 @@ class Delivery:
         content = transaction.content
         if len(content) > MAX_EAGER_CONTENT:
             self.synchronize()
-        if transaction.verdict() is not None:
+        if transaction.refused:
             return
         # The command and its octets are one: there is no reply in between.
         self.write(b"BDAT %d LAST\r\n" % len(content))
@@ -265,7 +279,7 @@ class Delivery:
         """Send the content, if the server waits for it."""
         if transaction.replies["DATA"].code != 354:
             return
-        if transaction.verdict() is None:
+        if not transaction.refused:
             self.write(stuff_dots(transaction.content))
             self.write(b".\r\n", ends=transaction)
             self.expect("END", transaction)
@@ -327,7 +341,7 @@ class Delivery:
         """Read replies until only `leave` are to come."""
         queue = self.queue
         while len(queue) > leave:
-            reply = Reply(*self.session.getreply())
+            reply = self.session.read_reply()
             kind, transaction = queue.popleft()
             if kind == "END" and self.chunking:
                 self.in_flight.popleft()

@@ -11,17 +11,17 @@ import time
 import weakref
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .envelope import Envelope, Result
+from .errors import PoolTimeout
+from .lease import Lease
 from .session import Server, Session
 
 logger = logging.getLogger("django_mailers.smtp")
-
-
-class PoolTimeout(TimeoutError):
-    """No session became free in time."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,8 @@ class _Member:
     """A session, as the pool knows it."""
 
     session: Session
-    generation: int
     expires: float
     idle_since: float = 0.0
-    reused: bool = False
 
 
 class Pool:
@@ -75,7 +73,7 @@ class Pool:
     def __init__(self, server: Server, options: PoolOptions | None = None) -> None:
         self.server = server
         self.options = options or PoolOptions()
-        self._generation = 0
+        self._closed = False
         self._forget()
         _pools.add(self)
 
@@ -94,7 +92,7 @@ class Pool:
     def __repr__(self) -> str:
         stats = self.stats()
         numbers = " ".join(f"{name}={stats[name]}" for name in ("size", "idle", "busy", "waiting"))
-        return f"<{type(self).__name__} {self.server.host}:{self.server.port} {numbers}>"
+        return f"<{type(self).__name__} {self.server.place} {numbers}>"
 
     def stats(self) -> dict[str, int]:
         """Return numbers: the present state, and what has happened in this process so far.
@@ -120,7 +118,7 @@ class Pool:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Lend a session for the block. See `acquire()`."""
-        session = self.acquire()
+        session, _ = self.acquire()
         try:
             yield session
         except BaseException:
@@ -130,12 +128,25 @@ class Pool:
         finally:
             self.release(session)
 
-    def acquire(self) -> Session:
-        """Take a session, which must be given back to `release()`.
+    def acquire(self) -> tuple[Session, bool]:
+        """Take a session, which must be given back to `release()`; and whether it was used before.
 
         Raises `PoolTimeout` if none becomes free in time, and what `Server.connect()` raises.
         """
-        return self._acquire().session
+        while True:
+            expired: list[_Member] = []
+            try:
+                member = self._reserve(expired)
+            finally:
+                for old in expired:
+                    old.session.disconnect()
+            if member is None:
+                return self._connect(), False
+            if self._is_alive(member):
+                return member.session, True
+            # Its slot is free again, for a new session or another one that is idle.
+            member.session.close()
+            self.release(member.session)
 
     def release(self, session: Session) -> None:
         """Give a session back; it is closed if it has done enough, or the pool was meanwhile."""
@@ -145,14 +156,14 @@ class Pool:
                 return  # It was given back before, or was the parent's when this process forked.
             keep = (
                 session.is_open
-                and member.generation == self._generation
+                and not session.in_transaction
+                and not self._closed
                 and self.options.pool_size > 0
                 and session.messages < self.options.max_messages
                 and time.monotonic() < member.expires
             )
             if keep:
                 member.idle_since = time.monotonic()
-                member.reused = True
                 self._idle.append(member)
             else:
                 self._counts["closed" if session.is_open else "broken"] += 1
@@ -160,52 +171,38 @@ class Pool:
         if not keep:
             session.disconnect()
 
-    def deliver(self, messages: Sequence[Envelope]) -> list[Result]:
-        """Deliver `messages`, in order; return a Result for each.
+    def lease(self) -> Lease:
+        """Return a lease, which takes a session when it needs one."""
+        return Lease(self)
 
-        Raises `PoolTimeout`, and nothing that the server or the network does. A session that was
-        kept and turns out to be dead before it was handed a message is replaced once, and when
-        one breaks that has sent some, the next one goes on with those that were skipped. But
-        what was begun is never sent again: what "failed" or is "unknown" stays so.
+    def deliver(self, messages: Sequence[Envelope], *, parallel: int = 1) -> list[Result]:
+        """Deliver `messages`; return a Result for each, in order.
+
+        They go over one session, in order, or over up to `parallel` at a time. Raises nothing that
+        the server or the network does, see `Lease.deliver()`.
         """
-        results: list[Result] = []
-        may_replace = True
-        while len(results) < len(messages):
-            rest = messages[len(results) :]
-            try:
-                member = self._acquire()
-            except PoolTimeout:
-                if not results:
-                    raise
-                results += [Result("skipped", error=PoolTimeout()) for _ in rest]
-                break
-            except OSError as error:
-                results += [Result("failed" if not results else "skipped", error=error)]
-                results += [Result("skipped", error=error) for _ in rest[1:]]
-                break
-            session, reused = member.session, member.reused
-            try:
-                batch = rest[: max(1, self.options.max_messages - session.messages)]
-                done = session.deliver(batch)
-            except BaseException:
-                session.close()
-                raise
-            finally:
-                self.release(session)
-            statuses = {result.status for result in done}
-            if not session.is_open and reused and may_replace and statuses <= {"failed", "skipped"}:
-                may_replace = False
-                self._count("replaced")
-                logger.debug("%r replaces a session that was dead when it was needed.", self)
-                continue
-            self._count("messages", len(done))
-            if "skipped" in statuses and statuses & {"sent", "refused"}:
-                done = done[: [result.status for result in done].index("skipped")]
-            results += done
-            if "skipped" in statuses and not statuses & {"sent", "refused"}:
-                # The server is in no state to go on with.
-                left = len(messages) - len(results)
-                results += [Result("skipped", error=done[-1].error) for _ in range(left)]
+        if self.options.pool_size:
+            parallel = min(parallel, self.options.pool_size)
+        parallel = min(parallel, len(messages))
+        if parallel <= 1:
+            with self.lease() as lease:
+                return lease.deliver(messages)
+        size, longer = divmod(len(messages), parallel)
+        ends = [size * n + min(n, longer) for n in range(parallel + 1)]
+        shares = [messages[start:end] for start, end in pairwise(ends)]
+        # The first share is for this thread.
+        with ThreadPoolExecutor(parallel - 1, "django_mailers-smtp") as executor:
+            others = [executor.submit(self.deliver, share) for share in shares[1:]]
+            results = self.deliver(shares[0])
+        for other in others:
+            results += other.result()
+        # Many servers take fewer sessions at a time than one would like: what waited for one that
+        # was not to be had goes over one that is.
+        left = [number for number, result in enumerate(results) if result.status == "skipped"]
+        if 0 < len(left) < len(results):
+            again = self.deliver([messages[number] for number in left])
+            for number, result in zip(left, again, strict=True):
+                results[number] = result
         return results
 
     def send_one(self, message: Envelope) -> Result:
@@ -213,33 +210,32 @@ class Pool:
         return self.deliver([message])[0]
 
     def close(self) -> None:
-        """Close the free sessions now, and the others when they are given back.
+        """Close the free sessions now, and any other when it is given back.
 
-        The pool can be used again, with new sessions.
+        The pool can still be used, but keeps nothing any more.
         """
         with self._condition:
-            self._generation += 1
+            self._closed = True
             members, self._idle = self._idle, []
             self._counts["closed"] += len(members)
             self._condition.notify_all()
         for member in members:
             member.session.disconnect()
 
-    def _acquire(self) -> _Member:
-        while True:
-            expired: list[_Member] = []
-            try:
-                member = self._reserve(expired)
-            finally:
-                for old in expired:
-                    old.session.disconnect()
-            if member is None:
-                return self._connect()
-            if self._is_alive(member):
-                return member
-            # Its slot is free again, for a new session or another one that is idle.
-            member.session.close()
-            self.release(member.session)
+    def close_if_unused(self) -> bool:
+        """Close sessions that nobody has used for `max_idle`; and the pool if it has no others.
+
+        Returns whether the pool is closed.
+        """
+        expired: list[_Member] = []
+        with self._condition:
+            self._expire(expired)
+            if not (self._idle or self._busy or self._connecting or self._waiting):
+                self._closed = True
+            closed = self._closed
+        for old in expired:
+            old.session.disconnect()
+        return closed
 
     def _reserve(self, expired: list[_Member]) -> _Member | None:
         """Return a free session, or None for a slot for a new one; wait for either.
@@ -270,7 +266,9 @@ class Pool:
                     left = None if deadline is None else deadline - time.monotonic()
                     if left is not None and left <= 0:
                         self._counts["timeouts"] += 1
-                        raise PoolTimeout(f"No SMTP session became free in {timeout} seconds.")
+                        raise PoolTimeout(
+                            f"{self.server.place}: No session became free in {timeout} seconds."
+                        )
                     self._condition.wait(left)
             finally:
                 self._waiting.remove(ticket)
@@ -285,9 +283,8 @@ class Pool:
                 expired.append(member)
                 self._counts["closed"] += 1
 
-    def _connect(self) -> _Member:
+    def _connect(self) -> Session:
         """Open a session in the slot that was reserved for it."""
-        generation = self._generation
         condition = self._condition
         try:
             session = self.server.connect()
@@ -298,25 +295,33 @@ class Pool:
                 condition.notify_all()
             raise
         age = self.options.max_age * random.uniform(0.9, 1)  # noqa: S311
-        member = _Member(session, generation, time.monotonic() + age)
+        member = _Member(session, time.monotonic() + age)
         with condition:
             self._connecting -= 1
             self._counts["opened"] += 1
             self._busy[session] = member
         logger.debug("%r opened a session.", self)
-        return member
+        return session
 
     def _is_alive(self, member: _Member) -> bool:
         if not member.session.is_quiet():
             return False
         if time.monotonic() - member.idle_since < self.options.check_after:
             return True
-        try:
-            return member.session.noop()[0] == 250
-        except OSError:
-            return False
+        if member.session.answers():
+            return True
+        # Whatever became of it (a server restarted, a firewall forgot) became of those that have
+        # been idle for longer, too: asking each would take as long again.
+        with self._condition:
+            others = [old for old in self._idle if old.idle_since <= member.idle_since]
+            self._idle = [young for young in self._idle if young not in others]
+            self._counts["broken"] += len(others)
+        for other in others:
+            other.session.close()
+        return False
 
-    def _count(self, name: str, number: int = 1) -> None:
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to a number of `stats()`."""
         with self._condition:
             self._counts[name] += number
 
@@ -335,12 +340,20 @@ _lock = threading.Lock()
 
 def shared_pool(server: Server, options: PoolOptions | None = None) -> Pool:
     """Return the one pool of this process for these settings."""
-    options = options or PoolOptions()
+    key = server, options or PoolOptions()
     with _lock:
-        pool = _shared.get((server, options))
-        if pool is None:
-            pool = _shared[server, options] = Pool(server, options)
-        return pool
+        pool = _shared.get(key)
+        if pool is not None:
+            return pool
+        others = list(_shared.items())
+        pool = _shared[key] = Pool(*key)
+    # Settings may come and go, as with mailers of tenants or passwords that are renewed.
+    for other_key, other in others:
+        if other.close_if_unused():
+            with _lock:
+                if _shared.get(other_key) is other:
+                    del _shared[other_key]
+    return pool
 
 
 def close_pools() -> None:

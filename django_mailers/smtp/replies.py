@@ -61,9 +61,9 @@ class ReplyReader:
 
     @staticmethod
     def _code(line: bytes) -> int:
-        digits = line[:3]
-        if len(digits) == 3 and digits.isdigit() and line[3:4] in b" -\r\n":
-            return int(digits)
+        # isdigit() is that of ASCII, for bytes.
+        if line[:3].isdigit() and line[3:4] in b" -\r\n" and len(line) > 3:
+            return int(line[:3])
         return MALFORMED
 
     def _readline(self, sock: socket.socket) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import smtplib
 import socket
 import ssl
@@ -9,13 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .envelope import Envelope, Result
+from .envelope import Envelope, Reply, Result
+from .errors import add_place, hide, place
 from .pipelining import Delivery
 from .replies import ReplyReader, is_quiet
 from .tls import TLSConfig, shared_tls
 
 # How long, in seconds, a server is given to answer QUIT: nothing depends on it.
 QUIT_TIMEOUT = 2
+# How long an idle session is given to prove itself, if its own timeout is not shorter: one that a
+# firewall has forgotten would not answer at all, and a new one is soon made.
+CHECK_TIMEOUT = 5
 
 
 class Session(smtplib.SMTP):
@@ -28,11 +33,16 @@ class Session(smtplib.SMTP):
 
     pipelining, chunking  Whether to use these extensions if the server offers them.
     messages              How many messages `deliver()` was given in the life of this session.
+    in_transaction        Whether smtplib's `mail()` and `rcpt()` have begun a message that is not
+                          at its end.
+    place                 The server, for errors to name.
     """
 
     pipelining = True
     chunking = True
     messages = 0
+    in_transaction = False
+    place = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._replies = ReplyReader()
@@ -65,8 +75,11 @@ class Session(smtplib.SMTP):
         self.messages += len(messages)
         try:
             self.ehlo_or_helo_if_needed()
+            if self.in_transaction:
+                self.rset()
         except OSError as error:
             self.close()
+            add_place(error, self.place)
             return [Result("skipped", error=error) for _ in messages]
         return Delivery(self, messages).run()
 
@@ -75,8 +88,29 @@ class Session(smtplib.SMTP):
         return self.deliver([message])[0]
 
     def is_quiet(self) -> bool:
-        """Whether the session is open, as far as one can tell for nothing, and in step."""
-        return self.sock is not None and not self._replies.buffered and is_quiet(self.sock)
+        """Whether the session is open, as far as one can tell for nothing, and in step.
+
+        It is closed if it is not: it cannot be used, and what it had to say is gone.
+        """
+        if self.sock is None:
+            return False
+        if self._replies.buffered or not is_quiet(self.sock):
+            self.close()
+            return False
+        return True
+
+    def answers(self) -> bool:
+        """Whether the server answers NOOP as it should, and soon."""
+        if self.sock is None:
+            return False
+        timeout = self.sock.gettimeout()
+        try:
+            self.sock.settimeout(CHECK_TIMEOUT if timeout is None else min(timeout, CHECK_TIMEOUT))
+            is_good = self.noop()[0] == 250
+            self.sock.settimeout(timeout)
+        except OSError:
+            return False
+        return is_good
 
     def has_unread(self) -> bool:
         """Whether more has come already than the replies that were read."""
@@ -117,11 +151,32 @@ class Session(smtplib.SMTP):
     def putcmd(self, cmd: str, args: str = "") -> None:
         if "\0" in cmd or "\0" in args:
             raise ValueError(f"A command must not contain NUL: {f'{cmd} {args}'!r}")
+        # Whoever is lent a session may use all of smtplib, and leave in the middle.
+        verb = cmd.partition(" ")[0].lower()
+        if verb in {"mail", "rcpt", "data"}:
+            self.in_transaction = True
+        elif verb == "rset":
+            self.in_transaction = False
         super().putcmd(cmd, args)
 
-    def getreply(self) -> tuple[int, bytes]:
+    def auth(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         try:
-            code, text = self._replies.read(self._require_socket())
+            return super().auth(*args, **kwargs)
+        except binascii.Error as error:
+            raise smtplib.SMTPException(f"AUTH: the server asks in no base64: {error}.") from None
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        reply = super().data(msg)
+        self.in_transaction = reply[0] != 250
+        return reply
+
+    def getreply(self) -> tuple[int, bytes]:
+        return self.read_reply()
+
+    def read_reply(self) -> Reply:
+        """Read a reply, as `getreply()` does."""
+        try:
+            reply = self._replies.read(self._require_socket())
         except smtplib.SMTPException:
             self.close()
             raise
@@ -131,8 +186,8 @@ class Session(smtplib.SMTP):
                 f"Connection unexpectedly closed: {error}"
             ) from error
         if self.debuglevel > 0:
-            self._print_debug("reply:", code, text)  # type: ignore[attr-defined]
-        return code, text
+            self._print_debug("reply:", *reply)  # type: ignore[attr-defined]
+        return reply
 
     def close(self) -> None:
         self._replies.clear()
@@ -155,9 +210,9 @@ class Server:
     host, port            Port 0 is the protocol's own: 25, or 465 with implicit TLS.
     security              None, "starttls" (required then) or "tls", from the first byte on.
     tls                   How the server is verified.
-    username, password    For AUTH, if there is a username.
-    authenticate          Called with the session instead, if given; to log in some other way.
-                          It is compared by identity: give the same one for the same pool.
+    username, password    For AUTH, if there is a username, by a mechanism that both sides know.
+    authenticate          Called with the session instead, if given; to log in some other way, as
+                          `XOAuth2` does. Servers share a pool if theirs are equal.
     timeout               In seconds, for each operation; None for none.
     local_hostname        For EHLO; None for the name of this machine.
     source_address        The (address, port) to connect from; None for any.
@@ -181,12 +236,27 @@ class Server:
         if self.security not in (None, "starttls", "tls"):
             raise ValueError(f"'security' must be None, 'starttls' or 'tls', not {self.security!r}")
 
+    @property
+    def place(self) -> str:
+        """Host and port, for errors and logs."""
+        return place(self.host, self.port or (465 if self.security == "tls" else 25))
+
     def connect(self) -> Session:
         """Return a session that is ready for a message.
 
-        Raises smtplib's exceptions and `OSError`. Before TLS is up and verified nothing is said
-        but EHLO and STARTTLS.
+        Raises smtplib's exceptions and `OSError`, which name the host. Before TLS is up and
+        verified nothing is said but EHLO and STARTTLS.
         """
+        try:
+            return self._connect()
+        except OSError as error:
+            if isinstance(error, smtplib.SMTPException) and self.username and self.password:
+                # As they go over the wire with PLAIN, and with LOGIN.
+                hide(error, f"\0{self.username}\0{self.password}", self.password)
+            add_place(error, self.place)
+            raise
+
+    def _connect(self) -> Session:
         options: dict[str, Any] = {
             "local_hostname": self.local_hostname,
             "timeout": self.timeout,
@@ -199,6 +269,7 @@ class Server:
             session = Session(self.host, self.port, **options)
         try:
             session.pipelining, session.chunking = self.pipelining, self.chunking
+            session.place = self.place
             if self.security == "starttls":
                 session.starttls(context=tls)
             session.ehlo_or_helo_if_needed()
@@ -207,7 +278,11 @@ class Server:
             if self.authenticate is not None:
                 self.authenticate(session)
             elif self.username:
-                session.login(self.username, self.password or "")
+                password = self.password or ""
+                # Before smtplib tries, whose error shows what it could not encode.
+                if not (self.username + password).isascii():
+                    raise ValueError("The user name and the password must be ASCII.")
+                session.login(self.username, password)
                 # smtplib leaves it there, for anything that dumps objects to find.
                 session.password = None  # type: ignore[assignment]
         except BaseException:

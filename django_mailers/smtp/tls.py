@@ -9,9 +9,15 @@ import os
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from .errors import add_place
+
 MAX_SESSIONS = 64
+
+FilePath = str | bytes | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -23,18 +29,20 @@ class TLSConfig:
     minimum_version   The lowest version of TLS, None for what Python has as its default.
     """
 
-    ca_file: str | None = None
-    certfile: str | None = None
-    keyfile: str | None = None
+    ca_file: FilePath | None = None
+    certfile: FilePath | None = None
+    keyfile: FilePath | None = None
     minimum_version: ssl.TLSVersion | None = None
 
     def create_context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.ca_file)
+        with _naming(self.ca_file):
+            context = ssl.create_default_context(cafile=self.ca_file)
         if self.minimum_version is not None:
             context.minimum_version = self.minimum_version
         if self.certfile or self.keyfile:
             # OpenSSL would ask for the password of a key on the terminal, and wait for ever.
-            context.load_cert_chain(self.certfile or "", self.keyfile, password="")
+            with _naming(self.certfile, self.keyfile):
+                context.load_cert_chain(self.certfile or "", self.keyfile, password="")
         return context
 
     def fingerprint(self) -> tuple[object, ...]:
@@ -45,7 +53,17 @@ class TLSConfig:
         return (directory, *map(_file_state, [*trust, self.certfile, self.keyfile]))
 
 
-def _file_state(path: str | None) -> tuple[object, ...] | None:
+@contextmanager
+def _naming(*paths: FilePath | None) -> Iterator[None]:
+    """Name the files in an error, as neither Python nor OpenSSL does."""
+    try:
+        yield
+    except OSError as error:
+        add_place(error, " and ".join(os.fsdecode(path) for path in paths if path))
+        raise
+
+
+def _file_state(path: FilePath | None) -> tuple[object, ...] | None:
     if path is None:
         return None
     try:

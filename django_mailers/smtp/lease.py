@@ -1,0 +1,108 @@
+"""A session of a pool for as long as somebody needs one, in place of one that ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .envelope import Envelope, Result
+from .session import Session
+
+if TYPE_CHECKING:
+    from .pool import Pool
+
+logger = logging.getLogger("django_mailers.smtp")
+
+
+class Lease:
+    """At most one session at a time, kept between deliveries until `close()`.
+
+    It is for one thread at a time. In a forked child it has no session any more.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._session: Session | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._pool!r}: {self._session!r}>"
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @property
+    def session(self) -> Session | None:
+        """The session, if there is one. It may have ended meanwhile."""
+        return self._session
+
+    def open(self) -> tuple[Session, bool]:
+        """Return a session that is good for a message, and whether it is a new connection.
+
+        The one at hand is given back if it is over, or has done as many messages as it may.
+
+        Raises what `Pool.acquire()` raises.
+        """
+        if self._session is not None:
+            if self._session.is_quiet() and self._room(self._session) > 0:
+                return self._session, False
+            self.close()
+        self._session, reused = self._pool.acquire()
+        return self._session, not reused
+
+    def deliver(self, messages: Sequence[Envelope]) -> list[Result]:
+        """Deliver `messages`, in order; return a Result for each.
+
+        Raises nothing that the server, the network or the login does: what no session could be had
+        for is "skipped". A session that was there before and turns out to be dead before it was
+        handed a message is replaced in silence, in the end by a new one; when one breaks that has
+        sent some, the next one goes on with those that were skipped. But what was begun is never
+        sent again: what "failed" or is "unknown" stays so.
+        """
+        results: list[Result] = []
+        while len(results) < len(messages):
+            rest = messages[len(results) :]
+            try:
+                session, is_new = self.open()
+            except Exception as error:
+                # The server's, the network's, or what a caller's own function to log in raises:
+                # whatever it is, nothing of these was handed over, and of others something was.
+                results += [Result("skipped", error=error) for _ in rest]
+                break
+            done = self._deliver(session, rest[: max(1, self._room(session))])
+            statuses = {result.status for result in done}
+            is_over = not session.is_open
+            if is_over and not is_new and statuses <= {"failed", "skipped"}:
+                self._pool.count("replaced")
+                logger.debug("%r replaces a session that was dead when it was needed.", self._pool)
+                continue
+            self._pool.count("messages", len(done))
+            if "skipped" in statuses and statuses & {"sent", "refused"}:
+                done = done[: [result.status for result in done].index("skipped")]
+            results += done
+            if "skipped" in statuses and not statuses & {"sent", "refused"}:
+                # The server is in no state to go on with.
+                left = len(messages) - len(results)
+                results += [Result("skipped", error=done[-1].error) for _ in range(left)]
+        return results
+
+    def close(self) -> None:
+        """Give the session back, if there is one."""
+        session, self._session = self._session, None
+        if session is not None:
+            self._pool.release(session)
+
+    def _room(self, session: Session) -> int:
+        return self._pool.options.max_messages - session.messages
+
+    def _deliver(self, session: Session, messages: Sequence[Envelope]) -> list[Result]:
+        try:
+            return session.deliver(messages)
+        except BaseException:
+            # It may be anywhere in a dialogue.
+            session.close()
+            self.close()
+            raise
