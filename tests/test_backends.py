@@ -19,6 +19,8 @@ from django.core.mail import InvalidMailer, mailers
 from django.core.mail.backends import base, console, dummy, filebased, locmem, smtp
 from django.test import SimpleTestCase, override_settings
 
+from .backend_contract import BackendContract
+from .servers import SMTPServer, enter
 from .utils import SMTP, ExactErrors, ignore_deprecations, legacy_settings
 
 RULER = b"-" * 79 + b"\n"
@@ -105,6 +107,88 @@ class CommonTests(ExactErrors, SimpleTestCase):
                 backend = mailers["it"]
                 with backend as entered:
                     self.assertIs(entered, backend)
+
+
+def subjects(written):
+    """The subjects of bytes as the console and file backends write them."""
+    *parts, rest = written.split(RULER)
+    assert rest == b"", rest
+    return [message_from_bytes(part, policy=email.policy.default)["Subject"] for part in parts]
+
+
+class StreamOfThreads:
+    """Keeps apart what threads write: mailers that share a stream do not wait for each other."""
+
+    def __init__(self):
+        self.written = {}
+
+    def write(self, text):
+        thread = threading.get_ident()
+        self.written[thread] = self.written.get(thread, "") + text
+
+    def flush(self):
+        pass
+
+
+class ConsoleContractTests(BackendContract, SimpleTestCase):
+    backend = "django.core.mail.backends.console.EmailBackend"
+    opens = False
+    keeps_without_recipients = True
+
+    def options(self):
+        self.stream = StreamOfThreads()
+        return {"stream": self.stream}
+
+    def arrived(self):
+        return subjects("".join(self.stream.written.values()).encode())
+
+
+class FileContractTests(BackendContract, SimpleTestCase):
+    backend = "django.core.mail.backends.filebased.EmailBackend"
+    keeps_without_recipients = True
+
+    def options(self):
+        self.folder = enter(self, tempfile.TemporaryDirectory())
+        return {"file_path": self.folder}
+
+    def arrived(self):
+        paths = Path(self.folder).iterdir()
+        return [subject for path in paths for subject in subjects(path.read_bytes())]
+
+
+class LocmemContractTests(BackendContract, SimpleTestCase):
+    backend = "django.core.mail.backends.locmem.EmailBackend"
+    takes_fail_silently = False
+    opens = False
+    keeps_without_recipients = True
+
+    def arrived(self):
+        return [str(message.message()["Subject"]) for message in mail.outbox]
+
+
+class DummyContractTests(BackendContract, SimpleTestCase):
+    backend = "django.core.mail.backends.dummy.EmailBackend"
+    takes_fail_silently = False
+    delivers = False
+    opens = False
+    keeps_without_recipients = True
+
+    def arrived(self):
+        return mail.outbox
+
+
+class SmtpContractTests(BackendContract, SimpleTestCase):
+    backend = SMTP
+
+    def options(self):
+        self.server = enter(self, SMTPServer())
+        return {"host": self.server.host, "port": self.server.port}
+
+    def arrived(self):
+        return [
+            message_from_bytes(sent.content, policy=email.policy.default)["Subject"]
+            for sent in self.server.messages
+        ]
 
 
 class BaseTests(ExactErrors, SimpleTestCase):

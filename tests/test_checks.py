@@ -27,11 +27,13 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import SafeExceptionReporterFilter
 
 from django_mailers import polyfill
+from django_mailers.backends.smtp import EmailBackend as FastSMTPBackend
 from django_mailers.checks.table import PROBLEMS
 
 from .processes import REPOSITORY, run_python
 from .utils import LOCMEM, RECORDING, SMTP, ignore_deprecations, legacy_settings
 
+FAST_SMTP = "django_mailers.backends.smtp.EmailBackend"
 CONSOLE = "django.core.mail.backends.console.EmailBackend"
 DUMMY = "django.core.mail.backends.dummy.EmailBackend"
 FILEBASED = "django.core.mail.backends.filebased.EmailBackend"
@@ -39,6 +41,15 @@ BASE = "django.core.mail.backends.base.BaseEmailBackend"
 HERE = __name__
 GOOD = {"OPTIONS": {"host": "smtp.example.com"}}
 DEFAULT = {"BACKEND": LOCMEM}
+
+
+class Renamed(FastSMTPBackend):
+    pass
+
+
+class AlwaysTLS(FastSMTPBackend):
+    def __init__(self, **kwargs):
+        super().__init__(use_tls=True, **kwargs)
 
 
 class Sends:
@@ -495,6 +506,83 @@ SAID_HERE = [
                 "E010",
                 "MAILERS['bulk']: OPTIONS 'host' must be a str that is not empty.",
                 "The value is empty.",
+            )
+        ],
+    ),
+    *(
+        Case(
+            {"bulk": {"BACKEND": FAST_SMTP, "OPTIONS": {"host": "localhost", name: value}}},
+            [message("E010", f"MAILERS['bulk']: OPTIONS '{name}' must be {expected}.", hint)],
+        )
+        for name, value, expected, hint in [
+            ("port", "smtp", "an int from 0 to 65535", None),
+            ("pool_size", "4", "an int, 0 or greater", None),
+            ("pool_size", -1, "an int, 0 or greater", "The value is out of range."),
+            ("parallel", True, "an int greater than 0", "The value is of type bool."),
+            ("check_after", -1, "a number of seconds, 0 or greater", "The value is out of range."),
+            ("pipelining", "on", "'auto' or False", "No other value is known."),
+            ("tls_min_version", "1.1", "'1.2' or '1.3'", "No other value is known."),
+            ("tls_min_version", 1.2, "'1.2' or '1.3'", "The value is of type float."),
+            ("auth", "", "'xoauth2'", "The value is empty."),
+        ]
+    ),
+    Case(
+        {
+            "bulk": {
+                "BACKEND": FAST_SMTP,
+                "OPTIONS": {
+                    "host": "smtp.example.com",
+                    "pool_size": 0,
+                    "max_idle": 0.5,
+                    "acquire_timeout": None,
+                    "chunking": False,
+                    "source_address": ("192.0.2.1", 0),
+                    "use_tls": True,
+                    "ca_file": Path("ca.pem"),
+                    "auth": "xoauth2",
+                    "username": "shop",
+                    "token": len,
+                },
+            }
+        },
+        [],
+    ),
+    *(
+        Case(
+            {"bulk": {"BACKEND": backend, "OPTIONS": {"host": "localhost", **options}}},
+            [
+                message(
+                    "E016",
+                    f"MAILERS['bulk']: OPTIONS {problem}",
+                    "Add the other option, or remove this one.",
+                )
+            ],
+        )
+        for backend, options, problem in [
+            (FAST_SMTP, {"parallel": 5}, "'parallel' must not be greater than 'pool_size'."),
+            (FAST_SMTP, {"ca_file": "ca.pem"}, "'ca_file' needs 'use_tls' or 'use_ssl'."),
+            (f"{HERE}.Renamed", {"ssl_keyfile": "k.pem"}, "'ssl_keyfile' needs 'ssl_certfile'."),
+            (FAST_SMTP, {"auth": "xoauth2"}, "'auth' needs 'username' and 'token'."),
+            (FAST_SMTP, {"token": "a.b"}, "'token' needs 'auth', which must be 'xoauth2'."),
+        ]
+    ),
+    # A subclass may add what is missing.
+    Case(
+        {
+            "bulk": {
+                "BACKEND": f"{HERE}.AlwaysTLS",
+                "OPTIONS": {"host": "localhost", "ca_file": "ca.pem"},
+            }
+        },
+        [],
+    ),
+    Case(
+        {"bulk": {"BACKEND": FAST_SMTP, "OPTIONS": {"host": "localhost", "poolsize": 4}}},
+        [
+            message(
+                "E008",
+                "MAILERS['bulk']: Unknown options 'poolsize'.",
+                "Did you mean 'pool_size'?",
             )
         ],
     ),

@@ -349,6 +349,11 @@ class DeliveryTests(PageMixin, SimpleTestCase):
     ]
 
 
+class SMTPTests(PageMixin, SimpleTestCase):
+    page = "docs/smtp.rst"
+    arrives = [["ann@example.com"]] * 10
+
+
 class TestingTests(PageMixin, SimpleTestCase):
     page = "docs/testing.rst"
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-import os
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any
+
+from django_mailers.backends.options import NAME, PATH, SECONDS, Kind
 
 BACKENDS = "django.core.mail.backends"
 SMTP = f"{BACKENDS}.smtp.EmailBackend"
@@ -26,28 +27,17 @@ DEVELOPMENT = (
 )
 
 
-class Kind(NamedTuple):
-    """The values that an option may have. `expected` goes after "must be"."""
-
-    expected: str
-    types: tuple[type, ...]
-    fits: Callable[[Any], bool] = lambda value: True
-
-
-HOST = Kind("a str that is not empty", (str,), bool)
 TEXT = Kind("a str", (str,))
 # An int in a string is good enough for sockets: see W002.
 PORT = Kind("an int from 0 to 65535", (int, str), lambda port: 0 <= _int(port) <= 65535)
-SECONDS = Kind("a number of seconds greater than 0", (int, float), lambda seconds: seconds > 0)
 FLAG = Kind("a bool", (object,))
-PATH = Kind("a str or a Path", (str, bytes, os.PathLike))
 STREAM = Kind("a text file", (object,), lambda stream: hasattr(stream, "write"))
 
 # What Django's own backends take, which are the same on every Django with MAILERS. Their signatures
 # do not say it all (the console's `stream` is among its **kwargs), and below 6.1 they differ.
 DJANGO: Mapping[str, Mapping[str, Kind]] = {
     SMTP: {
-        "host": HOST,
+        "host": NAME,
         "port": PORT,
         "username": TEXT,
         "password": TEXT,
@@ -105,7 +95,8 @@ def constructor(backend: type) -> Constructor:
         # A decorator may take arguments away, or add some.
         if not isinstance(init, FunctionType) or hasattr(init, "__wrapped__"):
             break
-        rest = _take(found, init, given)
+        # Those of this app say what their options may be.
+        rest = _take(found, init, given, vars(ancestor).get("option_kinds", {}))
         if rest is None:
             found.is_complete = True
             found.takes_alias = "alias" in found.names
@@ -142,9 +133,11 @@ def _end(found: Constructor, path: str, given: Mapping[str, bool]) -> None:
                 found.required.append(name)
 
 
-def _take(found: Constructor, function: FunctionType, given: dict[str, bool]) -> str | None:
+def _take(
+    found: Constructor, function: FunctionType, given: dict[str, bool], kinds: Mapping[str, Kind]
+) -> str | None:
     """Add the parameters of `function`, but for those `given` to it, and return the name of its
-    **kwargs if it has them."""
+    **kwargs if it has them. `kinds` are those that are known."""
     rest = None
     for parameter in list(inspect.signature(function).parameters.values())[1:]:
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -153,7 +146,7 @@ def _take(found: Constructor, function: FunctionType, given: dict[str, bool]) ->
             name = parameter.name
             if given.pop(name, False) or name in found.names:
                 continue
-            found.names[name] = None
+            found.names[name] = kinds.get(name)
             if parameter.default is parameter.empty and name != "alias":
                 found.required.append(name)
     return rest

@@ -10,16 +10,15 @@ from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from django_mailers import bridge
+from django_mailers.backends.options import Kind
 
 from .constructor import (
     DEVELOPMENT,
     DJANGO,
     FLAG,
     PORT,
-    SECONDS,
     SMTP,
     Constructor,
-    Kind,
     constructor,
 )
 from .table import closest, listed, report
@@ -79,6 +78,20 @@ def check(mailer: Mailer) -> Iterator[CheckMessage]:
             "The 'use_ssl' and 'use_tls' OPTIONS are incompatible. Set at most one of them to True."
         )
         yield report("mailers.E011", text, alias=mailer.alias)
+    yield from _check_conflict(mailer)
+
+
+def _check_conflict(mailer: Mailer) -> Iterator[CheckMessage]:
+    """Check with what a backend of ours knows about its options, if they come to it as they are."""
+    kinds = mailer.constructor.names
+    owner = next((c for c in mailer.backend.__mro__ if "option_conflict" in vars(c)), None)
+    if owner is None or mailer.backend.__init__ is not owner.__init__:  # type: ignore[misc]
+        return
+    given = {name: value for name, value in mailer.options.items() if value is not None}
+    if all(kind.allows(given[name]) for name, kind in kinds.items() if kind and name in given):
+        problem = owner.option_conflict(given)  # type: ignore[attr-defined]
+        if problem is not None:
+            yield report("mailers.E016", problem, alias=mailer.alias)
 
 
 def _check_keys(alias: Any, entry: Mapping[Any, Any]) -> Iterator[CheckMessage]:
@@ -190,8 +203,7 @@ def _check_value(mailer: Mailer, name: str, value: Any) -> Iterator[CheckMessage
     kind = mailer.constructor.names.get(name)
     if kind is None:
         return
-    of_type = isinstance(value, kind.types)
-    if not of_type or not kind.fits(value):
+    if not kind.allows(value):
         text = f"OPTIONS {name!r} must be {kind.expected}."
         yield report("mailers.E010", text, alias=mailer.alias, hint=_why(kind, value))
     elif kind in {FLAG, PORT} and isinstance(value, str):
@@ -204,9 +216,11 @@ def _why(kind: Kind, value: Any) -> str | None:
     """Say what is wrong with a value, unless it is a string to be converted into a number."""
     if value == "":
         return "The value is empty."
-    if kind in {PORT, SECONDS}:
+    if int in kind.types:
         if isinstance(value, str):
             return None
         if isinstance(value, kind.types) and not isinstance(value, bool):
             return "The value is out of range."
+    elif str in kind.types and isinstance(value, str):
+        return "No other value is known."
     return f"The value is of type {type(value).__name__}."

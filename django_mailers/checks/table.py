@@ -125,6 +125,13 @@ PROBLEMS = (
         "Correct the alias, or add it to MAILERS.",
     ),
     Problem(
+        "mailers.E016",
+        "Options do not go together.",
+        "A backend of this app is given an option that another one makes impossible, or is without "
+        "one that it needs: 'ca_file' where there is no TLS, a 'token' without 'auth'.",
+        "Add the other option, or remove this one.",
+    ),
+    Problem(
         "mailers.W001",
         "An entry of MAILERS has a key that is ignored.",
         "Django reads BACKEND and OPTIONS, and passes over everything else: a misspelt key, or an "

@@ -30,9 +30,9 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
 
 from . import bodies, headers, known
-from .headers import NotProved
+from .headers import NotProved, addr_spec
 
-__all__ = ["render"]
+__all__ = ["addr_spec", "render"]
 
 # What message() calls, on any Django; before 6.0 those that make parts, too.
 HOOKS = (

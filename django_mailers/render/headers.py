@@ -26,6 +26,7 @@ _LABEL = r"[A-Za-z0-9-]+"
 _ADDRESS = rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*"
 _MAILBOX = rf"(?:{_ADDRESS}|{_ATOM}(?: {_ATOM})* <{_ADDRESS}>)"
 ADDRESSES = re.compile(rf"{_ADDRESS}(?:, {_ADDRESS})*")
+MAILBOX = re.compile(rf"(?:{_ATOM}(?: {_ATOM})* <(?P<named>{_ADDRESS})>|(?P<bare>{_ADDRESS}))")
 MAILBOXES = re.compile(rf"{_MAILBOX}(?:, {_MAILBOX})*")
 MESSAGE_ID = re.compile(rf"<({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)>")
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
@@ -62,6 +63,12 @@ def addresses(name: str, value: str) -> bytes:
         return _folded_addresses(name, value)
     # The same sender, mostly, in one message after the other.
     return _remembered(name, value) if name in {"From", "Reply-To"} else folded(name, value)
+
+
+def addr_spec(mailbox: object) -> str | None:
+    """Return the address in `mailbox`, if that is so plain that it is beyond doubt."""
+    found = MAILBOX.fullmatch(mailbox) if type(mailbox) is str else None
+    return found and (found["named"] or found["bare"])
 
 
 def _folded_addresses(name: str, value: str) -> bytes:

@@ -1,0 +1,402 @@
+"""SMTP over pooled sessions: `"BACKEND": "django_mailers.backends.smtp.EmailBackend"`."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.core.mail import DNS_NAME, InvalidMailer
+from django.core.mail.backends import smtp as django_smtp
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.utils.module_loading import import_string
+
+from ..render import addr_spec, render
+from ..smtp import (
+    Envelope,
+    Lease,
+    Pool,
+    PoolOptions,
+    Result,
+    Server,
+    TLSConfig,
+    XOAuth2,
+    close_pools,
+    shared_pool,
+)
+from .options import AUTO, COUNT, DELAY, NAME, PATH, SECONDS, SIZE, Kind, complaint, one_of
+
+# Seconds for each operation. Django's backend waits for ever if it is told nothing.
+DEFAULT_TIMEOUT = 30
+# Rendered content that is held at a time, in bytes; and one message if that is larger.
+WINDOW = 16 * 1024 * 1024
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+# What a subclass, or whoever holds an instance, changes to connect or to send in another way. Then
+# it is Django's own methods that connect, or send.
+CONNECTING = ("connection_class", "ssl_context")
+SENDING = ("open", "close", "_send")
+
+# Our own options.
+KINDS = {
+    "pool_size": SIZE,
+    "max_messages": COUNT,
+    "max_age": SECONDS,
+    "max_idle": SECONDS,
+    "check_after": DELAY,
+    "acquire_timeout": DELAY,
+    "parallel": COUNT,
+    "pipelining": AUTO,
+    "chunking": AUTO,
+    "ca_file": PATH,
+    "tls_min_version": one_of(*TLS_VERSIONS),
+    "local_hostname": NAME,
+    "source_address": Kind(
+        "a str, or a tuple of a str and an int",
+        (str, tuple),
+        lambda value: isinstance(value, str) or [*map(type, value)] == [str, int],
+    ),
+    "auth": one_of("xoauth2"),
+    "token": Kind(
+        "a callable or the path of one",
+        (object,),
+        lambda token: callable(token) or (isinstance(token, str) and token != ""),
+    ),
+}
+
+
+class Outcome(NamedTuple):
+    """What became of a message, as `django_mailers.delivery.Outcome`."""
+
+    status: str
+    code: int | None
+    text: str
+    recipients: tuple[tuple[str, int, str], ...]
+    error: Exception | None
+
+    @classmethod
+    def of(cls, result: Result) -> Outcome:
+        return cls(
+            # There, those have no recipients.
+            "failed" if result.status == "skipped" else result.status,
+            result.reply and result.reply.code,
+            _text(result.reply.text) if result.reply else "",
+            tuple(
+                (address, reply.code, _text(reply.text))
+                for address, reply in result.recipients.items()
+            ),
+            result.error,
+        )
+
+
+def _text(reply: bytes) -> str:
+    return reply.decode(errors="replace")
+
+
+class EmailBackend(django_smtp.EmailBackend):
+    """Django's SMTP backend, with sessions that are kept for the next message, and that pipeline.
+
+    It takes Django's OPTIONS, of which `timeout` is 30 seconds by default, and these:
+
+    pool_size        Sessions that this process has with the server at most; 0 for a new one each
+                     time, closed after use.
+    max_messages     Messages after which a session is closed.
+    max_age          Seconds after which a session is closed.
+    max_idle         Seconds without use after which a session is closed.
+    check_after      Seconds without use after which a session has to answer a NOOP first.
+    acquire_timeout  Seconds to wait for a session while all are in use.
+    parallel         Sessions that a batch is spread over, at most `pool_size`.
+    pipelining       Whether to use the extension where the server offers it: "auto" or False.
+    chunking         The same for that one.
+    ca_file          Certificates to trust in place of the system's: a PEM file.
+    tls_min_version  "1.2" or "1.3"; None for what Python has.
+    local_hostname   The name given to EHLO; None for the host's.
+    source_address   The IP address to connect from, or a tuple of it and a port.
+    auth             None for what the server and Python can both do (CRAM-MD5, PLAIN, LOGIN), or
+                     "xoauth2", with `token` in place of a password.
+    token            A callable without arguments that returns an access token, or its path.
+
+    Mailers with the same settings share their sessions, in all threads of a process. An instance
+    may be used by several threads; a session that was pinned to it by `open()`, by one at a time.
+    A forked process begins with no sessions.
+    """
+
+    option_kinds = KINDS
+
+    pool_size: int = PoolOptions.pool_size
+    max_messages: int = PoolOptions.max_messages
+    max_age: float = PoolOptions.max_age
+    max_idle: float = PoolOptions.max_idle
+    check_after: float = PoolOptions.check_after
+    acquire_timeout: float | None = PoolOptions.acquire_timeout
+    parallel: int = 1
+    pipelining: str | bool = "auto"
+    chunking: str | bool = "auto"
+    ca_file: str | os.PathLike[str] | None = None
+    tls_min_version: str | None = None
+    local_hostname: str | None = None
+    source_address: str | tuple[str, int] | None = None
+    auth: str | None = None
+    token: Callable[[], str] | str | None = None
+    # Of Django's
+    timeout: float | None
+    connection: Any
+
+    def __init__(
+        self,
+        *args: Any,
+        pool_size: int | None = None,
+        max_messages: int | None = None,
+        max_age: float | None = None,
+        max_idle: float | None = None,
+        check_after: float | None = None,
+        acquire_timeout: float | None = None,
+        parallel: int | None = None,
+        pipelining: str | bool | None = None,
+        chunking: str | bool | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        tls_min_version: str | None = None,
+        local_hostname: str | None = None,
+        source_address: str | tuple[str, int] | None = None,
+        auth: str | None = None,
+        token: Callable[[], str] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if self.timeout is None:
+            self.timeout = DEFAULT_TIMEOUT
+        self._lease: Lease | None = None
+        given = {
+            "pool_size": pool_size,
+            "max_messages": max_messages,
+            "max_age": max_age,
+            "max_idle": max_idle,
+            "check_after": check_after,
+            "acquire_timeout": acquire_timeout,
+            "parallel": parallel,
+            "pipelining": pipelining,
+            "chunking": chunking,
+            "ca_file": ca_file,
+            "tls_min_version": tls_min_version,
+            "local_hostname": local_hostname,
+            "source_address": source_address,
+            "auth": auth,
+            "token": token,
+        }
+        # As with Django's options, None is as good as nothing.
+        given = {name: value for name, value in given.items() if value is not None}
+        problem = complaint(self.option_kinds, given)
+        if problem is None:
+            for name, value in given.items():
+                setattr(self, name, value)
+            problem = self.option_conflict(vars(self))
+        if problem is not None:
+            raise InvalidMailer(problem, alias=self.alias)
+
+    @property
+    def pool(self) -> Pool:
+        """The pool of this process for this mailer; its `stats()` tell what it does."""
+        options = PoolOptions(
+            self.pool_size,
+            self.max_messages,
+            self.max_age,
+            self.max_idle,
+            self.check_after,
+            self.acquire_timeout,
+        )
+        return shared_pool(self._server(), options)
+
+    # Django's methods
+
+    def open(self) -> bool | None:
+        """Pin a session to this instance until `close()`; return whether none was pinned before.
+
+        A pinned session that has ended is replaced when it is needed.
+
+        Raises what `smtplib` does and `OSError`; returns None instead if `fail_silently` is on.
+        """
+        if self._is_changed(*CONNECTING) or self._has_foreign_connection():
+            return super().open()
+        with self._lock:
+            is_first = self.connection is None
+            lease = self._lease = self._lease or self.pool.lease()
+            try:
+                self.connection, _ = lease.open()
+            except OSError:
+                self.close()
+                if self.fail_silently:
+                    return None
+                raise
+            return is_first
+
+    def close(self) -> None:
+        """Give the pinned session back to the pool, if there is one."""
+        with self._lock:
+            if self._lease is not None:
+                self._lease.close()
+                self._lease = self.connection = None
+        super().close()
+
+    def send_messages(self, email_messages: Iterable[Any]) -> int:
+        """Send each of the messages; return how many of them the server has taken.
+
+        Raises the first error that there was, when all of them have been tried. `send_many()` says
+        of each what became of it.
+        """
+        if not email_messages:
+            return 0
+        if self._sends_as_django():
+            return super().send_messages(email_messages)
+        results = self._deliver([message for message in email_messages if message.recipients()])
+        for result in results:
+            # What the server and the network do is an OSError, smtplib's exceptions included.
+            silent = self.fail_silently and isinstance(result.error, OSError)
+            if result.error is not None and not silent:
+                raise result.error
+        return sum(result.status == "sent" for result in results)
+
+    def prep_address(self, address: Any, force_ascii: bool = True) -> str:
+        """Return `address` as it goes into the envelope: Django's method, but faster."""
+        return addr_spec(address) or super().prep_address(address, force_ascii)
+
+    # What django_mailers.send_many() calls
+
+    def send_many(self, messages: Sequence[Any]) -> list[Outcome]:
+        """Send each of the messages, which have recipients; return what became of it, in order.
+
+        Raises only what is about no message: a `token` that cannot be imported, for one. Returns
+        NotImplemented if it is for `send_messages()` to send them, of a subclass.
+        """
+        if self._sends_as_django() or self._is_changed("send_messages"):
+            return NotImplemented
+        return [Outcome.of(result) for result in self._deliver(messages)]
+
+    def _deliver(self, messages: Sequence[Any]) -> list[Result]:
+        results: list[Result] = []
+        for window in self._render(messages):
+            envelopes = [item for item in window if isinstance(item, Envelope)]
+            delivered = iter(self._hand_over(envelopes) if envelopes else ())
+            done = [next(delivered) if isinstance(item, Envelope) else item for item in window]
+            results += done
+            if all(result.status == "skipped" for result in done):
+                # There is no session to be had: what is left would wait for another timeout.
+                left = len(messages) - len(results)
+                results += [Result("skipped", error=done[-1].error) for _ in range(left)]
+                break
+        return results
+
+    def _render(self, messages: Iterable[Any]) -> Iterator[list[Envelope | Result]]:
+        """Render the messages; yield as many of them at a time as may be held in memory.
+
+        A message that cannot be rendered is a Result already.
+        """
+        window: list[Envelope | Result] = []
+        size = 0
+        for message in messages:
+            try:
+                sender = self.prep_address(message.from_email)
+                recipients = [self.prep_address(name) for name in message.recipients()]
+                content = render(message)
+            except Exception as error:
+                # Whatever it is (a message may have a template to render), it is about this one,
+                # and is raised or reported in its turn.
+                window.append(Result("failed", error=error))
+                continue
+            if window and size + len(content) > WINDOW:
+                yield window
+                window, size = [], 0
+            window.append(Envelope(sender, recipients, content))
+            size += len(content)
+        if window:
+            yield window
+
+    def _hand_over(self, envelopes: Sequence[Envelope]) -> list[Result]:
+        with self._lock:
+            if self._lease is not None:
+                try:
+                    return self._lease.deliver(envelopes)
+                finally:
+                    # It may be another one by now.
+                    self.connection = self._lease.session
+        return self.pool.deliver(envelopes, parallel=self.parallel)
+
+    def _sends_as_django(self) -> bool:
+        return self._is_changed(*CONNECTING, *SENDING) or self._has_foreign_connection()
+
+    def _is_changed(self, *names: str) -> bool:
+        """Whether a subclass overrides one of `names`, or somebody has set it on this instance."""
+        mine, own = type(self), vars(self)
+        return any(
+            name in own or getattr(mine, name) is not getattr(EmailBackend, name) for name in names
+        )
+
+    def _has_foreign_connection(self) -> bool:
+        """Whether somebody has set `connection`, which is used then, and left alone."""
+        pinned = self._lease.session if self._lease else None
+        return self.connection is not None and self.connection is not pinned
+
+    def _server(self) -> Server:
+        security = "tls" if self.use_ssl else "starttls" if self.use_tls else None
+        version = self.tls_min_version
+        source = self.source_address
+        # Now and not before, as attributes are changed after the instance was made (H18).
+        return Server(
+            self.host,
+            int(self.port),
+            security,
+            TLSConfig(
+                self.ca_file,
+                self.ssl_certfile,
+                self.ssl_keyfile,
+                None if version is None else TLS_VERSIONS[version],
+            ),
+            # As Django's: no password, no login.
+            self.username if self.password else None,
+            self.password,
+            self._authenticate(),
+            self.timeout,
+            self.local_hostname or DNS_NAME.get_fqdn(),
+            (source, 0) if isinstance(source, str) else source,
+            self.pipelining == "auto",
+            self.chunking == "auto",
+        )
+
+    def _authenticate(self) -> XOAuth2 | None:
+        if self.auth is None:
+            return None
+        token: Any = self.token
+        if isinstance(token, str):
+            try:
+                token = import_string(token)
+            except ImportError as error:
+                raise InvalidMailer(
+                    f"Could not import 'token' {self.token!r}: {error}", alias=self.alias
+                ) from error
+        return XOAuth2(self.username, token)
+
+    @staticmethod
+    def option_conflict(options: Mapping[str, Any]) -> str | None:
+        """Say which of `options`, whose values are possible each by itself, do not go together."""
+        get = options.get
+        if 0 < get("pool_size", PoolOptions.pool_size) < get("parallel", 1):
+            return "OPTIONS 'parallel' must not be greater than 'pool_size'."
+        if get("ssl_keyfile") and not get("ssl_certfile"):
+            return "OPTIONS 'ssl_keyfile' needs 'ssl_certfile'."
+        if get("auth") is not None and not (get("username") and get("token")):
+            return "OPTIONS 'auth' needs 'username' and 'token'."
+        if get("auth") is None and get("token") is not None:
+            return "OPTIONS 'token' needs 'auth', which must be 'xoauth2'."
+        if not get("use_tls") and not get("use_ssl"):
+            # Whoever says how TLS is to be done believes that it is.
+            for name in ("ca_file", "tls_min_version"):
+                if get(name) is not None:
+                    return f"OPTIONS {name!r} needs 'use_tls' or 'use_ssl'."
+        return None
+
+
+@receiver(setting_changed)
+def _close_pools(*, setting: str, **kwargs: Any) -> None:
+    """In tests: what is sent by other settings goes over other sessions."""
+    if setting == "MAILERS" or setting.startswith("EMAIL_"):
+        close_pools()
