@@ -8,7 +8,6 @@ of it, or a peak of memory above.
 from __future__ import annotations
 
 import email.policy
-import platform
 import random
 import statistics
 import sys
@@ -17,8 +16,7 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import django
-from django.conf import settings
+from .work import USUAL, set_up, versions
 
 TURNS = 9
 # Of one way in one turn, about.
@@ -26,8 +24,6 @@ SECONDS = 0.1
 # Of Django's peak.
 MEMORY = 1.1
 
-LINE = "Thank you for your order. We will write again when it is on its way.\n"
-TEXT = LINE * (1024 // len(LINE))
 # As tools that inline the styles write it: lines too long for mail, which have to be encoded.
 ROW = (
     '<tr><td class="item" style="color: #333333; padding: 8px">Rucksack, Größe {0}, dunkelgrün.'
@@ -47,22 +43,16 @@ class Work(NamedTuple):
 
 def works() -> list[Work]:
     """Return the messages to render, by the arguments of `EmailMultiAlternatives`."""
-    usual = {
-        "subject": "Your order has been shipped",
-        "body": TEXT,
-        "from_email": "Example Shop <shop@example.com>",
-        "to": ["customer@example.com"],
-    }
     many = [f"customer{number}@example.com" for number in range(50)]
-    data = random.Random(1).randbytes(1 << 20)  # noqa: S311
+    data = random.Random(1).randbytes(1 << 20)
     return [
-        Work("1 KB text", 40, usual),
-        Work("text + 20 KB HTML in UTF-8", 10, usual | {"alternatives": [(HTML, "text/html")]}),
-        Work("50 recipients", 40, usual | {"to": many}),
+        Work("1 KB text", 40, USUAL),
+        Work("text + 20 KB HTML in UTF-8", 10, USUAL | {"alternatives": [(HTML, "text/html")]}),
+        Work("50 recipients", 40, USUAL | {"to": many}),
         Work(
             "1 MB attachment",
             4,
-            usual | {"attachments": [("invoice.pdf", data, "application/pdf")]},
+            USUAL | {"attachments": [("invoice.pdf", data, "application/pdf")]},
         ),
     ]
 
@@ -84,18 +74,13 @@ def peak(function: Callable[[], object]) -> int:
 
 
 def main() -> int:
-    # Django's own, natively: without the app, which on 5.2 and 6.0 changes how Django renders.
-    settings.configure()
-    django.setup()
+    set_up()
 
     from django.core.mail import EmailMultiAlternatives
-    from django.core.mail import message as django_message
 
     from django_mailers.render import render
 
-    # Not the resolver's doing.
-    django_message.DNS_NAME = "mail.example.com"
-    print(f"Django {django.__version__}, Python {platform.python_version()}, {platform.machine()}")
+    print(versions())
     print(f"{'':28}{'Django':>12}{'render()':>12}{'ratio':>8}{'required':>10}{'peak memory':>24}")
     failed = False
     for work in works():

@@ -1,0 +1,263 @@
+"""What is measured: each row is some work, a server, and ways to do the work that are compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from . import HOST, PASSWORD, USER, clients
+from .servers import Server
+from .work import ARGUMENTS, USUAL
+
+DJANGO = "django.core.mail.backends.smtp.EmailBackend"
+OURS = "django_mailers.backends.smtp.EmailBackend"
+THREADS = 8
+
+
+class Target(NamedTuple):
+    """Where a way sends to: a port, and the mailer that does it, by its alias and as defined."""
+
+    port: int
+    alias: str
+    mailer: Mapping[str, Any]
+
+
+# Sends so many usual messages; returns how many seconds that took.
+Work = Callable[[Target, int], float]
+
+
+class Way(NamedTuple):
+    """One way to do the work of a row.
+
+    required  How many times as fast as others of its row it has to be, by their names.
+    work      What is done instead of the row's work.
+    messages  How many it sends instead of the row's number.
+    """
+
+    name: str
+    required: Mapping[str, float] = {}
+    backend: str = OURS
+    options: Mapping[str, Any] = {}
+    work: Work | None = None
+    messages: int | None = None
+
+
+class Row(NamedTuple):
+    name: str
+    title: str
+    server: Server
+    work: Work
+    messages: int
+    ways: Sequence[Way]
+
+
+def one_by_one(target: Target, count: int) -> float:
+    from django.core.mail import send_mail
+
+    start = time.perf_counter()
+    for _ in range(count):
+        check(send_mail(*ARGUMENTS, using=target.alias), 1)
+    return time.perf_counter() - start
+
+
+def in_threads(target: Target, count: int) -> float:
+    """Send one by one, in threads that begin together and share the messages out evenly."""
+    share = max(1, count // THREADS)
+    barrier = threading.Barrier(THREADS + 1)
+    done = []
+
+    def run() -> None:
+        barrier.wait()
+        done.append(one_by_one(target, share))
+
+    threads = [threading.Thread(target=run) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    start = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - start
+    check(len(done), THREADS)
+    return seconds
+
+
+def at_once(target: Target, count: int) -> float:
+    from django.core.mail import EmailMessage, mailers
+
+    messages = [EmailMessage(**USUAL) for _ in range(count)]
+    start = time.perf_counter()
+    check(mailers[target.alias].send_messages(messages), count)
+    return time.perf_counter() - start
+
+
+def as_bytes(target: Target, count: int) -> float:
+    """Send what is rendered already, by what is below the backend."""
+    from django.core.mail import mailers
+
+    from django_mailers.smtp import Envelope
+
+    content = clients.content()
+    envelopes = [
+        Envelope("shop@example.com", ["customer@example.com"], content) for _ in range(count)
+    ]
+    start = time.perf_counter()
+    results = mailers[target.alias].pool.deliver(envelopes)
+    seconds = time.perf_counter() - start
+    check(sum(result.status == "sent" for result in results), count)
+    return seconds
+
+
+def first_of_process(target: Target, count: int) -> float:
+    command = [sys.executable, "-m", "benchmarks.first", json.dumps(target.mailer)]
+    # With bytecode, as an installed package has it.
+    env = {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
+    child = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env)
+    return float(child.stdout)
+
+
+def check(sent: int, expected: int) -> None:
+    if sent != expected:
+        raise RuntimeError(f"Sent {sent} and not {expected}.")
+
+
+def way(name: str, required: float, **options: Any) -> Way:
+    return Way(name, {"Django": required}, options=options)
+
+
+# By default there would be a new one for every 100 messages.
+ONE_SESSION = {"max_messages": 1_000_000}
+# What all are compared with, but for the clients that are not Django's.
+BASE = Way("Django", backend=DJANGO)
+# Where Django makes a new connection for each message anyway, fewer of them will do: they take as
+# long each, and all of them would take minutes.
+SOME = BASE._replace(messages=50)
+FEW = BASE._replace(messages=10)
+POSTFIX = Server("smtp-sink")
+AIOSMTPD = Server("aiosmtpd", login=True)
+PIPELINING = Server("sink", ("PIPELINING",), login=True)
+# Whether it is used is up to the way, so that one measurement of Django's, which does not, will do.
+CHUNKING = Server("sink", ("PIPELINING", "CHUNKING"))
+CHUNKING_LOGIN = CHUNKING._replace(login=True)
+
+ROWS = [
+    Row(
+        "send",
+        "send_mail(), plain",
+        POSTFIX,
+        one_by_one,
+        1000,
+        [BASE, way("PIPELINING", 10)],
+    ),
+    Row(
+        "login",
+        "send_mail(), STARTTLS + AUTH, aiosmtpd",
+        AIOSMTPD,
+        one_by_one,
+        200,
+        [SOME, way("no PIPELINING", 35)],
+    ),
+    Row(
+        "login-pipelining",
+        "send_mail(), STARTTLS + AUTH",
+        PIPELINING,
+        one_by_one,
+        200,
+        [SOME, way("PIPELINING", 70)],
+    ),
+    Row(
+        "login-20ms",
+        "send_mail(), STARTTLS + AUTH, aiosmtpd, RTT 20 ms",
+        AIOSMTPD._replace(rtt=0.02),
+        one_by_one,
+        50,
+        [FEW, way("no PIPELINING", 3)],
+    ),
+    Row(
+        "login-pipelining-20ms",
+        "send_mail(), STARTTLS + AUTH, RTT 20 ms",
+        CHUNKING_LOGIN._replace(rtt=0.02),
+        one_by_one,
+        50,
+        [FEW, way("PIPELINING", 6, chunking=False), way("CHUNKING", 11)],
+    ),
+    Row(
+        "threads-20ms",
+        f"send_mail() in {THREADS} threads, STARTTLS + AUTH, RTT 20 ms",
+        PIPELINING._replace(rtt=0.02),
+        in_threads,
+        200,
+        [
+            BASE._replace(messages=10 * THREADS),
+            way(f"PIPELINING, pool_size={THREADS}", 6, pool_size=THREADS),
+        ],
+    ),
+    Row(
+        "batch",
+        "send_messages(), plain",
+        POSTFIX,
+        at_once,
+        2000,
+        [BASE, way("one session", 12), way("parallel=4", 20, parallel=4)],
+    ),
+    Row(
+        "batch-2ms",
+        "send_messages(), plain, RTT 2 ms",
+        CHUNKING._replace(rtt=0.002),
+        at_once,
+        400,
+        [
+            BASE,
+            way("one session", 4, chunking=False),
+            way("parallel=4", 15, chunking=False, parallel=4),
+            way("CHUNKING", 40),
+        ],
+    ),
+    Row(
+        "batch-20ms",
+        "send_messages(), plain, RTT 20 ms",
+        CHUNKING._replace(rtt=0.02),
+        at_once,
+        60,
+        [
+            BASE,
+            way("parallel=4", 11, chunking=False, parallel=4),
+            way("CHUNKING", 20),
+        ],
+    ),
+    Row(
+        "rate",
+        "a message on one session, plain",
+        POSTFIX,
+        at_once,
+        5000,
+        [
+            Way("smtp-source", work=lambda target, count: clients.smtp_source(target.port, count)),
+            Way("ready-made", work=lambda target, count: clients.ready_made(target.port, count)),
+            Way("bytes, django_mailers.smtp", options=ONE_SESSION, work=as_bytes),
+            Way("messages", {"smtp-source": 2, "ready-made": 0.6}, options=ONE_SESSION),
+        ],
+    ),
+    Row(
+        "first",
+        "the first send_mail() of a process, STARTTLS + AUTH, RTT 20 ms",
+        PIPELINING._replace(rtt=0.02),
+        first_of_process,
+        1,
+        [BASE, way("PIPELINING", 1.3)],
+    ),
+]
+
+
+def mailer(row: Row, way: Way, port: int) -> dict[str, Any]:
+    """Return what stands in MAILERS for `way`."""
+    options = {"host": HOST, "port": port, **way.options}
+    if row.server.login:
+        options |= {"use_tls": True, "username": USER, "password": PASSWORD}
+    return {"BACKEND": way.backend, "OPTIONS": options}
