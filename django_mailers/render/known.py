@@ -1,8 +1,8 @@
 """Whether the email package of this Python does what `headers` and `bodies` take for granted.
 
 The package changes in patch releases, and distributions and projects patch it. So the rules that
-are written anew here are tried on samples, against the package itself, once in a process: three
-milliseconds before its first message.
+are written anew here are tried on samples, against the package itself, once in a process: some
+milliseconds before its second message. One that sends a single mail goes without.
 """
 
 from __future__ import annotations
@@ -33,8 +33,16 @@ TEXTS = {
 }
 
 
-@lru_cache(maxsize=1)
+_is_first = iter([True])
+
+
 def is_known() -> bool:
+    """Tell whether the rules are proved; the first call says no, and does not try."""
+    return not next(_is_first, False) and agrees()
+
+
+@lru_cache(maxsize=1)
+def agrees() -> bool:
     """Tell whether all samples come out as the email package has them."""
     return (
         all(_agrees("Subject", value, headers.unstructured) for value in SUBJECTS)

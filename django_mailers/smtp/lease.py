@@ -24,6 +24,8 @@ class Lease:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._session: Session | None = None
+        # Those that had done enough in the midst of a delivery, and were told QUIT.
+        self._leaving: list[Session] = []
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._pool!r}: {self._session!r}>"
@@ -49,7 +51,9 @@ class Lease:
         if self._session is not None:
             if self._session.is_quiet() and self._room(self._session) > 0:
                 return self._session, False
-            self.close()
+            if not self._pool.release(self._session, wait=False):
+                self._leaving.append(self._session)
+            self._session = None
         self._session, reused = self._pool.acquire()
         return self._session, not reused
 
@@ -62,6 +66,24 @@ class Lease:
         sent some, the next one goes on with those that were skipped. But what was begun is never
         sent again: what "failed" or is "unknown" stays so.
         """
+        try:
+            return self._deliver_all(messages)
+        finally:
+            self._see_off()
+
+    def close(self) -> None:
+        """Give the session back, if there is one."""
+        self._see_off()
+        session, self._session = self._session, None
+        if session is not None:
+            self._pool.release(session)
+
+    def _see_off(self) -> None:
+        leaving, self._leaving = self._leaving, []
+        for session in leaving:
+            session.disconnect()
+
+    def _deliver_all(self, messages: Sequence[Envelope]) -> list[Result]:
         results: list[Result] = []
         while len(results) < len(messages):
             rest = messages[len(results) :]
@@ -88,12 +110,6 @@ class Lease:
                 left = len(messages) - len(results)
                 results += [Result("skipped", error=done[-1].error) for _ in range(left)]
         return results
-
-    def close(self) -> None:
-        """Give the session back, if there is one."""
-        session, self._session = self._session, None
-        if session is not None:
-            self._pool.release(session)
 
     def _room(self, session: Session) -> int:
         return self._pool.options.max_messages - session.messages

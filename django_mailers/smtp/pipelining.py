@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import smtplib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .envelope import Envelope, Reply, Result, Status
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_REPLIES = 200
 # How many messages, and bytes of them, may be on their way with CHUNKING. If the connection breaks,
 # nobody knows what became of them.
-MAX_MESSAGES = 32
+MAX_MESSAGES = 64
 MAX_BYTES = 256 * 1024
 # From this size on, content waits until the server has taken its sender and its recipients.
 MAX_EAGER_CONTENT = 64 * 1024
@@ -99,33 +99,29 @@ class Transaction:
         self.terminated = False
         self.error: Exception | None = None
 
-    def prepare(self, session: Session) -> bool:
-        """Make the commands. Return whether that is possible, with this session."""
+    def prepare(self, offered: Container[str]) -> None:
+        """Make the commands, with the extensions that are `offered`; or have an `error`."""
         envelope = self.envelope
         try:
             if not envelope.recipients:
                 raise ValueError("A message needs a recipient.")
             self.content = normalize(envelope.content)
-            parameters = ""
-            if session.has_extn("size"):
-                parameters += f" SIZE={len(self.content)}"
+            parameters = f" SIZE={len(self.content)}" if "size" in offered else ""
             is_ascii = self.content.isascii()
-            if not all(map(str.isascii, (envelope.mail_from, *envelope.recipients))):
-                if not session.has_extn("smtputf8"):
+            if not envelope.mail_from.isascii() or not "".join(envelope.recipients).isascii():
+                if "smtputf8" not in offered:
                     raise smtplib.SMTPNotSupportedError(
                         "An address has non-ASCII characters, and the server no SMTPUTF8."
                     )
                 parameters += " SMTPUTF8"
                 is_ascii = False  # RFC 6531, 3.6: its header may hold such an address.
-            if not is_ascii and session.has_extn("8bitmime"):
+            if not is_ascii and "8bitmime" in offered:
                 parameters += " BODY=8BITMIME"
             self.mail = command(f"MAIL FROM:{path(envelope.mail_from)}{parameters}")
             self.rcpts = [command(f"RCPT TO:{path(name)}") for name in envelope.recipients]
         # IndexError: the address parser of older Pythons, at some invalid addresses (H21).
         except (ValueError, IndexError, smtplib.SMTPNotSupportedError) as error:
             self.error = error
-            return False
-        return True
 
     def take(self, kind: str, reply: Reply) -> None:
         is_refusal = reply.code >= 400
@@ -195,6 +191,9 @@ class Delivery:
     def __init__(self, session: Session, envelopes: Sequence[Envelope]) -> None:
         self.session = session
         self.transactions = [Transaction(envelope) for envelope in envelopes]
+        # One is prepared while the server is busy with the one before.
+        self.waiting = iter(self.transactions)
+        self.prepared: Transaction | None = None
         self.pipelining = session.may_pipeline
         self.chunking = session.may_chunk
         # Commands without a reply so far: what it is, and whose.
@@ -213,8 +212,8 @@ class Delivery:
         """Deliver; return a result for each message. The session is closed if it broke."""
         broken: Exception | None = None
         try:
-            for transaction in self.transactions:
-                if transaction.prepare(self.session):
+            while (transaction := self.next()) is not None:
+                if transaction.error is None:
                     if self.previous is None and not self.session.is_quiet():
                         raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
                     self.transact(transaction)
@@ -230,6 +229,18 @@ class Delivery:
             self.session.close()
             raise
         return [transaction.result(broken) for transaction in self.transactions]
+
+    def next(self) -> Transaction | None:
+        """Return the next transaction, prepared; None if there is none left."""
+        self.prepare()
+        transaction, self.prepared = self.prepared, None
+        return transaction
+
+    def prepare(self) -> None:
+        if self.prepared is None:
+            self.prepared = next(self.waiting, None)
+            if self.prepared is not None:
+                self.prepared.prepare(self.session.esmtp_features)
 
     def transact(self, transaction: Transaction) -> None:
         previous, self.previous = self.previous, transaction
@@ -262,10 +273,8 @@ class Delivery:
         if transaction.refused:
             return
         # The command and its octets are one: there is no reply in between.
-        self.write(b"BDAT %d LAST\r\n" % len(content))
-        self.write(content, ends=transaction)
         self.in_flight.append(len(content))
-        self.expect("END", transaction)
+        self.put_content(transaction, b"BDAT %d LAST\r\n" % len(content), content)
         if self.is_first:
             # It goes alone: a server that is about to close, or that takes nothing, leaves one
             # message in doubt, not all that fit.
@@ -280,9 +289,7 @@ class Delivery:
         if transaction.replies["DATA"].code != 354:
             return
         if not transaction.refused:
-            self.write(stuff_dots(transaction.content))
-            self.write(b".\r\n", ends=transaction)
-            self.expect("END", transaction)
+            self.put_content(transaction, stuff_dots(transaction.content), b".\r\n")
         elif transaction.replies["MAIL"].code >= 400:
             # It would accept anything now, and for recipients that it did not refuse.
             raise OutOfStepError("The server accepts data without a sender.")
@@ -301,31 +308,34 @@ class Delivery:
     # The wire
 
     def put(self, kind: str, transaction: Transaction, line: bytes) -> None:
+        """Write a command, sooner or later, and expect a reply to it."""
         if len(self.queue) >= MAX_REPLIES:
             self.flush()
             self.read(MAX_REPLIES // 2)
-        self.write(line)
-        self.expect(kind, transaction)
-
-    def expect(self, kind: str, transaction: Transaction) -> None:
+        self.buffer.append(line)
+        self.buffered += len(line)
         self.queue.append((kind, transaction))
         if not self.pipelining:
             self.synchronize()
 
-    def write(self, data: bytes, ends: Transaction | None = None) -> None:
-        self.buffer.append(data)
-        self.buffered += len(data)
-        if ends is not None:
-            self.ends.append((self.buffered, ends))
+    def put_content(self, transaction: Transaction, *pieces: bytes) -> None:
+        """The same for what ends the message."""
+        self.buffer += pieces
+        self.buffered += sum(map(len, pieces))
+        self.ends.append((self.buffered, transaction))
+        self.queue.append(("END", transaction))
+        if not self.pipelining:
+            self.synchronize()
 
     def synchronize(self) -> None:
         self.flush()
+        self.prepare()
         self.read(0)
 
     def flush(self) -> None:
-        pieces, self.buffer, self.buffered = self.buffer, [], 0
+        pieces, size, self.buffer, self.buffered = self.buffer, self.buffered, [], 0
         written = 0
-        for piece in split(pieces):
+        for piece in [b"".join(pieces)] if 0 < size <= WRITE_SIZE else split(pieces):
             written += len(piece)
             # Before it is tried: when that fails, one cannot know how much of it has gone.
             while self.ends and self.ends[0][0] <= written:
@@ -343,16 +353,16 @@ class Delivery:
         while len(queue) > leave:
             reply = self.session.read_reply()
             kind, transaction = queue.popleft()
-            if kind == "END" and self.chunking:
-                self.in_flight.popleft()
             code = reply.code
-            if code in SUCCESS[kind] or 400 <= code < 600:
-                transaction.take(kind, reply)
-            else:
+            if code not in SUCCESS[kind] and not 400 <= code < 600:
                 raise OutOfStepError(f"The server replied {code} to {kind}.")
-            if transaction.contradiction():
-                raise OutOfStepError("The server accepted a message without a sender.")
-            if kind == "RSET" and code >= 400:
+            transaction.take(kind, reply)
+            if kind == "END":
+                if self.chunking:
+                    self.in_flight.popleft()
+                if transaction.contradiction():
+                    raise OutOfStepError("The server accepted a message without a sender.")
+            elif kind == "RSET" and code >= 400:
                 raise OutOfStepError(f"The server replied {code} to RSET.")
             if code == 421 and self.closing is None:
                 # It closes the session. What it says about the rest, if anything, is worth knowing.

@@ -148,12 +148,18 @@ class Pool:
             member.session.close()
             self.release(member.session)
 
-    def release(self, session: Session) -> None:
-        """Give a session back; it is closed if it has done enough, or the pool was meanwhile."""
+    def release(self, session: Session, *, wait: bool = True) -> bool:
+        """Give a session back; it is closed if it has done enough, or the pool was meanwhile.
+
+        Returns whether it is kept. If it is not, and `wait` is false, the caller has to call its
+        `disconnect()` when there is time to wait for the server.
+        """
         with self._condition:
             member = self._busy.pop(session, None)
             if member is None:
-                return  # It was given back before, or was the parent's when this process forked.
+                return (
+                    True  # It was given back before, or was the parent's when this process forked.
+                )
             keep = (
                 session.is_open
                 and not session.in_transaction
@@ -169,7 +175,10 @@ class Pool:
                 self._counts["closed" if session.is_open else "broken"] += 1
             self._condition.notify_all()
         if not keep:
-            session.disconnect()
+            session.begin_quit()
+            if wait:
+                session.disconnect()
+        return keep
 
     def lease(self) -> Lease:
         """Return a lease, which takes a session when it needs one."""

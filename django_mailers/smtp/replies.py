@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import select
 import smtplib
 import socket
 import ssl
@@ -13,6 +15,8 @@ MAX_LINE = 8192
 # For all lines of a reply. The longest are replies to EHLO, of about one kilobyte.
 MAX_REPLY = 64 * 1024
 MALFORMED = -1
+# A reply of one line, as nearly all are.
+ONE_LINE = re.compile(rb"([0-9]{3}) ([^\r\n]{0,1000})\r\n")
 
 
 class ReplyReader:
@@ -44,6 +48,12 @@ class ReplyReader:
         reply (half a "250" may have been a 2 of anything), `smtplib.SMTPResponseException` if
         the reply is too long, and `OSError`.
         """
+        if self._position == len(self._data):
+            self._data, self._position = self._receive(sock), 0
+        plain = ONE_LINE.match(self._data, self._position)
+        if plain:
+            self._position = plain.end()
+            return Reply(int(plain[1]), plain[2].strip())
         line = self._readline(sock)
         code = self._code(line)
         if line[3:4] != b"-":
@@ -66,16 +76,19 @@ class ReplyReader:
             return int(line[:3])
         return MALFORMED
 
+    @staticmethod
+    def _receive(sock: socket.socket) -> bytes:
+        data = sock.recv(64 * 1024)
+        if not data:
+            raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+        return data
+
     def _readline(self, sock: socket.socket) -> bytes:
         while (end := self._data.find(b"\n", self._position)) < 0:
             rest = self._data[self._position :]
             if len(rest) > MAX_LINE:
                 break
-            more = sock.recv(64 * 1024)
-            if not more:
-                raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
-            self._data = rest + more
-            self._position = 0
+            self._data, self._position = rest + self._receive(sock), 0
         line = self._data[self._position : end + 1]
         if end < 0 or len(line) > MAX_LINE:
             raise smtplib.SMTPResponseException(500, "Line too long.")
@@ -89,15 +102,30 @@ def is_quiet(sock: socket.socket) -> bool:
     It costs no round trip: a server that closed an idle session, with or without a 421, has said
     so already in nearly all cases.
     """
+    if not _has_come(sock):
+        return True
+    if not isinstance(sock, ssl.SSLSocket):
+        return False
+    # Records without data, as session tickets, are nothing to be asked for.
     timeout = sock.gettimeout()
     try:
         sock.settimeout(0)
         # Not MSG_PEEK, which TLS does not have. If there is something, the session is of no use.
         sock.recv(1)
-    except (BlockingIOError, ssl.SSLWantReadError):
-        # Over TLS there may be records without data, as session tickets.
+    except ssl.SSLWantReadError:
         sock.settimeout(timeout)
         return True
     except OSError:
         pass
     return False
+
+
+def _has_come(sock: socket.socket) -> bool:
+    """Whether there is anything to read now, the end of the connection included."""
+    if isinstance(sock, ssl.SSLSocket) and sock.pending():
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

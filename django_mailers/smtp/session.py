@@ -7,6 +7,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,7 @@ class Session(smtplib.SMTP):
     in_transaction        Whether smtplib's `mail()` and `rcpt()` have begun a message that is not
                           at its end.
     place                 The server, for errors to name.
+    meanwhile             Called while the server's greeting is on its way.
     """
 
     pipelining = True
@@ -44,8 +46,12 @@ class Session(smtplib.SMTP):
     in_transaction = False
     place = ""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, meanwhile: Callable[[], object] | None = None, **kwargs: Any
+    ) -> None:
         self._replies = ReplyReader()
+        self._meanwhile = meanwhile
+        self._has_quit = False
         super().__init__(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -122,21 +128,44 @@ class Session(smtplib.SMTP):
             raise smtplib.SMTPServerDisconnected("please run connect() first")
         self.sock.sendall(data)
 
+    def begin_quit(self) -> None:
+        """Say QUIT; `disconnect()` will wait for the reply."""
+        if self.sock is not None and not self._has_quit:
+            self._has_quit = True
+            with suppress(OSError):
+                self.sock.settimeout(QUIT_TIMEOUT)
+                self.putcmd("quit")
+
     def disconnect(self) -> None:
         """Say QUIT and close, without waiting long for it, and whatever happens."""
         try:
+            self.begin_quit()
             if self.sock is not None:
-                self.sock.settimeout(QUIT_TIMEOUT)
-                self.quit()
+                self.getreply()
         except OSError:
             pass
         finally:
             self.close()
+            # As quit() does: another connection begins with another EHLO.
+            self.ehlo_resp = self.helo_resp = None
+            self.esmtp_features = {}
+            self.does_esmtp = False
 
     # smtplib's own
 
+    def _get_socket(self, *args: Any) -> socket.socket:
+        sock: socket.socket = super()._get_socket(*args)  # type: ignore[misc]
+        try:
+            if self._meanwhile is not None:
+                self._meanwhile()
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
     def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         self._replies.clear()
+        self._has_quit = False
         reply = super().connect(*args, **kwargs)
         # Else what is written while the server has not acknowledged what was written before waits
         # for that, a round trip: the EHLO after the last message of a TLS handshake.
@@ -176,7 +205,7 @@ class Session(smtplib.SMTP):
     def read_reply(self) -> Reply:
         """Read a reply, as `getreply()` does."""
         try:
-            reply = self._replies.read(self._require_socket())
+            reply = self._replies.read(self.sock or self._require_socket())
         except smtplib.SMTPException:
             self.close()
             raise
@@ -262,9 +291,16 @@ class Server:
             "timeout": self.timeout,
             "source_address": self.source_address,
         }
-        tls = shared_tls(self.tls) if self.security is not None else None
+        tls = None
         if self.security == "tls":
+            tls = shared_tls(self.tls)
             session: Session = TLSSession(self.host, self.port, context=tls, **options)
+        elif self.security == "starttls":
+            # The first time, that takes as long as it takes the server to answer.
+            session = Session(
+                self.host, self.port, meanwhile=lambda: shared_tls(self.tls), **options
+            )
+            tls = shared_tls(self.tls)
         else:
             session = Session(self.host, self.port, **options)
         try:
