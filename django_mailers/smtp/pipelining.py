@@ -99,15 +99,15 @@ class Transaction:
         self.terminated = False
         self.error: Exception | None = None
 
-    def prepare(self, offered: Container[str]) -> None:
-        """Make the commands, with the extensions that are `offered`; or have an `error`."""
+    def prepare(self, offered: Container[str], *, chunking: bool) -> None:
+        """Make all that is to be written, with the extensions `offered`; or have an `error`."""
         envelope = self.envelope
         try:
             if not envelope.recipients:
                 raise ValueError("A message needs a recipient.")
-            self.content = normalize(envelope.content)
-            parameters = f" SIZE={len(self.content)}" if "size" in offered else ""
-            is_ascii = self.content.isascii()
+            content = normalize(envelope.content)
+            parameters = f" SIZE={len(content)}" if "size" in offered else ""
+            is_ascii = content.isascii()
             if not envelope.mail_from.isascii() or not "".join(envelope.recipients).isascii():
                 if "smtputf8" not in offered:
                     raise smtplib.SMTPNotSupportedError(
@@ -117,11 +117,20 @@ class Transaction:
                 is_ascii = False  # RFC 6531, 3.6: its header may hold such an address.
             if not is_ascii and "8bitmime" in offered:
                 parameters += " BODY=8BITMIME"
-            self.mail = command(f"MAIL FROM:{path(envelope.mail_from)}{parameters}")
-            self.rcpts = [command(f"RCPT TO:{path(name)}") for name in envelope.recipients]
+            mail = command(f"MAIL FROM:{path(envelope.mail_from)}{parameters}")
+            rcpts = [command(f"RCPT TO:{path(name)}") for name in envelope.recipients]
         # IndexError: the address parser of older Pythons, at some invalid addresses (H21).
         except (ValueError, IndexError, smtplib.SMTPNotSupportedError) as error:
             self.error = error
+            return
+        self.commands = [("MAIL", mail), *(("RCPT", line) for line in rcpts)]
+        if not chunking:
+            self.commands.append(("DATA", b"DATA\r\n"))
+            content = stuff_dots(content)
+        self.content = content
+        # The same as it goes over the wire if all goes well.
+        self.group = b"".join([line for _, line in self.commands])
+        self.awaited = [(kind, self) for kind, _ in self.commands]
 
     def take(self, kind: str, reply: Reply) -> None:
         is_refusal = reply.code >= 400
@@ -190,10 +199,12 @@ class Delivery:
 
     def __init__(self, session: Session, envelopes: Sequence[Envelope]) -> None:
         self.session = session
-        self.transactions = [Transaction(envelope) for envelope in envelopes]
-        # One is prepared while the server is busy with the one before.
-        self.waiting = iter(self.transactions)
+        self.envelopes = envelopes
+        # Those that were begun, or are about to be: the next one is prepared while the server is
+        # busy with the one before. And the results of the first of them, made in the same way.
+        self.transactions: list[Transaction] = []
         self.prepared: Transaction | None = None
+        self.results: list[Result] = []
         self.pipelining = session.may_pipeline
         self.chunking = session.may_chunk
         # Commands without a reply so far: what it is, and whose.
@@ -228,19 +239,27 @@ class Delivery:
             # Whatever it is (an interrupt, a greenlet's timeout): replies are still to come.
             self.session.close()
             raise
-        return [transaction.result(broken) for transaction in self.transactions]
+        for transaction in self.transactions[len(self.results) :]:
+            self.results.append(transaction.result(broken))
+        for _ in self.envelopes[len(self.results) :]:
+            self.results.append(Result("skipped", error=broken))
+        return self.results
 
     def next(self) -> Transaction | None:
         """Return the next transaction, prepared; None if there is none left."""
-        self.prepare()
+        self.work_ahead()
         transaction, self.prepared = self.prepared, None
         return transaction
 
-    def prepare(self) -> None:
-        if self.prepared is None:
-            self.prepared = next(self.waiting, None)
-            if self.prepared is not None:
-                self.prepared.prepare(self.session.esmtp_features)
+    def work_ahead(self) -> None:
+        """Do what can be done while the server has to be waited for."""
+        begun, settled = self.transactions, self.results
+        if self.prepared is None and len(begun) < len(self.envelopes):
+            self.prepared = Transaction(self.envelopes[len(begun)])
+            self.prepared.prepare(self.session.esmtp_features, chunking=self.chunking)
+            begun.append(self.prepared)
+        while len(settled) < len(begun) and begun[len(settled)].accepted:
+            settled.append(begun[len(settled)].result(None))
 
     def transact(self, transaction: Transaction) -> None:
         previous, self.previous = self.previous, transaction
@@ -253,15 +272,18 @@ class Delivery:
         ):
             self.put("RSET", transaction, b"RSET\r\n")
         transaction.started = True
-        self.put("MAIL", transaction, transaction.mail)
-        for line in transaction.rcpts:
-            if transaction.refused:
-                return
-            self.put("RCPT", transaction, line)
+        if self.pipelining and len(self.queue) + len(transaction.awaited) <= MAX_REPLIES:
+            self.buffer.append(transaction.group)
+            self.buffered += len(transaction.group)
+            self.queue += transaction.awaited
+        else:
+            for kind, line in transaction.commands:
+                if transaction.refused:
+                    return
+                self.put(kind, transaction, line)
         if self.chunking:
             self.chunk(transaction)
-        elif not transaction.refused:
-            self.put("DATA", transaction, b"DATA\r\n")
+        else:
             self.synchronize()
             self.data(transaction)
 
@@ -286,10 +308,10 @@ class Delivery:
 
     def data(self, transaction: Transaction) -> None:
         """Send the content, if the server waits for it."""
-        if transaction.replies["DATA"].code != 354:
+        if "DATA" not in transaction.replies or transaction.replies["DATA"].code != 354:
             return
         if not transaction.refused:
-            self.put_content(transaction, stuff_dots(transaction.content), b".\r\n")
+            self.put_content(transaction, transaction.content, b".\r\n")
         elif transaction.replies["MAIL"].code >= 400:
             # It would accept anything now, and for recipients that it did not refuse.
             raise OutOfStepError("The server accepts data without a sender.")
@@ -329,7 +351,7 @@ class Delivery:
 
     def synchronize(self) -> None:
         self.flush()
-        self.prepare()
+        self.work_ahead()
         self.read(0)
 
     def flush(self) -> None:
@@ -351,22 +373,22 @@ class Delivery:
         """Read replies until only `leave` are to come."""
         queue = self.queue
         while len(queue) > leave:
-            reply = self.session.read_reply()
-            kind, transaction = queue.popleft()
-            code = reply.code
-            if code not in SUCCESS[kind] and not 400 <= code < 600:
-                raise OutOfStepError(f"The server replied {code} to {kind}.")
-            transaction.take(kind, reply)
-            if kind == "END":
-                if self.chunking:
-                    self.in_flight.popleft()
-                if transaction.contradiction():
-                    raise OutOfStepError("The server accepted a message without a sender.")
-            elif kind == "RSET" and code >= 400:
-                raise OutOfStepError(f"The server replied {code} to RSET.")
-            if code == 421 and self.closing is None:
-                # It closes the session. What it says about the rest, if anything, is worth knowing.
-                self.closing, leave = reply, 0
+            for reply in self.session.read_replies(len(queue) - leave):
+                kind, transaction = queue.popleft()
+                code = reply.code
+                if code not in SUCCESS[kind] and not 400 <= code < 600:
+                    raise OutOfStepError(f"The server replied {code} to {kind}.")
+                transaction.take(kind, reply)
+                if kind == "END":
+                    if self.chunking:
+                        self.in_flight.popleft()
+                    if transaction.contradiction():
+                        raise OutOfStepError("The server accepted a message without a sender.")
+                elif kind == "RSET" and code >= 400:
+                    raise OutOfStepError(f"The server replied {code} to RSET.")
+                if code == 421 and self.closing is None:
+                    # It closes the session. What it says about the rest is worth knowing.
+                    self.closing, leave = reply, 0
         if self.closing is not None:
             text = self.closing.text.decode(errors="replace")
             raise smtplib.SMTPServerDisconnected(f"The server closed the session: 421 {text}")

@@ -39,6 +39,21 @@ class ReplyReader:
         """Whether anything has come that was not read yet."""
         return self._position < len(self._data)
 
+    def read_some(self, sock: socket.socket, most: int) -> list[Reply]:
+        """Read one reply, and up to `most` if they have come already. See `read()`."""
+        if self._position == len(self._data):
+            self._data, self._position = self._receive(sock), 0
+        replies: list[Reply] = []
+        position = self._position
+        while len(replies) < most:
+            plain = ONE_LINE.match(self._data, position)
+            if plain is None:
+                break
+            position = plain.end()
+            replies.append(Reply(int(plain[1]), plain[2].strip()))
+        self._position = position
+        return replies or [self.read(sock)]
+
     def read(self, sock: socket.socket) -> Reply:
         """Read one reply.
 
@@ -48,12 +63,6 @@ class ReplyReader:
         reply (half a "250" may have been a 2 of anything), `smtplib.SMTPResponseException` if
         the reply is too long, and `OSError`.
         """
-        if self._position == len(self._data):
-            self._data, self._position = self._receive(sock), 0
-        plain = ONE_LINE.match(self._data, self._position)
-        if plain:
-            self._position = plain.end()
-            return Reply(int(plain[1]), plain[2].strip())
         line = self._readline(sock)
         code = self._code(line)
         if line[3:4] != b"-":

@@ -200,12 +200,12 @@ class Session(smtplib.SMTP):
         return reply
 
     def getreply(self) -> tuple[int, bytes]:
-        return self.read_reply()
+        return self.read_replies(1)[0]
 
-    def read_reply(self) -> Reply:
-        """Read a reply, as `getreply()` does."""
+    def read_replies(self, most: int) -> list[Reply]:
+        """Read a reply, as `getreply()` does, and up to `most` if they have come already."""
         try:
-            reply = self._replies.read(self.sock or self._require_socket())
+            replies = self._replies.read_some(self.sock or self._require_socket(), most)
         except smtplib.SMTPException:
             self.close()
             raise
@@ -215,8 +215,9 @@ class Session(smtplib.SMTP):
                 f"Connection unexpectedly closed: {error}"
             ) from error
         if self.debuglevel > 0:
-            self._print_debug("reply:", *reply)  # type: ignore[attr-defined]
-        return reply
+            for reply in replies:
+                self._print_debug("reply:", *reply)  # type: ignore[attr-defined]
+        return replies
 
     def close(self) -> None:
         self._replies.clear()
