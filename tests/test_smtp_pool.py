@@ -20,6 +20,7 @@ from django_mailers.smtp import (
     close_pools,
     shared_pool,
 )
+from django_mailers.smtp import pool as pool_module
 from django_mailers.smtp import session as session_module
 
 from .processes import run_python
@@ -469,7 +470,39 @@ class ParallelTests(PoolTestCase):
         arrived = sorted(int(message.content) for message in self.sink.accepted)
         self.assertEqual(arrived, [n for n in range(number) if n != 3])
 
+    def load(self, full):
+        """Let the load of this process, which is that of the tests, be full or not."""
+        limit = 0 if full else float("inf")
+        enter(self, mock.patch.object(pool_module, "FULL_LOAD", limit))
+
+    def test_helpers_stop_when_they_are_of_no_help(self):
+        self.load(full=True)
+        pool = self.pool(self.meet(3), max_messages=1000)
+        self.deliver(pool, 90, parallel=3)
+        self.assertEqual(
+            sorted(commands.count("MAIL") for commands in self.sink.commands),
+            [pool_module.TRIAL, pool_module.TRIAL, 90 - 2 * pool_module.TRIAL],
+        )
+        self.assertStats(pool, idle=3, opened=3, messages=90)
+
+    def test_helpers_that_stop_without_a_session_for_the_others(self):
+        self.load(full=True)
+        self.sink.max_sessions = 0
+        results = self.pool().deliver([envelope()] * 40, parallel=2)
+        error = smtplib.SMTPConnectError(421, b"Too many sessions")
+        self.assertEqual({(r.status, repr(r.error)) for r in results}, {("skipped", repr(error))})
+
+    def test_load(self):
+        for wall, cpu, expected in [(1, 0.9, True), (1, 0.5, False), (0.01, 0.009, True)]:
+            with (
+                self.subTest(wall=wall, cpu=cpu),
+                mock.patch.object(time, "perf_counter", side_effect=[5, 5 + wall]),
+                mock.patch.object(time, "process_time", side_effect=[3, 3 + cpu]),
+            ):
+                self.assertIs(pool_module.Load().is_full(), expected)
+
     def test_as_many_sessions_as_asked_for(self):
+        self.load(full=False)
         pool = self.pool(self.meet(3), max_messages=1000)
         self.deliver(pool, 50, parallel=3)
         # The longer shares come first.

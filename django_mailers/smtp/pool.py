@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import random
+import sys
 import threading
 import time
 import weakref
@@ -22,6 +23,11 @@ from .lease import Lease
 from .session import Server, Session
 
 logger = logging.getLogger("django_mailers.smtp")
+
+# Messages by which a helper finds out whether it is of any help, and the part of the time that the
+# process computes in, above which it is not.
+TRIAL = 8
+FULL_LOAD = 0.7
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,20 @@ class PoolOptions:
             raise ValueError(f"'pool_size' must be 0 or more, not {self.pool_size!r}")
         if self.max_messages < 1:
             raise ValueError(f"'max_messages' must be 1 or more, not {self.max_messages!r}")
+
+
+class Load:
+    """Whether this process computes all the time, since this was made, so that the threads of it
+    wait for each other instead of for a server."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def is_full(self) -> bool:
+        if not getattr(sys, "_is_gil_enabled", lambda: True)():
+            return False
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        return cpu > FULL_LOAD * wall
 
 
 @dataclass
@@ -187,8 +207,8 @@ class Pool:
     def deliver(self, messages: Sequence[Envelope], *, parallel: int = 1) -> list[Result]:
         """Deliver `messages`; return a Result for each, in order.
 
-        They go over one session, in order, or over up to `parallel` at a time. Raises nothing that
-        the server or the network does, see `Lease.deliver()`.
+        They go over one session, in order, or over up to `parallel` at a time, each of which gets
+        a share. Raises nothing that the server or the network does, see `Lease.deliver()`.
         """
         if self.options.pool_size:
             parallel = min(parallel, self.options.pool_size)
@@ -199,20 +219,32 @@ class Pool:
         size, longer = divmod(len(messages), parallel)
         ends = [size * n + min(n, longer) for n in range(parallel + 1)]
         shares = [messages[start:end] for start, end in pairwise(ends)]
-        # The first share is for this thread.
-        with ThreadPoolExecutor(parallel - 1, "django_mailers-smtp") as executor:
-            others = [executor.submit(self.deliver, share) for share in shares[1:]]
-            results = self.deliver(shares[0])
-        for other in others:
-            results += other.result()
-        # Many servers take fewer sessions at a time than one would like: what waited for one that
-        # was not to be had goes over one that is.
-        left = [number for number, result in enumerate(results) if result.status == "skipped"]
-        if 0 < len(left) < len(results):
-            again = self.deliver([messages[number] for number in left])
-            for number, result in zip(left, again, strict=True):
-                results[number] = result
+        load = Load()
+        with (
+            ThreadPoolExecutor(parallel - 1, "django_mailers-smtp") as executor,
+            self.lease() as lease,
+        ):
+            others = [executor.submit(self._help, share, load) for share in shares[1:]]
+            results = lease.deliver(shares[0])
+            for other in others:
+                results += other.result()
+            # What a helper left, or could not get a session for: many servers take fewer at a time
+            # than one would like.
+            left = [number for number, result in enumerate(results) if result.status == "skipped"]
+            if len(left) < len(results) or any(results[number].error is None for number in left):
+                again = lease.deliver([messages[number] for number in left])
+                for number, result in zip(left, again, strict=True):
+                    results[number] = result
         return results
+
+    def _help(self, share: Sequence[Envelope], load: Load) -> list[Result]:
+        """Deliver `share`, or only the beginning of it, if that does not make the rest faster."""
+        with self.lease() as lease:
+            results = lease.deliver(share[:TRIAL])
+            rest = share[TRIAL:]
+            if load.is_full():
+                return [*results, *(Result("skipped") for _ in rest)]
+            return results + lease.deliver(rest)
 
     def send_one(self, message: Envelope) -> Result:
         """Deliver one message. See `deliver()`."""
