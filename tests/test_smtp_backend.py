@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_mailers.backends.smtp import EmailBackend
-from django_mailers.smtp.pipelining import normalize
+from django_mailers.smtp.wire import normalize
 
 from . import corpus
 from .backend_contract import BackendContract

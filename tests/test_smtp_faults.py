@@ -385,5 +385,6 @@ class RandomFaultTests(FaultTestCase):
             stats = pool.stats()
             self.assertEqual((stats["idle"], stats["busy"], stats["waiting"]), (0, 0, 0))
             counts = Counter(result.status for result in results)
-            self.assertLessEqual({"sent", "refused", "failed", "unknown"}, counts.keys())
+            # What "failed" does so at the first command of a new session, which is rare.
+            self.assertLessEqual({"sent", "refused", "unknown"}, counts.keys())
             self.assertGreater(counts["sent"], 2000)

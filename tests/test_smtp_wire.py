@@ -23,7 +23,7 @@ from django_mailers.smtp import (
     TLSConfig,
     shared_tls,
 )
-from django_mailers.smtp.pipelining import normalize
+from django_mailers.smtp.wire import normalize
 
 from .servers import (
     DROP,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -35,6 +36,35 @@ AUTO = Kind("'auto' or False", (str, bool), lambda value: value in {"auto", Fals
 
 def one_of(*values: str) -> Kind:
     return Kind(" or ".join(map(repr, values)), (str,), lambda value: value in values)
+
+
+# Those of django_mailers.backends.smtp, besides Django's.
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+SMTP = {
+    "pool_size": SIZE,
+    "max_messages": COUNT,
+    "max_age": SECONDS,
+    "max_idle": SECONDS,
+    "check_after": DELAY,
+    "acquire_timeout": DELAY,
+    "parallel": COUNT,
+    "pipelining": AUTO,
+    "chunking": AUTO,
+    "ca_file": PATH,
+    "tls_min_version": one_of(*TLS_VERSIONS),
+    "local_hostname": NAME,
+    "source_address": Kind(
+        "a str, or a tuple of a str and an int",
+        (str, tuple),
+        lambda value: isinstance(value, str) or [*map(type, value)] == [str, int],
+    ),
+    "auth": one_of("xoauth2"),
+    "token": Kind(
+        "a callable or the path of one",
+        (object,),
+        lambda token: callable(token) or (isinstance(token, str) and token != ""),
+    ),
+}
 
 
 def complaint(kinds: Mapping[str, Kind], options: Mapping[str, Any]) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -26,44 +25,16 @@ from ..smtp import (
     close_pools,
     shared_pool,
 )
-from .options import AUTO, COUNT, DELAY, NAME, PATH, SECONDS, SIZE, Kind, complaint, one_of
+from . import options
 
 # Seconds for each operation. Django's backend waits for ever if it is told nothing.
 DEFAULT_TIMEOUT = 30
 # Rendered content that is held at a time, in bytes; and one message if that is larger.
 WINDOW = 16 * 1024 * 1024
-TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 # What a subclass, or whoever holds an instance, changes to connect or to send in another way. Then
 # it is Django's own methods that connect, or send.
 CONNECTING = ("connection_class", "ssl_context")
 SENDING = ("open", "close", "_send")
-
-# Our own options.
-KINDS = {
-    "pool_size": SIZE,
-    "max_messages": COUNT,
-    "max_age": SECONDS,
-    "max_idle": SECONDS,
-    "check_after": DELAY,
-    "acquire_timeout": DELAY,
-    "parallel": COUNT,
-    "pipelining": AUTO,
-    "chunking": AUTO,
-    "ca_file": PATH,
-    "tls_min_version": one_of(*TLS_VERSIONS),
-    "local_hostname": NAME,
-    "source_address": Kind(
-        "a str, or a tuple of a str and an int",
-        (str, tuple),
-        lambda value: isinstance(value, str) or [*map(type, value)] == [str, int],
-    ),
-    "auth": one_of("xoauth2"),
-    "token": Kind(
-        "a callable or the path of one",
-        (object,),
-        lambda token: callable(token) or (isinstance(token, str) and token != ""),
-    ),
-}
 
 
 class Outcome(NamedTuple):
@@ -122,7 +93,7 @@ class EmailBackend(django_smtp.EmailBackend):
     A forked process begins with no sessions.
     """
 
-    option_kinds = KINDS
+    option_kinds = options.SMTP
 
     pool_size: int = PoolOptions.pool_size
     max_messages: int = PoolOptions.max_messages
@@ -186,7 +157,7 @@ class EmailBackend(django_smtp.EmailBackend):
         }
         # As with Django's options, None is as good as nothing.
         given = {name: value for name, value in given.items() if value is not None}
-        problem = complaint(self.option_kinds, given)
+        problem = options.complaint(self.option_kinds, given)
         if problem is None:
             for name, value in given.items():
                 setattr(self, name, value)
@@ -197,7 +168,7 @@ class EmailBackend(django_smtp.EmailBackend):
     @property
     def pool(self) -> Pool:
         """The pool of this process for this mailer; its `stats()` tell what it does."""
-        options = PoolOptions(
+        pool_options = PoolOptions(
             self.pool_size,
             self.max_messages,
             self.max_age,
@@ -205,7 +176,7 @@ class EmailBackend(django_smtp.EmailBackend):
             self.check_after,
             self.acquire_timeout,
         )
-        return shared_pool(self._server(), options)
+        return shared_pool(self._server(), pool_options)
 
     # Django's methods
 
@@ -349,7 +320,7 @@ class EmailBackend(django_smtp.EmailBackend):
                 self.ca_file,
                 self.ssl_certfile,
                 self.ssl_keyfile,
-                None if version is None else TLS_VERSIONS[version],
+                None if version is None else options.TLS_VERSIONS[version],
             ),
             # As Django's: no password, no login.
             self.username if self.password else None,

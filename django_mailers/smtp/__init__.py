@@ -10,8 +10,9 @@ from .envelope import Envelope, Reply, Result, Status
 from .errors import PoolTimeout
 from .lease import Lease
 from .pipelining import OutOfStepError
-from .pool import Pool, PoolOptions, close_pools, shared_pool
+from .pool import Pool, PoolOptions
 from .session import Server, Session, TLSSession
+from .shared import close_pools, shared_pool
 from .tls import TLS, TLSConfig, shared_tls
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import random
@@ -375,45 +374,12 @@ class Pool:
 
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
-_shared: dict[tuple[Server, PoolOptions], Pool] = {}
-_lock = threading.Lock()
-
-
-def shared_pool(server: Server, options: PoolOptions | None = None) -> Pool:
-    """Return the one pool of this process for these settings."""
-    key = server, options or PoolOptions()
-    with _lock:
-        pool = _shared.get(key)
-        if pool is not None:
-            return pool
-        others = list(_shared.items())
-        pool = _shared[key] = Pool(*key)
-    # Settings may come and go, as with mailers of tenants or passwords that are renewed.
-    for other_key, other in others:
-        if other.close_if_unused():
-            with _lock:
-                if _shared.get(other_key) is other:
-                    del _shared[other_key]
-    return pool
-
-
-def close_pools() -> None:
-    """Close and forget the pools that `shared_pool()` gave; done at exit by itself."""
-    with _lock:
-        pools = list(_shared.values())
-        _shared.clear()
-    for pool in pools:
-        pool.close()
 
 
 def _after_fork() -> None:
-    global _lock  # noqa: PLW0603
-    # Threads that the child does not have may hold the locks.
-    _lock = threading.Lock()
     for pool in list(_pools):
         pool._abandon()
 
 
-atexit.register(close_pools)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

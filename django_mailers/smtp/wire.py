@@ -1,0 +1,68 @@
+"""Commands and contents as the bytes that are written."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from collections.abc import Iterator
+
+WRITE_SIZE = 64 * 1024
+
+# What needs no quoting, so that smtplib.quoteaddr() need not parse it.
+PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_.+=-]+@[A-Za-z0-9.-]+", re.ASCII)
+BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+def normalize(content: bytes) -> bytes:
+    """Return `content` with CRLF as its only line end, and at its end.
+
+    A bare CR or LF before a dot is, to some server on the way, the end of a message: what follows
+    would be commands ("SMTP smuggling").
+    """
+    pairs = content.count(b"\r\n")
+    if content.count(b"\n") != pairs or content.count(b"\r") != pairs:
+        content = BARE_LINE_END.sub(b"\r\n", content)
+    return content if content.endswith(b"\r\n") else content + b"\r\n"
+
+
+def stuff_dots(content: bytes) -> bytes:
+    """Return normalized `content` as it stands between DATA and its end."""
+    content = content.replace(b"\r\n.", b"\r\n..")
+    return b"." + content if content.startswith(b".") else content
+
+
+def command(text: str) -> bytes:
+    """Return a command as bytes. Raises `ValueError` if it is more than one, or could be."""
+    if "\r" in text or "\n" in text or "\0" in text:
+        raise ValueError(f"A command must not contain CR, LF or NUL: {text!r}")
+    return f"{text}\r\n".encode()
+
+
+def path(address: str) -> str:
+    if PLAIN_ADDRESS.fullmatch(address):
+        return f"<{address}>"
+    # smtplib looks for the address in the string, and would not find one behind a line end.
+    command(address)
+    return smtplib.quoteaddr(address)
+
+
+def split(pieces: list[bytes]) -> Iterator[bytes | memoryview]:
+    """Join small pieces and cut large ones, so that each is worth a write, and none too large."""
+    small: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if size + len(piece) <= WRITE_SIZE:
+            small.append(piece)
+            size += len(piece)
+            continue
+        if small:
+            yield b"".join(small)
+            small, size = [], 0
+        view = memoryview(piece)
+        whole = len(piece) - len(piece) % WRITE_SIZE
+        for start in range(0, whole, WRITE_SIZE):
+            yield view[start : start + WRITE_SIZE]
+        if whole < len(piece):
+            small, size = [bytes(view[whole:])], len(piece) - whole
+    if small:
+        yield b"".join(small)
