@@ -531,6 +531,15 @@ class ParallelTests(PoolTestCase):
         self.assertEqual(pool.deliver([], parallel=4), [])
         self.assertStats(pool)
 
+    def test_sessions_that_others_use(self):
+        self.load(full=False)
+        pool = self.pool(pool_size=2, acquire_timeout=None)
+        with pool.session():
+            # One of two gets the session that is left. The helper would wait for another for ever.
+            self.deliver(pool, 20, parallel=2)
+            stats = pool.stats()
+            self.assertEqual((stats["opened"], stats["idle"], stats["busy"]), (2, 1, 1))
+
     def test_a_server_that_takes_fewer_sessions(self):
         self.sink.max_sessions = 2
         # The two that are let in wait until the others were not.

@@ -21,8 +21,9 @@ class Lease:
     It is for one thread at a time. In a forked child it has no session any more.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, wait: bool = True) -> None:
         self._pool = pool
+        self._wait = wait
         self._session: Session | None = None
         # Those that had done enough in the midst of a delivery, and were told QUIT.
         self._leaving: list[Session] = []
@@ -54,7 +55,7 @@ class Lease:
             if not self._pool.release(self._session, wait=False):
                 self._leaving.append(self._session)
             self._session = None
-        self._session, reused = self._pool.acquire()
+        self._session, reused = self._pool.acquire(wait=self._wait)
         return self._session, not reused
 
     def deliver(self, messages: Sequence[Envelope]) -> list[Result]:

@@ -93,7 +93,6 @@ class Transaction:
         self.content = content
         # The same as it goes over the wire if all goes well.
         self.group = b"".join([line for _, line in self.commands])
-        self.awaited = [(kind, self) for kind, _ in self.commands]
 
     def take(self, kind: str, reply: Reply) -> None:
         is_refusal = reply.code >= 400
@@ -235,10 +234,10 @@ class Delivery:
         ):
             self.put("RSET", transaction, b"RSET\r\n")
         transaction.started = True
-        if self.pipelining and len(self.queue) + len(transaction.awaited) <= MAX_REPLIES:
+        if self.pipelining and len(self.queue) + len(transaction.commands) <= MAX_REPLIES:
             self.buffer.append(transaction.group)
             self.buffered += len(transaction.group)
-            self.queue += transaction.awaited
+            self.queue += [(kind, transaction) for kind, _ in transaction.commands]
         else:
             for kind, line in transaction.commands:
                 if transaction.refused:

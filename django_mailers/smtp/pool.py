@@ -147,15 +147,16 @@ class Pool:
         finally:
             self.release(session)
 
-    def acquire(self) -> tuple[Session, bool]:
+    def acquire(self, *, wait: bool = True) -> tuple[Session, bool]:
         """Take a session, which must be given back to `release()`; and whether it was used before.
 
-        Raises `PoolTimeout` if none becomes free in time, and what `Server.connect()` raises.
+        Raises `PoolTimeout` if none becomes free in time, or is free now, if `wait` is false; and
+        what `Server.connect()` raises.
         """
         while True:
             expired: list[_Member] = []
             try:
-                member = self._reserve(expired)
+                member = self._reserve(expired, wait)
             finally:
                 for old in expired:
                     old.session.disconnect()
@@ -199,9 +200,9 @@ class Pool:
                 session.disconnect()
         return keep
 
-    def lease(self) -> Lease:
-        """Return a lease, which takes a session when it needs one."""
-        return Lease(self)
+    def lease(self, *, wait: bool = True) -> Lease:
+        """Return a lease, which takes a session when it needs one. See `acquire()`."""
+        return Lease(self, wait=wait)
 
     def deliver(self, messages: Sequence[Envelope], *, parallel: int = 1) -> list[Result]:
         """Deliver `messages`; return a Result for each, in order.
@@ -230,7 +231,7 @@ class Pool:
             # What a helper left, or could not get a session for: many servers take fewer at a time
             # than one would like.
             left = [number for number, result in enumerate(results) if result.status == "skipped"]
-            if len(left) < len(results) or any(results[number].error is None for number in left):
+            if len(left) < len(results):
                 again = lease.deliver([messages[number] for number in left])
                 for number, result in zip(left, again, strict=True):
                     results[number] = result
@@ -238,11 +239,12 @@ class Pool:
 
     def _help(self, share: Sequence[Envelope], load: Load) -> list[Result]:
         """Deliver `share`, or only the beginning of it, if that does not make the rest faster."""
-        with self.lease() as lease:
+        # Who waits for a session is no help, and all would wait for him.
+        with self.lease(wait=False) as lease:
             results = lease.deliver(share[:TRIAL])
-            rest = share[TRIAL:]
-            if load.is_full():
-                return [*results, *(Result("skipped") for _ in rest)]
+            last, rest = results[-1], share[TRIAL:]
+            if last.status == "skipped" or load.is_full():
+                return results + [Result("skipped", error=last.error) for _ in rest]
             return results + lease.deliver(rest)
 
     def send_one(self, message: Envelope) -> Result:
@@ -277,7 +279,7 @@ class Pool:
             old.session.disconnect()
         return closed
 
-    def _reserve(self, expired: list[_Member]) -> _Member | None:
+    def _reserve(self, expired: list[_Member], wait: bool) -> _Member | None:
         """Return a free session, or None for a slot for a new one; wait for either.
 
         Sessions that were kept long enough are added to `expired`, to be closed by the caller.
@@ -300,6 +302,8 @@ class Pool:
                         if size == 0 or len(self._busy) + self._connecting < size:
                             self._connecting += 1
                             return None
+                    if not wait:
+                        raise PoolTimeout(f"{self.server.place}: No session is free.")
                     if not waited:
                         waited = True
                         self._counts["waits"] += 1
