@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from pathlib import Path
 from typing import Any
 
 from django.core.mail import mailers
@@ -158,3 +159,18 @@ class SubclassTests(SMTPBackendTestCase):
         self.assertEqual(RoundAboutBackend.log, ["send_messages"] * 2)
         self.assertEqual(subjects(sink), ["1", "2"])
         self.assertIs(mailers[ALIAS].send_many([message()]), NotImplemented)
+
+    def test_a_context_that_was_asked_for_is_used(self):
+        """Somebody may have changed it; that of other mailers is not."""
+        ca_file = Path(enter(self, certificates.ca.cert_pem.tempfile()))
+        self.serve(SMTPServer(tls="implicit"), use_ssl=True, ca_file=ca_file)
+        backend, other = mailers[ALIAS], mailers[ALIAS]
+        context = backend.ssl_context
+        self.assertEqual(backend.send_messages([message()]), 1)
+        # Nothing is left that a client could verify the server by.
+        context.check_hostname = True
+        context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with self.assertRaises(ssl.SSLError):
+            backend.send_messages([message()])
+        self.assertEqual(other.send_messages([message()]), 1)

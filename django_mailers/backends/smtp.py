@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from django.core.mail import DNS_NAME, InvalidMailer
 from django.core.mail.backends import smtp as django_smtp
 from django.core.signals import setting_changed
 from django.dispatch import receiver
+from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
 from ..render import addr_spec, render
@@ -178,6 +180,11 @@ class EmailBackend(django_smtp.EmailBackend):
         )
         return shared_pool(self._server(), pool_options)
 
+    @cached_property
+    def ssl_context(self) -> ssl.SSLContext:
+        """A context of this instance's own: whoever asks for it may change it, to have effect."""
+        return self._tls().create_context()
+
     # Django's methods
 
     def open(self) -> bool | None:
@@ -309,19 +316,13 @@ class EmailBackend(django_smtp.EmailBackend):
 
     def _server(self) -> Server:
         security = "tls" if self.use_ssl else "starttls" if self.use_tls else None
-        version = self.tls_min_version
         source = self.source_address
         # Now and not before, as attributes are changed after the instance was made (H18).
         return Server(
             self.host,
             int(self.port),
             security,
-            TLSConfig(
-                self.ca_file,
-                self.ssl_certfile,
-                self.ssl_keyfile,
-                None if version is None else options.TLS_VERSIONS[version],
-            ),
+            self._tls(),
             # As Django's: no password, no login.
             self.username if self.password else None,
             self.password,
@@ -331,6 +332,15 @@ class EmailBackend(django_smtp.EmailBackend):
             (source, 0) if isinstance(source, str) else source,
             self.pipelining == "auto",
             self.chunking == "auto",
+        )
+
+    def _tls(self) -> TLSConfig:
+        version = self.tls_min_version
+        return TLSConfig(
+            self.ca_file,
+            self.ssl_certfile,
+            self.ssl_keyfile,
+            None if version is None else options.TLS_VERSIONS[version],
         )
 
     def _authenticate(self) -> XOAuth2 | None:
