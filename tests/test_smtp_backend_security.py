@@ -251,6 +251,23 @@ class XOAuth2Tests(SMTPBackendTestCase):
             [("sent", "None"), ("failed", "RefreshError('no refresh token')")],
         )
 
+    def test_open_without_a_token(self):
+        """Nothing is pinned by it, and it is no failure of the connection to be silent about."""
+        tokens = [LookupError("no token"), "token"]
+
+        def token():
+            value = tokens.pop(0)
+            if isinstance(value, Exception):
+                raise value
+            return value
+
+        good = [*greeting("XOAUTH2"), ("AUTH", "235 Yes"), *TAKEN]
+        self.serve_tokens(greeting("XOAUTH2"), good, token=token, fail_silently=True)
+        backend = mailers[ALIAS]
+        self.assertEqual(self.error(backend.open), "LookupError('no token')")
+        self.assertEqual(backend.send_messages([message()]), 1)
+        self.assertEqual(backend.pool.stats()["busy"], 0)
+
 
 class SecretTests(SMTPBackendTestCase):
     """No password and no token is shown anywhere, not even by a server that repeats it."""

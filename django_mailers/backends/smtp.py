@@ -201,9 +201,10 @@ class EmailBackend(django_smtp.EmailBackend):
             lease = self._lease = self._lease or self.pool.lease()
             try:
                 self.connection, _ = lease.open()
-            except OSError:
+            except BaseException as error:
+                # Whatever it is, nothing is pinned.
                 self.close()
-                if self.fail_silently:
+                if self.fail_silently and isinstance(error, OSError):
                     return None
                 raise
             return is_first
