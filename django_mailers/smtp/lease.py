@@ -68,7 +68,13 @@ class Lease:
         sent again: what "failed" or is "unknown" stays so.
         """
         try:
-            return self._deliver_all(messages)
+            return self._deliver(messages)
+        except BaseException:
+            # An interrupt: the session may be anywhere in a dialogue.
+            if self._session is not None:
+                self._session.close()
+            self.close()
+            raise
         finally:
             self._see_off()
 
@@ -84,7 +90,7 @@ class Lease:
         for session in leaving:
             session.disconnect()
 
-    def _deliver_all(self, messages: Sequence[Envelope]) -> list[Result]:
+    def _deliver(self, messages: Sequence[Envelope]) -> list[Result]:
         results: list[Result] = []
         while len(results) < len(messages):
             rest = messages[len(results) :]
@@ -95,31 +101,24 @@ class Lease:
                 # whatever it is, nothing of these was handed over, and of others something was.
                 results += [Result("skipped", error=error) for _ in rest]
                 break
-            done = self._deliver(session, rest[: max(1, self._room(session))])
-            statuses = {result.status for result in done}
+            done = session.deliver(rest[: max(1, self._room(session))])
+            statuses = [result.status for result in done]
             is_over = not session.is_open
-            if is_over and not is_new and statuses <= {"failed", "skipped"}:
+            if is_over and not is_new and {*statuses} <= {"failed", "skipped"}:
                 self._pool.count("replaced")
                 logger.debug("%r replaces a session that was dead when it was needed.", self._pool)
                 continue
             self._pool.count("messages", len(done))
-            if "skipped" in statuses and statuses & {"sent", "refused"}:
-                done = done[: [result.status for result in done].index("skipped")]
-            results += done
-            if "skipped" in statuses and not statuses & {"sent", "refused"}:
+            if "skipped" not in statuses:
+                results += done
+            elif {"sent", "refused"} & {*statuses}:
+                results += done[: statuses.index("skipped")]
+            else:
                 # The server is in no state to go on with.
+                results += done
                 left = len(messages) - len(results)
                 results += [Result("skipped", error=done[-1].error) for _ in range(left)]
         return results
 
     def _room(self, session: Session) -> int:
         return self._pool.options.max_messages - session.messages
-
-    def _deliver(self, session: Session, messages: Sequence[Envelope]) -> list[Result]:
-        try:
-            return session.deliver(messages)
-        except BaseException:
-            # It may be anywhere in a dialogue.
-            session.close()
-            self.close()
-            raise

@@ -232,17 +232,15 @@ class Delivery:
             and not previous.accepted
             and (not previous.terminated or previous.refused)
         ):
-            self.put("RSET", transaction, b"RSET\r\n")
+            self.put(["RSET"], transaction, b"RSET\r\n")
         transaction.started = True
         if self.pipelining and len(self.queue) + len(transaction.commands) <= MAX_REPLIES:
-            self.buffer.append(transaction.group)
-            self.buffered += len(transaction.group)
-            self.queue += [(kind, transaction) for kind, _ in transaction.commands]
+            self.put([kind for kind, _ in transaction.commands], transaction, transaction.group)
         else:
             for kind, line in transaction.commands:
                 if transaction.refused:
                     return
-                self.put(kind, transaction, line)
+                self.put([kind], transaction, line)
         if self.chunking:
             self.chunk(transaction)
         else:
@@ -258,63 +256,55 @@ class Delivery:
             return
         # The command and its octets are one: there is no reply in between.
         self.in_flight.append(len(content))
-        self.put_content(transaction, b"BDAT %d LAST\r\n" % len(content), content)
+        self.put(["END"], transaction, b"BDAT %d LAST\r\n" % len(content), content)
         if self.is_first:
             # It goes alone: a server that is about to close, or that takes nothing, leaves one
             # message in doubt, not all that fit.
             self.is_first = False
             self.synchronize()
         elif len(self.in_flight) >= MAX_MESSAGES or sum(self.in_flight) >= MAX_BYTES:
-            self.flush()
-            self.read(len(self.queue) // 2)
+            self.synchronize(len(self.queue) // 2)
 
     def data(self, transaction: Transaction) -> None:
         """Send the content, if the server waits for it."""
         if "DATA" not in transaction.replies or transaction.replies["DATA"].code != 354:
             return
         if not transaction.refused:
-            self.put_content(transaction, transaction.content, b".\r\n")
+            self.put(["END"], transaction, transaction.content, b".\r\n")
         elif transaction.replies["MAIL"].code >= 400:
             # It would accept anything now, and for recipients that it did not refuse.
             raise OutOfStepError("The server accepts data without a sender.")
         else:
             # RFC 2920, 3.1: there is no recipient, but the server waits for a message all the same.
-            self.put("NOTHING", transaction, b".\r\n")
+            self.put(["NOTHING"], transaction, b".\r\n")
         transaction.terminated = True
 
     def finish(self) -> None:
         """Leave the session as it was found, without an open transaction."""
         self.synchronize()
         if self.previous is not None and not self.previous.accepted:
-            self.put("RSET", self.previous, b"RSET\r\n")
+            self.put(["RSET"], self.previous, b"RSET\r\n")
             self.synchronize()
 
     # The wire
 
-    def put(self, kind: str, transaction: Transaction, line: bytes) -> None:
-        """Write a command, sooner or later, and expect a reply to it."""
+    def put(self, kinds: Sequence[str], transaction: Transaction, *pieces: bytes) -> None:
+        """Write `pieces`, sooner or later, and expect replies of these kinds to them."""
         if len(self.queue) >= MAX_REPLIES:
-            self.flush()
-            self.read(MAX_REPLIES // 2)
-        self.buffer.append(line)
-        self.buffered += len(line)
-        self.queue.append((kind, transaction))
-        if not self.pipelining:
-            self.synchronize()
-
-    def put_content(self, transaction: Transaction, *pieces: bytes) -> None:
-        """The same for what ends the message."""
+            self.synchronize(MAX_REPLIES // 2)
         self.buffer += pieces
         self.buffered += sum(map(len, pieces))
-        self.ends.append((self.buffered, transaction))
-        self.queue.append(("END", transaction))
+        if "END" in kinds:
+            self.ends.append((self.buffered, transaction))
+        self.queue += [(kind, transaction) for kind in kinds]
         if not self.pipelining:
             self.synchronize()
 
-    def synchronize(self) -> None:
+    def synchronize(self, leave: int = 0) -> None:
+        """Write what is to be written, and read replies until only `leave` are to come."""
         self.flush()
         self.work_ahead()
-        self.read(0)
+        self.read(leave)
 
     def flush(self) -> None:
         pieces, size, self.buffer, self.buffered = self.buffer, self.buffered, [], 0
@@ -332,7 +322,6 @@ class Delivery:
                 raise error
 
     def read(self, leave: int) -> None:
-        """Read replies until only `leave` are to come."""
         queue = self.queue
         while len(queue) > leave:
             for reply in self.session.read_replies(len(queue) - leave):

@@ -177,9 +177,8 @@ class Pool:
         with self._condition:
             member = self._busy.pop(session, None)
             if member is None:
-                return (
-                    True  # It was given back before, or was the parent's when this process forked.
-                )
+                # It was given back before, or was the parent's when this process forked.
+                return True
             keep = (
                 session.is_open
                 and not session.in_transaction
@@ -195,9 +194,8 @@ class Pool:
                 self._counts["closed" if session.is_open else "broken"] += 1
             self._condition.notify_all()
         if not keep:
-            session.begin_quit()
-            if wait:
-                session.disconnect()
+            end = session.disconnect if wait else session.begin_quit
+            end()
         return keep
 
     def lease(self, *, wait: bool = True) -> Lease:

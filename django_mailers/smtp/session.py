@@ -124,9 +124,7 @@ class Session(smtplib.SMTP):
 
     def write(self, data: bytes | memoryview) -> None:
         """Write `data`; unlike `send()`, say by an `OSError` why that was not possible."""
-        if self.sock is None:
-            raise smtplib.SMTPServerDisconnected("please run connect() first")
-        self.sock.sendall(data)
+        self._require_socket().sendall(data)
 
     def begin_quit(self) -> None:
         """Say QUIT; `disconnect()` will wait for the reply."""
@@ -205,7 +203,7 @@ class Session(smtplib.SMTP):
     def read_replies(self, most: int) -> list[Reply]:
         """Read a reply, as `getreply()` does, and up to `most` if they have come already."""
         try:
-            replies = self._replies.read_some(self.sock or self._require_socket(), most)
+            replies = self._replies.read_some(self._require_socket(), most)
         except smtplib.SMTPException:
             self.close()
             raise
