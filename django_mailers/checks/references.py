@@ -119,4 +119,5 @@ def _import(path: str) -> Any:
     try:
         return import_string(path)
     except Exception:
+        # Whatever a module of the project's does when it is imported.
         return None

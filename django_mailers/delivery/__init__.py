@@ -110,4 +110,5 @@ def _without_backend(message: Any) -> SendResult | None:
     try:
         return None if message.recipients() else SendResult(message, "skipped")
     except Exception as error:
+        # A message's own code, or lists that are none: it is about this message, and in its result.
         return SendResult(message, "failed", error=error)

@@ -36,6 +36,7 @@ def send_one_by_one(
             try:
                 connection.open()
             except Exception as error:
+                # Any backend's: nothing of what is left was handed over, and the results say why.
                 final = error
                 break
             try:
