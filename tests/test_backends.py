@@ -20,8 +20,15 @@ from django.core.mail.backends import base, console, dummy, filebased, locmem, s
 from django.test import SimpleTestCase, override_settings
 
 from .backend_contract import BackendContract
-from .servers import SMTPServer, enter
-from .utils import SMTP, ExactErrors, ignore_deprecations, legacy_settings
+from .servers import enter
+from .utils import (
+    SMTP,
+    SMTP_OPTIONS,
+    ExactErrors,
+    ignore_deprecations,
+    legacy_settings,
+    smtp_options,
+)
 
 RULER = b"-" * 79 + b"\n"
 
@@ -34,79 +41,6 @@ def mailer(name, **options):
     """Settings with the one alias "it": Django's backend of that name with these options."""
     path = f"django.core.mail.backends.{name}.EmailBackend"
     return override_settings(MAILERS={"it": {"BACKEND": path, "OPTIONS": options}})
-
-
-class CommonTests(ExactErrors, SimpleTestCase):
-    """What holds for all of them."""
-
-    options = {
-        "console": {},
-        "dummy": {},
-        "filebased": {"file_path": tempfile.gettempdir()},
-        "locmem": {},
-        "smtp": {"host": "127.0.0.1"},
-    }
-
-    def test_alias(self):
-        for name, options in self.options.items():
-            with self.subTest(name), mailer(name, **options):
-                self.assertEqual(mailers["it"].alias, "it")
-                self.assertIsInstance(mailers["it"], base.BaseEmailBackend)
-
-    def test_fail_silently_is_an_option_of_those_that_have_it(self):
-        for name in ("console", "filebased", "smtp"):
-            for value in (True, False):
-                with (
-                    self.subTest(name, fail_silently=value),
-                    mailer(name, fail_silently=value, **self.options[name]),
-                ):
-                    self.assertIs(mailers["it"].fail_silently, value)
-
-    def test_fail_silently_is_unknown_to_the_others(self):
-        for name in ("dummy", "locmem"):
-            for value in (True, False):
-                with (
-                    self.subTest(name, fail_silently=value),
-                    mailer(name, fail_silently=value),
-                    self.assertRaisesExactly(
-                        InvalidMailer, "MAILERS['it']: Unknown options 'fail_silently'."
-                    ),
-                ):
-                    mailers["it"]
-
-    def test_fail_silently_is_off_by_default(self):
-        for name in ("console", "filebased", "smtp"):
-            with self.subTest(name), mailer(name, **self.options[name]):
-                self.assertIs(mailers["it"].fail_silently, False)
-
-    def test_unknown_options(self):
-        for name, options in self.options.items():
-            with (
-                self.subTest(name),
-                mailer(name, api_key="k", **options, region="eu"),
-                self.assertRaisesExactly(
-                    InvalidMailer, "MAILERS['it']: Unknown options 'api_key', 'region'."
-                ),
-            ):
-                mailers["it"]
-
-    def test_no_messages(self):
-        for name, nothing in (
-            ("console", None),
-            ("dummy", 0),
-            ("filebased", None),
-            ("locmem", 0),
-            ("smtp", 0),
-        ):
-            with self.subTest(name), mailer(name, **self.options[name]):
-                self.assertEqual(mailers["it"].send_messages([]), nothing)
-
-    def test_context_manager_gives_the_backend_itself(self):
-        for name in ("console", "dummy", "locmem"):
-            with self.subTest(name), mailer(name):
-                backend = mailers["it"]
-                with backend as entered:
-                    self.assertIs(entered, backend)
 
 
 def subjects(written):
@@ -132,6 +66,7 @@ class StreamOfThreads:
 
 class ConsoleContractTests(BackendContract, SimpleTestCase):
     backend = "django.core.mail.backends.console.EmailBackend"
+    nothing = None
     opens = False
     keeps_without_recipients = True
 
@@ -145,6 +80,7 @@ class ConsoleContractTests(BackendContract, SimpleTestCase):
 
 class FileContractTests(BackendContract, SimpleTestCase):
     backend = "django.core.mail.backends.filebased.EmailBackend"
+    nothing = None
     keeps_without_recipients = True
 
     def options(self):
@@ -175,20 +111,6 @@ class DummyContractTests(BackendContract, SimpleTestCase):
 
     def arrived(self):
         return mail.outbox
-
-
-class SmtpContractTests(BackendContract, SimpleTestCase):
-    backend = SMTP
-
-    def options(self):
-        self.server = enter(self, SMTPServer())
-        return {"host": self.server.host, "port": self.server.port}
-
-    def arrived(self):
-        return [
-            message_from_bytes(sent.content, policy=email.policy.default)["Subject"]
-            for sent in self.server.messages
-        ]
 
 
 class BaseTests(ExactErrors, SimpleTestCase):
@@ -602,27 +524,12 @@ class DummyTests(SimpleTestCase):
 class SmtpTests(ExactErrors, SimpleTestCase):
     """What the constructor makes of OPTIONS and of the settings of old."""
 
-    names = (
-        "host",
-        "port",
-        "username",
-        "password",
-        "use_tls",
-        "use_ssl",
-        "timeout",
-        "ssl_keyfile",
-        "ssl_certfile",
-        "fail_silently",
-    )
     defaults = {
+        **dict.fromkeys(SMTP_OPTIONS),
+        "host": "127.0.0.1",
         "port": 25,
-        "username": None,
-        "password": None,
         "use_tls": False,
         "use_ssl": False,
-        "timeout": None,
-        "ssl_keyfile": None,
-        "ssl_certfile": None,
         "fail_silently": False,
     }
     legacy = {
@@ -637,28 +544,13 @@ class SmtpTests(ExactErrors, SimpleTestCase):
         "EMAIL_SSL_CERTFILE": "cert.pem",
     }
 
-    def values(self, backend):
-        return {name: getattr(backend, name) for name in self.names}
-
     def test_defaults(self):
         with mailer("smtp", host="127.0.0.1"):
-            self.assertEqual(self.values(mailers["it"]), {"host": "127.0.0.1", **self.defaults})
+            self.assertEqual(smtp_options(mailers["it"]), self.defaults)
 
     def test_all_options(self):
-        options = {
-            "host": "192.0.2.9",
-            "port": 1025,
-            "username": "u",
-            "password": "p",
-            "use_tls": True,
-            "use_ssl": False,
-            "timeout": 2.5,
-            "ssl_keyfile": "k.pem",
-            "ssl_certfile": "c.pem",
-            "fail_silently": True,
-        }
-        with mailer("smtp", **options):
-            self.assertEqual(self.values(mailers["it"]), options)
+        with mailer("smtp", **SMTP_OPTIONS):
+            self.assertEqual(smtp_options(mailers["it"]), SMTP_OPTIONS)
 
     def test_port(self):
         for options, port in (
@@ -677,10 +569,10 @@ class SmtpTests(ExactErrors, SimpleTestCase):
     def test_nothing_comes_from_the_settings_of_old(self):
         """H14: 5.2 would log in at the other host with the password of the default account."""
         with legacy_settings(**self.legacy), mailer("smtp", host="127.0.0.1"):
-            self.assertEqual(self.values(mailers["it"]), {"host": "127.0.0.1", **self.defaults})
+            self.assertEqual(smtp_options(mailers["it"]), self.defaults)
             self.assertEqual(
-                self.values(smtp.EmailBackend(alias="it", host="127.0.0.1")),
-                {"host": "127.0.0.1", **self.defaults},
+                smtp_options(smtp.EmailBackend(alias="it", host="127.0.0.1")),
+                self.defaults,
             )
 
     def test_empty_host_is_a_host(self):
@@ -689,7 +581,7 @@ class SmtpTests(ExactErrors, SimpleTestCase):
 
     def test_none_is_as_good_as_nothing(self):
         for name, default in self.defaults.items():
-            if name == "fail_silently":
+            if name in ("host", "fail_silently"):
                 continue
             with self.subTest(name), mailer("smtp", host="127.0.0.1", **{name: None}):
                 self.assertEqual(getattr(mailers["it"], name), default)
@@ -776,7 +668,7 @@ class SmtpTests(ExactErrors, SimpleTestCase):
             with self.subTest(args=args, **kwargs), legacy_settings(**self.legacy):
                 backend = smtp.EmailBackend(*args, **kwargs)
                 self.assertIsNone(backend.alias)
-                self.assertEqual(self.values(backend), from_settings | changed)
+                self.assertEqual(smtp_options(backend), from_settings | changed)
 
     def test_direct_construction_ignores_what_it_does_not_know(self):
         with legacy_settings():
@@ -802,7 +694,7 @@ class SmtpTests(ExactErrors, SimpleTestCase):
     def test_direct_construction_with_an_alias_is_a_mailer(self):
         backend = smtp.EmailBackend("127.0.0.1", alias="mine")
         self.assertEqual(backend.alias, "mine")
-        self.assertEqual(self.values(backend), {"host": "127.0.0.1", **self.defaults})
+        self.assertEqual(smtp_options(backend), self.defaults)
         with self.assertRaisesExactly(
             InvalidMailer, "MAILERS['mine']: OPTIONS must define 'host'."
         ):

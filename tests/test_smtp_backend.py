@@ -23,7 +23,14 @@ from . import corpus
 from .backend_contract import BackendContract
 from .servers import TIMEOUT, SMTPServer, enter
 from .smtp_sink import Sink
-from .utils import SMTP, ExactErrors, ignore_deprecations, legacy_settings
+from .utils import (
+    SMTP,
+    SMTP_OPTIONS,
+    ExactErrors,
+    ignore_deprecations,
+    legacy_settings,
+    smtp_options,
+)
 
 OURS = "django_mailers.backends.smtp.EmailBackend"
 ALIAS = "it"
@@ -93,23 +100,14 @@ class ContractWithoutAPoolTests(ContractTests):
         return SMTPServer()
 
 
+class ContractOfDjangosTests(ContractTests):
+    backend = SMTP
+
+    def make_server(self):
+        return SMTPServer()
+
+
 class DropInTests(SMTPBackendTestCase):
-    names = [
-        "host",
-        "port",
-        "username",
-        "password",
-        "use_tls",
-        "use_ssl",
-        "timeout",
-        "ssl_keyfile",
-        "ssl_certfile",
-        "fail_silently",
-    ]
-
-    def values(self, backend):
-        return {name: getattr(backend, name) for name in self.names}
-
     def both(self, **options):
         """Give (Django's, ours) with the same options."""
         settings = {
@@ -128,23 +126,11 @@ class DropInTests(SMTPBackendTestCase):
         for options in ({}, {"use_tls": True}, {"use_ssl": True}, {"port": 26}, {"port": None}):
             with self.subTest(**options):
                 theirs, ours = self.both(**options)
-                self.assertEqual(self.values(ours), {**self.values(theirs), "timeout": 30})
+                self.assertEqual(smtp_options(ours), {**smtp_options(theirs), "timeout": 30})
 
     def test_options(self):
-        options = {
-            "host": "192.0.2.9",
-            "port": 1025,
-            "username": "u",
-            "password": "p",
-            "use_tls": True,
-            "use_ssl": False,
-            "timeout": 2.5,
-            "ssl_keyfile": "k.pem",
-            "ssl_certfile": "c.pem",
-            "fail_silently": True,
-        }
-        _, ours = self.both(**options)
-        self.assertEqual(self.values(ours), options)
+        _, ours = self.both(**SMTP_OPTIONS)
+        self.assertEqual(smtp_options(ours), SMTP_OPTIONS)
 
     def test_the_same_goes_over_the_wire(self):
         """Sender, recipients and content of the messages of the corpus; or the same error.

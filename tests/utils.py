@@ -16,6 +16,25 @@ SMTP = "django.core.mail.backends.smtp.EmailBackend"
 LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
 RECORDING = "tests.utils.RecordingBackend"
 
+# The options of Django's SMTP backend.
+SMTP_OPTIONS = {
+    "host": "192.0.2.9",
+    "port": 1025,
+    "username": "u",
+    "password": "p",
+    "use_tls": True,
+    "use_ssl": False,
+    "timeout": 2.5,
+    "ssl_keyfile": "k.pem",
+    "ssl_certfile": "c.pem",
+    "fail_silently": True,
+}
+
+
+def smtp_options(backend: Any) -> dict[str, Any]:
+    """What an SMTP backend has made of its `SMTP_OPTIONS`."""
+    return {name: getattr(backend, name) for name in SMTP_OPTIONS}
+
 
 def ignore_deprecations() -> ignore_warnings:
     """A decorator of tests and classes, and a context manager, for what 6.1 deprecates."""
