@@ -101,7 +101,7 @@ class Lease:
                 # whatever it is, nothing of these was handed over, and of others something was.
                 results += [Result("skipped", error=error) for _ in rest]
                 break
-            done = session.deliver(rest[: max(1, self._room(session))])
+            done = session.deliver(rest[: max(1, self._room(session))], checked=True)
             statuses = [result.status for result in done]
             is_over = not session.is_open
             if is_over and not is_new and {*statuses} <= {"failed", "skipped"}:

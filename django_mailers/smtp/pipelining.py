@@ -53,6 +53,8 @@ class Transaction:
         self.envelope = envelope
         self.recipients: list[Reply] = []
         self.replies: dict[str, Reply] = {}
+        # Of the recipients.
+        self.refusals = 0
         # Whether the server has said no to its sender, all of its recipients, or its content.
         self.refused = False
         self.started = False
@@ -86,23 +88,24 @@ class Transaction:
         except (ValueError, IndexError, smtplib.SMTPNotSupportedError) as error:
             self.error = error
             return
-        self.commands = [("MAIL", mail), *(("RCPT", line) for line in rcpts)]
+        self.lines = [mail, *rcpts]
+        self.kinds = ["MAIL", *["RCPT"] * len(rcpts)]
         if not chunking:
-            self.commands.append(("DATA", b"DATA\r\n"))
+            self.lines.append(b"DATA\r\n")
+            self.kinds.append("DATA")
             content = stuff_dots(content)
         self.content = content
-        # The same as it goes over the wire if all goes well.
-        self.group = b"".join([line for _, line in self.commands])
 
     def take(self, kind: str, reply: Reply) -> None:
-        is_refusal = reply.code >= 400
         if kind == "RCPT":
             self.recipients.append(reply)
-            if is_refusal and len(self.recipients) == len(self.envelope.recipients):
-                self.refused |= all(recipient.code >= 400 for recipient in self.recipients)
+            if reply.code >= 400:
+                self.refusals += 1
+                self.refused |= self.refusals == len(self.envelope.recipients)
         else:
             self.replies[kind] = reply
-            self.refused |= is_refusal and kind in DECISIVE
+            if reply.code >= 400 and kind in DECISIVE:
+                self.refused = True
 
     @property
     def accepted(self) -> bool:
@@ -113,7 +116,7 @@ class Transaction:
         envelope, answered = self.envelope, self.recipients
         if self._code("MAIL") >= 400:
             return smtplib.SMTPSenderRefused(*self.replies["MAIL"], envelope.mail_from)
-        if len(answered) == len(envelope.recipients) and all(r.code >= 400 for r in answered):
+        if self.refusals == len(envelope.recipients):
             pairs = zip(envelope.recipients, answered, strict=True)
             return smtplib.SMTPRecipientsRefused(
                 {name: (reply.code, reply.text) for name, reply in pairs}
@@ -130,6 +133,9 @@ class Transaction:
 
     def result(self, broken: Exception | None) -> Result:
         """Return what became of it; `broken` is how the session ended, if it did."""
+        if self.accepted and not self.refusals:
+            end = self.replies["END"]
+            return Result("sent", dict.fromkeys(self.envelope.recipients, end), None, end)
         replies: dict[str, Reply] = {}
         for name, answer in zip(self.envelope.recipients, self.recipients, strict=False):
             # If a recipient is named twice, and refused once, the message arrives.
@@ -187,8 +193,6 @@ class Delivery:
         try:
             while (transaction := self.next()) is not None:
                 if transaction.error is None:
-                    if self.previous is None and not self.session.is_quiet():
-                        raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
                     self.transact(transaction)
                     # Nothing refers to it any more but what is to be written.
                     transaction.content = b""
@@ -209,17 +213,23 @@ class Delivery:
 
     def next(self) -> Transaction | None:
         """Return the next transaction, prepared; None if there is none left."""
-        self.work_ahead()
+        if self.prepared is None:
+            self.prepare()
         transaction, self.prepared = self.prepared, None
         return transaction
+
+    def prepare(self) -> None:
+        number = len(self.transactions)
+        if number < len(self.envelopes):
+            self.prepared = Transaction(self.envelopes[number])
+            self.prepared.prepare(self.session.esmtp_features, chunking=self.chunking)
+            self.transactions.append(self.prepared)
 
     def work_ahead(self) -> None:
         """Do what can be done while the server has to be waited for."""
         begun, settled = self.transactions, self.results
-        if self.prepared is None and len(begun) < len(self.envelopes):
-            self.prepared = Transaction(self.envelopes[len(begun)])
-            self.prepared.prepare(self.session.esmtp_features, chunking=self.chunking)
-            begun.append(self.prepared)
+        if self.prepared is None:
+            self.prepare()
         while len(settled) < len(begun) and begun[len(settled)].accepted:
             settled.append(begun[len(settled)].result(None))
 
@@ -234,10 +244,10 @@ class Delivery:
         ):
             self.put(["RSET"], transaction, b"RSET\r\n")
         transaction.started = True
-        if self.pipelining and len(self.queue) + len(transaction.commands) <= MAX_REPLIES:
-            self.put([kind for kind, _ in transaction.commands], transaction, transaction.group)
+        if self.pipelining and len(self.queue) + len(transaction.kinds) <= MAX_REPLIES:
+            self.put(transaction.kinds, transaction, *transaction.lines)
         else:
-            for kind, line in transaction.commands:
+            for kind, line in zip(transaction.kinds, transaction.lines, strict=True):
                 if transaction.refused:
                     return
                 self.put([kind], transaction, line)
@@ -303,10 +313,13 @@ class Delivery:
     def synchronize(self, leave: int = 0) -> None:
         """Write what is to be written, and read replies until only `leave` are to come."""
         self.flush()
-        self.work_ahead()
+        if len(self.transactions) < len(self.envelopes):
+            self.work_ahead()
         self.read(leave)
 
     def flush(self) -> None:
+        if not self.buffer:
+            return
         pieces, size, self.buffer, self.buffered = self.buffer, self.buffered, [], 0
         written = 0
         for piece in [b"".join(pieces)] if 0 < size <= WRITE_SIZE else split(pieces):
@@ -333,7 +346,7 @@ class Delivery:
                 if kind == "END":
                     if self.chunking:
                         self.in_flight.popleft()
-                    if transaction.contradiction():
+                    if transaction.refused and transaction.contradiction():
                         raise OutOfStepError("The server accepted a message without a sender.")
                 elif kind == "RSET" and code >= 400:
                     raise OutOfStepError(f"The server replied {code} to RSET.")

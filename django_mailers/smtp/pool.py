@@ -98,7 +98,9 @@ class Pool:
 
     def _forget(self) -> None:
         """Begin anew, in __init__() and in a forked child."""
-        self._condition = threading.Condition()
+        self._lock = threading.RLock()
+        # That a thread in `_waiting` may find something now.
+        self._changed = threading.Condition(self._lock)
         # Sessions that are free, the last used last: the others get their chance to expire.
         self._idle: list[_Member] = []
         self._busy: dict[Session, _Member] = {}
@@ -113,6 +115,10 @@ class Pool:
         numbers = " ".join(f"{name}={stats[name]}" for name in ("size", "idle", "busy", "waiting"))
         return f"<{type(self).__name__} {self.server.place} {numbers}>"
 
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
     def stats(self) -> dict[str, int]:
         """Return numbers: the present state, and what has happened in this process so far.
 
@@ -125,7 +131,7 @@ class Pool:
         """
         names = ["opened", "reused", "replaced", "closed", "broken"]
         names += ["waits", "timeouts", "failures", "messages"]
-        with self._condition:
+        with self._lock:
             return {
                 "size": self.options.pool_size,
                 "idle": len(self._idle),
@@ -174,7 +180,7 @@ class Pool:
         Returns whether it is kept. If it is not, and `wait` is false, the caller has to call its
         `disconnect()` when there is time to wait for the server.
         """
-        with self._condition:
+        with self._lock:
             member = self._busy.pop(session, None)
             if member is None:
                 # It was given back before, or was the parent's when this process forked.
@@ -192,7 +198,8 @@ class Pool:
                 self._idle.append(member)
             else:
                 self._counts["closed" if session.is_open else "broken"] += 1
-            self._condition.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
         if not keep:
             end = session.disconnect if wait else session.begin_quit
             end()
@@ -254,11 +261,11 @@ class Pool:
 
         The pool can still be used, but keeps nothing any more.
         """
-        with self._condition:
+        with self._lock:
             self._closed = True
             members, self._idle = self._idle, []
             self._counts["closed"] += len(members)
-            self._condition.notify_all()
+            self._changed.notify_all()
         for member in members:
             member.session.disconnect()
 
@@ -268,7 +275,7 @@ class Pool:
         Returns whether the pool is closed.
         """
         expired: list[_Member] = []
-        with self._condition:
+        with self._lock:
             self._expire(expired)
             if not (self._idle or self._busy or self._connecting or self._waiting):
                 self._closed = True
@@ -282,40 +289,45 @@ class Pool:
 
         Sessions that were kept long enough are added to `expired`, to be closed by the caller.
         """
-        timeout, size = self.options.acquire_timeout, self.options.pool_size
-        deadline = None if timeout is None else time.monotonic() + timeout
-        ticket = object()
-        with self._condition:
+        with self._lock:
+            self._expire(expired)
+            if not self._waiting and self._has_room():
+                return self._take()
+            if not wait:
+                raise PoolTimeout(f"{self.server.place}: No session is free.")
+            timeout, ticket = self.options.acquire_timeout, object()
+            deadline = None if timeout is None else time.monotonic() + timeout
             self._waiting.append(ticket)
+            self._counts["waits"] += 1
             try:
-                waited = False
-                while True:
-                    self._expire(expired)
-                    if size == 0 or self._waiting[0] is ticket:
-                        if self._idle:
-                            member = self._idle.pop()
-                            self._busy[member.session] = member
-                            self._counts["reused"] += 1
-                            return member
-                        if size == 0 or len(self._busy) + self._connecting < size:
-                            self._connecting += 1
-                            return None
-                    if not wait:
-                        raise PoolTimeout(f"{self.server.place}: No session is free.")
-                    if not waited:
-                        waited = True
-                        self._counts["waits"] += 1
+                while self._waiting[0] is not ticket or not self._has_room():
                     left = None if deadline is None else deadline - time.monotonic()
                     if left is not None and left <= 0:
                         self._counts["timeouts"] += 1
                         raise PoolTimeout(
                             f"{self.server.place}: No session became free in {timeout} seconds."
                         )
-                    self._condition.wait(left)
+                    self._changed.wait(left)
+                    self._expire(expired)
+                return self._take()
             finally:
                 self._waiting.remove(ticket)
                 # The next in turn may find something, too.
-                self._condition.notify_all()
+                self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        """Whether there is a free session, or a slot for one."""
+        size = self.options.pool_size
+        return bool(self._idle) or size == 0 or len(self._busy) + self._connecting < size
+
+    def _take(self) -> _Member | None:
+        if not self._idle:
+            self._connecting += 1
+            return None
+        member = self._idle.pop()
+        self._busy[member.session] = member
+        self._counts["reused"] += 1
+        return member
 
     def _expire(self, expired: list[_Member]) -> None:
         now = time.monotonic()
@@ -327,18 +339,17 @@ class Pool:
 
     def _connect(self) -> Session:
         """Open a session in the slot that was reserved for it."""
-        condition = self._condition
         try:
             session = self.server.connect()
         except BaseException:
-            with condition:
+            with self._lock:
                 self._connecting -= 1
                 self._counts["failures"] += 1
-                condition.notify_all()
+                self._changed.notify_all()
             raise
         age = self.options.max_age * random.uniform(0.9, 1)  # noqa: S311
         member = _Member(session, time.monotonic() + age)
-        with condition:
+        with self._lock:
             self._connecting -= 1
             self._counts["opened"] += 1
             self._busy[session] = member
@@ -354,7 +365,7 @@ class Pool:
             return True
         # Whatever became of it (a server restarted, a firewall forgot) became of those that have
         # been idle for longer, too: asking each would take as long again.
-        with self._condition:
+        with self._lock:
             others = [old for old in self._idle if old.idle_since <= member.idle_since]
             self._idle = [young for young in self._idle if young not in others]
             self._counts["broken"] += len(others)
@@ -364,7 +375,7 @@ class Pool:
 
     def count(self, name: str, number: int = 1) -> None:
         """Add to a number of `stats()`."""
-        with self._condition:
+        with self._lock:
             self._counts[name] += number
 
     def _abandon(self) -> None:

@@ -71,8 +71,10 @@ class Session(smtplib.SMTP):
     def may_chunk(self) -> bool:
         return self.chunking and self.has_extn("chunking")
 
-    def deliver(self, messages: Sequence[Envelope]) -> list[Result]:
+    def deliver(self, messages: Sequence[Envelope], *, checked: bool = False) -> list[Result]:
         """Deliver `messages`, in order; return a Result for each.
+
+        `checked` says that `is_quiet()` was true a moment ago.
 
         Raises nothing that the server or the network does: see `Result.error`. If the session broke
         (`is_open` is false then), the messages it did not come to are "skipped". No message is
@@ -83,6 +85,8 @@ class Session(smtplib.SMTP):
             self.ehlo_or_helo_if_needed()
             if self.in_transaction:
                 self.rset()
+            if not checked and not self.is_quiet():
+                raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
         except OSError as error:
             self.close()
             add_place(error, self.place)
