@@ -590,8 +590,10 @@ class SlowTests(RenderTestCase):
                 self.assertSlow(message)
 
     def test_hooks_replaced_on_djangos_classes(self):
+        # Those that there are before: nothing calls the others.
+        names = [name for name in rendering.HOOKS if hasattr(EmailMultiAlternatives, name)]
         for kind in (EmailMessage, EmailMultiAlternatives):
-            for name in rendering.HOOKS:
+            for name in names:
                 with self.subTest(name, kind=kind):
                     with self.watched() as slow:
                         render(self.complete())

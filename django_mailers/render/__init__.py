@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import email.policy
 import inspect
+import operator
 import string
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import datetime, timezone
 from email.generator import BytesGenerator
 from email.message import MIMEPart
@@ -73,9 +74,13 @@ def render(message: EmailMessage) -> bytes:
     Raises whatever that raises: `ValueError` for a header or an address that cannot be one.
     """
     if known.is_known() and _is_djangos(message):
-        # Whatever is wrong, be it with the message or here: the normal road raises it, or not.
-        with suppress(Exception):
-            return b"".join(_directly(message))
+        try:
+            rendered = b"".join(_directly(message))
+        except Exception:
+            # Whatever is wrong, be it with the message or here: the normal road raises it, or not.
+            rendered = None
+        if rendered is not None:
+            return rendered
     return normally(message)
 
 
@@ -105,22 +110,35 @@ def normally(message: Any) -> bytes:
 def _is_djangos(message: Any) -> bool:
     """Tell whether it is Django's own code that `message` would be rendered by."""
     cls: Any = type(message)
-    # Looked up each time: a test may have replaced one for a while (H7, H13).
-    functions = tuple([getattr(cls, name, None) for name in HOOKS])
-    subtypes = tuple([getattr(cls, name, None) for name in SUBTYPES])
     try:
-        verdict = _are_djangos(cls, functions, subtypes)
-    except TypeError:
-        # Something that cannot be hashed, and so none of Django's.
+        # Looked up each time: a test may have replaced one for a while (H7, H13).
+        common, other_names = _hooks()
+        others = [getattr(cls, name, None) for name in other_names]
+        verdict = _are_djangos(cls, common(cls), *others)
+    except (AttributeError, TypeError):
+        # Something else, or something that cannot be hashed: none of Django's.
         return False
     return verdict and _ON_INSTANCES.isdisjoint(vars(message))
 
 
+@lru_cache(maxsize=1)
+def _hooks() -> tuple[Callable[[Any], Any], list[str]]:
+    """Return what gets all that any message has, and the names of what some have.
+
+    What EmailMultiAlternatives has not, this Django does not call.
+    """
+    names = [name for name in HOOKS if hasattr(EmailMultiAlternatives, name)]
+    common = [name for name in names if hasattr(EmailMessage, name)]
+    return operator.attrgetter(*common), [*{*names} - {*common}, *SUBTYPES]
+
+
 @lru_cache(maxsize=128)
-def _are_djangos(cls: Any, functions: tuple[Any, ...], subtypes: tuple[Any, ...]) -> bool:
+def _are_djangos(cls: Any, *hooks: Any) -> bool:
+    """Tell it of `cls`, whose `hooks` are part of the question as they may be replaced."""
     if not issubclass(cls, EmailMessage):
         return False
-    for name, function in zip(HOOKS, functions, strict=True):
+    for name in HOOKS:
+        function = getattr(cls, name, None)
         if function is None or function is object.__getattribute__:
             continue
         owner = next(base for base in cls.__mro__ if name in vars(base))
@@ -260,21 +278,21 @@ def _headers(message: Any) -> list[bytes]:
         raise NotProved
     lines = [
         headers.unstructured("Subject", _text(message.subject)),
-        headers.addresses("From", _text(extra.get("From", message.from_email))),
+        headers.senders("From", _text(extra.get("From", message.from_email))),
     ]
-    for name, addresses in (
-        ("To", message.to),
-        ("Cc", message.cc),
-        ("Reply-To", message.reply_to),
+    for name, addresses, line in (
+        ("To", message.to, headers.addresses),
+        ("Cc", message.cc, headers.addresses),
+        ("Reply-To", message.reply_to, headers.senders),
     ):
         if name in extra:
             value = extra[name]
             if type(value) is not str:
                 raise NotProved
-            lines.append(headers.addresses(name, value))
+            lines.append(line(name, value))
         elif addresses:
             value = ", ".join([_text(address) for address in addresses])
-            lines.append(headers.addresses(name, value))
+            lines.append(line(name, value))
     given = {name.lower() for name in extra} if extra else ()
     if "date" not in given:
         zone = get_current_timezone() if settings.EMAIL_USE_LOCALTIME else timezone.utc

@@ -18,8 +18,6 @@ SMTP = email.policy.SMTP
 # Of a header line, without its end.
 LIMIT = 78
 
-# Words of printable ASCII with one space in between.
-PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
 # RFC 5322's atoms, less "?": with it, a word may be taken for an encoded one (RFC 2047).
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9-]+"
@@ -33,8 +31,8 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 # A line of a folded header that is not its continuation: newer Pythons refuse to write it.
 _BROKEN = re.compile(rb"\r\n[^ \t]|\r(?!\n)|(?<!\r)\n")
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
+_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 # Headers whose value Python never parses, besides these families.
 UNSTRUCTURED = {"subject", "auto-submitted", "feedback-id", "importance", "precedence", "priority"}
@@ -45,10 +43,20 @@ class NotProved(Exception):
     """What is asked for is left to the normal road."""
 
 
+def _is_plain(value: str) -> bool:
+    """Whether it is words of printable ASCII with one space in between."""
+    return (
+        value.isascii()
+        and value.isprintable()
+        and "  " not in value
+        and value == value.strip(" ") != ""
+    )
+
+
 def unstructured(name: str, value: str) -> bytes:
     """Return the lines of a header that is text, such as the subject."""
     line = f"{name}: {value}\r\n"
-    if len(line) <= LIMIT + 2 and PLAIN.fullmatch(value) and "=?" not in value:
+    if len(line) <= LIMIT + 2 and _is_plain(value) and "=?" not in value:
         return line.encode("ascii")
     return folded(name, value)
 
@@ -61,8 +69,11 @@ def addresses(name: str, value: str) -> bytes:
             return line.encode("ascii")
     elif ADDRESSES.fullmatch(value):
         return _folded_addresses(name, value)
-    # The same sender, mostly, in one message after the other.
-    return _remembered(name, value) if name in {"From", "Reply-To"} else folded(name, value)
+    return folded(name, value)
+
+
+# Mostly the same in one message after the other.
+senders = lru_cache(maxsize=64)(addresses)
 
 
 def addr_spec(mailbox: object) -> str | None:
@@ -98,11 +109,16 @@ def date(now: datetime) -> bytes:
     """Return the `Date` header of a time with a zone."""
     if now.tzinfo is not timezone.utc:
         return f"Date: {format_datetime(now)}\r\n".encode("ascii")
-    # As above, in a fifth of the time.
-    return (
-        f"Date: {_DAYS[now.weekday()]}, {now.day:02} {_MONTHS[now.month - 1]} {now.year:04} "
-        f"{now.hour:02}:{now.minute:02}:{now.second:02} +0000\r\n"
-    ).encode("ascii")
+    # As above, in a tenth of the time.
+    return b"Date: %b, %02d %b %04d %02d:%02d:%02d +0000\r\n" % (
+        _DAYS[now.weekday()],
+        now.day,
+        _MONTHS[now.month - 1],
+        now.year,
+        now.hour,
+        now.minute,
+        now.second,
+    )
 
 
 def message_id(value: str) -> bytes:
@@ -148,7 +164,6 @@ def folded(name: str, value: str) -> bytes:
     return lines
 
 
-_remembered = lru_cache(maxsize=64)(folded)
 
 
 def of_part(part: MIMEPart) -> bytes:

@@ -7,6 +7,8 @@ import select
 import smtplib
 import socket
 import ssl
+from collections.abc import Sequence
+from functools import lru_cache
 
 from .envelope import Reply
 
@@ -17,6 +19,8 @@ MAX_REPLY = 64 * 1024
 MALFORMED = -1
 # A reply of one line, as nearly all are.
 ONE_LINE = re.compile(rb"([0-9]{3}) ([^\r\n]{0,1000})\r\n")
+# Replies up to this size are remembered: a server says the same to each message.
+USUAL_SIZE = 256
 
 
 class ReplyReader:
@@ -39,19 +43,16 @@ class ReplyReader:
         """Whether anything has come that was not read yet."""
         return self._position < len(self._data)
 
-    def read_some(self, sock: socket.socket, most: int) -> list[Reply]:
+    def read_some(self, sock: socket.socket, most: int) -> Sequence[Reply]:
         """Read one reply, and up to `most` if they have come already. See `read()`."""
         if self._position == len(self._data):
-            self._data, self._position = self._receive(sock), 0
-        replies: list[Reply] = []
-        position = self._position
-        while len(replies) < most:
-            plain = ONE_LINE.match(self._data, position)
-            if plain is None:
-                break
-            position = plain.end()
-            replies.append(Reply(int(plain[1]), plain[2].strip()))
-        self._position = position
+            data = self._receive(sock)
+            if len(data) <= USUAL_SIZE:
+                usual, end = _usual(data)
+                if end == len(data) and len(usual) <= most:
+                    return usual
+            self._data, self._position = data, 0
+        replies, self._position = _plain(self._data, self._position, most)
         return replies or [self.read(sock)]
 
     def read(self, sock: socket.socket) -> Reply:
@@ -103,6 +104,23 @@ class ReplyReader:
             raise smtplib.SMTPResponseException(500, "Line too long.")
         self._position = end + 1
         return line
+
+
+def _plain(data: bytes, position: int, most: int) -> tuple[Sequence[Reply], int]:
+    """Return the replies of one line at `position`, and where they end."""
+    replies: list[Reply] = []
+    while len(replies) < most:
+        plain = ONE_LINE.match(data, position)
+        if plain is None:
+            break
+        position = plain.end()
+        replies.append(Reply(int(plain[1]), plain[2].strip()))
+    return replies, position
+
+
+@lru_cache(maxsize=128)
+def _usual(data: bytes) -> tuple[Sequence[Reply], int]:
+    return _plain(data, 0, USUAL_SIZE)
 
 
 def is_quiet(sock: socket.socket) -> bool:

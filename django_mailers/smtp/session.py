@@ -204,7 +204,7 @@ class Session(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         return self.read_replies(1)[0]
 
-    def read_replies(self, most: int) -> list[Reply]:
+    def read_replies(self, most: int) -> Sequence[Reply]:
         """Read a reply, as `getreply()` does, and up to `most` if they have come already."""
         try:
             replies = self._replies.read_some(self._require_socket(), most)

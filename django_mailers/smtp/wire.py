@@ -33,7 +33,7 @@ def stuff_dots(content: bytes) -> bytes:
 
 def command(text: str) -> bytes:
     """Return a command as bytes. Raises `ValueError` if it is more than one, or could be."""
-    if "\r" in text or "\n" in text or "\0" in text:
+    if not text.isprintable() and not {"\r", "\n", "\0"}.isdisjoint(text):
         raise ValueError(f"A command must not contain CR, LF or NUL: {text!r}")
     return f"{text}\r\n".encode()
 
