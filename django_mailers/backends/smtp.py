@@ -191,7 +191,7 @@ class EmailBackend(django_smtp.EmailBackend):
         }
         # As with Django's options, None is as good as nothing.
         given = {name: value for name, value in given.items() if value is not None}
-        problem = options.complaint(self.option_kinds, given)
+        problem = options.complaint(self.option_kinds, given) if given else None
         if problem is None:
             for name, value in given.items():
                 setattr(self, name, value)
@@ -231,7 +231,7 @@ class EmailBackend(django_smtp.EmailBackend):
 
         Raises what `smtplib` does and `OSError`; returns None instead if `fail_silently` is on.
         """
-        if self._is_changed(*CONNECTING) or self._has_foreign_connection():
+        if self._is_changed(CONNECTING) or self._has_foreign_connection():
             return super().open()
         with self._lock:
             is_first = self.connection is None
@@ -269,10 +269,11 @@ class EmailBackend(django_smtp.EmailBackend):
         for result in results:
             if result.status == "sent":
                 sent += 1
+                continue
             # What the server and the network do is an OSError, smtplib's exceptions included.
-            elif result.error is not None:
-                if not (self.fail_silently and isinstance(result.error, OSError)):
-                    raise result.error
+            error = result.error
+            if error is not None and not (self.fail_silently and isinstance(error, OSError)):
+                raise error
         return sent
 
     def prep_address(self, address: Any, force_ascii: bool = True) -> str:
@@ -287,65 +288,75 @@ class EmailBackend(django_smtp.EmailBackend):
         Raises only what is about no message: a `token` that cannot be imported, for one. Returns
         NotImplemented if it is for `send_messages()` to send them, of a subclass.
         """
-        if self._sends_as_django() or self._is_changed("send_messages"):
+        if self._sends_as_django() or self._is_changed(["send_messages"]):
             return NotImplemented
         return [Outcome.of(result) for result in self._deliver(messages)]
 
     def _deliver(self, messages: Sequence[Any]) -> list[Result]:
+        if len(messages) == 1:
+            return self._hand_over([self._render(messages[0])])
         results: list[Result] = []
-        for window in self._render(messages):
-            envelopes = [item for item in window if isinstance(item, Envelope)]
-            done = self._hand_over(envelopes) if envelopes else []
-            if len(done) < len(window):
-                delivered = iter(done)
-                done = [next(delivered) if isinstance(item, Envelope) else item for item in window]
+        for window in self._windows(messages):
+            done = self._hand_over(window)
             results += done
-            if len(results) < len(messages) and all(result.status == "skipped" for result in done):
+            if all(result.status == "skipped" for result in done):
                 # There is no session to be had: what is left would wait for another timeout.
                 left = len(messages) - len(results)
                 results += [Result("skipped", error=done[-1].error) for _ in range(left)]
                 break
         return results
 
-    def _render(self, messages: Iterable[Any]) -> Iterator[list[Envelope | Result]]:
-        """Render the messages; yield as many of them at a time as may be held in memory.
-
-        A message that cannot be rendered is a Result already.
-        """
+    def _windows(self, messages: Iterable[Any]) -> Iterator[list[Envelope | Result]]:
+        """Render the messages; yield as many of them at a time as may be held in memory."""
         window: list[Envelope | Result] = []
         size = 0
         for message in messages:
-            try:
-                sender = self.prep_address(message.from_email)
-                recipients = [self.prep_address(name) for name in message.recipients()]
-                content = render(message)
-            except Exception as error:
-                # Whatever it is (a message may have a template to render), it is about this one,
-                # and is raised or reported in its turn.
-                window.append(Result("failed", error=error))
-                continue
-            if window and size + len(content) > WINDOW:
+            item = self._render(message)
+            more = len(item.content) if isinstance(item, Envelope) else 0
+            if window and size + more > WINDOW:
                 yield window
                 window, size = [], 0
-            window.append(Envelope(sender, recipients, content))
-            size += len(content)
+            window.append(item)
+            size += more
         if window:
             yield window
 
-    def _hand_over(self, envelopes: Sequence[Envelope]) -> list[Result]:
-        with self._lock:
-            if self._lease is not None:
-                try:
-                    return self._lease.deliver(envelopes)
-                finally:
-                    # It may be another one by now.
-                    self.connection = self._lease.session
-        return self.pool.deliver(envelopes, parallel=self.parallel)
+    def _render(self, message: Any) -> Envelope | Result:
+        """Return what is to be handed over; or, if it cannot be rendered, a Result already."""
+        try:
+            return Envelope(
+                self.prep_address(message.from_email),
+                [self.prep_address(name) for name in message.recipients()],
+                render(message),
+            )
+        except Exception as error:
+            # Whatever it is (a message may have a template to render), it is about this one, and
+            # is raised or reported in its turn.
+            return Result("failed", error=error)
+
+    def _hand_over(self, window: Sequence[Envelope | Result]) -> list[Result]:
+        envelopes = [item for item in window if isinstance(item, Envelope)]
+        done: list[Result] = []
+        if envelopes:
+            with self._lock:
+                lease = self._lease
+                if lease is not None:
+                    try:
+                        done = lease.deliver(envelopes)
+                    finally:
+                        # It may be another one by now.
+                        self.connection = lease.session
+            if lease is None:
+                done = self.pool.deliver(envelopes, parallel=self.parallel)
+        if len(done) == len(window):
+            return done
+        delivered = iter(done)
+        return [item if isinstance(item, Result) else next(delivered) for item in window]
 
     def _sends_as_django(self) -> bool:
-        return self._is_changed(*CHANGEABLE) or self._has_foreign_connection()
+        return self._is_changed(CHANGEABLE) or self._has_foreign_connection()
 
-    def _is_changed(self, *names: str) -> bool:
+    def _is_changed(self, names: Iterable[str]) -> bool:
         """Whether a subclass overrides one of `names`, or somebody has set it on this instance."""
         mine = type(self)
         return not vars(self).keys().isdisjoint(names) or (

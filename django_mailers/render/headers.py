@@ -31,9 +31,6 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 # A line of a folded header that is not its continuation: newer Pythons refuse to write it.
 _BROKEN = re.compile(rb"\r\n[^ \t]|\r(?!\n)|(?<!\r)\n")
 
-_DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
-_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-
 # Headers whose value Python never parses, besides these families.
 UNSTRUCTURED = {"subject", "auto-submitted", "feedback-id", "importance", "precedence", "priority"}
 UNSTRUCTURED_FAMILIES = ("x-", "list-")
@@ -109,16 +106,13 @@ def date(now: datetime) -> bytes:
     """Return the `Date` header of a time with a zone."""
     if now.tzinfo is not timezone.utc:
         return f"Date: {format_datetime(now)}\r\n".encode("ascii")
-    # As above, in a tenth of the time.
-    return b"Date: %b, %02d %b %04d %02d:%02d:%02d +0000\r\n" % (
-        _DAYS[now.weekday()],
-        now.day,
-        _MONTHS[now.month - 1],
-        now.year,
-        now.hour,
-        now.minute,
-        now.second,
-    )
+    return _utc_date(now.year, now.month, now.day, now.hour, now.minute, now.second)
+
+
+@lru_cache(maxsize=1)
+def _utc_date(year: int, month: int, day: int, hour: int, minute: int, second: int) -> bytes:
+    now = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
+    return f"Date: {format_datetime(now)}\r\n".encode("ascii")
 
 
 def message_id(value: str) -> bytes:
@@ -162,8 +156,6 @@ def folded(name: str, value: str) -> bytes:
     if not lines.endswith(b"\r\n") or _BROKEN.search(lines, 0, len(lines) - 2):
         raise NotProved
     return lines
-
-
 
 
 def of_part(part: MIMEPart) -> bytes:

@@ -67,8 +67,10 @@ class Lease:
         sent some, the next one goes on with those that were skipped. But what was begun is never
         sent again: what "failed" or is "unknown" stays so.
         """
+        results: list[Result] = []
         try:
-            return self._deliver(messages)
+            while len(results) < len(messages):
+                results += self._go_on(messages[len(results) :] if results else messages)
         except BaseException:
             # An interrupt: the session may be anywhere in a dialogue.
             if self._session is not None:
@@ -76,11 +78,14 @@ class Lease:
             self.close()
             raise
         finally:
-            self._see_off()
+            if self._leaving:
+                self._see_off()
+        return results
 
     def close(self) -> None:
         """Give the session back, if there is one."""
-        self._see_off()
+        if self._leaving:
+            self._see_off()
         session, self._session = self._session, None
         if session is not None:
             self._pool.release(session)
@@ -90,35 +95,32 @@ class Lease:
         for session in leaving:
             session.disconnect()
 
-    def _deliver(self, messages: Sequence[Envelope]) -> list[Result]:
-        results: list[Result] = []
-        while len(results) < len(messages):
-            rest = messages[len(results) :]
-            try:
-                session, is_new = self.open()
-            except Exception as error:
-                # The server's, the network's, or what a caller's own function to log in raises:
-                # whatever it is, nothing of these was handed over, and of others something was.
-                results += [Result("skipped", error=error) for _ in rest]
-                break
-            done = session.deliver(rest[: max(1, self._room(session))], checked=True)
-            statuses = [result.status for result in done]
-            is_over = not session.is_open
-            if is_over and not is_new and {*statuses} <= {"failed", "skipped"}:
-                self._pool.count("replaced")
-                logger.debug("%r replaces a session that was dead when it was needed.", self._pool)
-                continue
+    def _go_on(self, messages: Sequence[Envelope]) -> list[Result]:
+        """Deliver the first of `messages`, or try to; return a Result for each that is settled."""
+        try:
+            session, is_new = self.open()
+        except Exception as error:
+            # The server's, the network's, or what a caller's own function to log in raises:
+            # whatever it is, nothing of these was handed over, and of others something was.
+            return [Result("skipped", error=error) for _ in messages]
+        room = max(1, self._room(session))
+        done = session.deliver(messages[:room] if room < len(messages) else messages, checked=True)
+        if session.is_open:
             self._pool.count("messages", len(done))
-            if "skipped" not in statuses:
-                results += done
-            elif {"sent", "refused"} & {*statuses}:
-                results += done[: statuses.index("skipped")]
-            else:
-                # The server is in no state to go on with.
-                results += done
-                left = len(messages) - len(results)
-                results += [Result("skipped", error=done[-1].error) for _ in range(left)]
-        return results
+            return done
+        statuses = [result.status for result in done]
+        if not is_new and {*statuses} <= {"failed", "skipped"}:
+            self._pool.count("replaced")
+            logger.debug("%r replaces a session that was dead when it was needed.", self._pool)
+            return []
+        self._pool.count("messages", len(done))
+        if "skipped" not in statuses:
+            return done
+        if {"sent", "refused"} & {*statuses}:
+            return done[: statuses.index("skipped")]
+        # The server is in no state to go on with.
+        left = len(messages) - len(done)
+        return done + [Result("skipped", error=done[-1].error) for _ in range(left)]
 
     def _room(self, session: Session) -> int:
         return self._pool.options.max_messages - session.messages

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from .envelope import Envelope, Reply, Result, Status
 from .errors import add_place
-from .wire import WRITE_SIZE, command, normalize, path, split, stuff_dots
+from .wire import WRITE_SIZE, about, normalize, split, stuff_dots
 
 if TYPE_CHECKING:
     from .session import Session
@@ -82,8 +82,8 @@ class Transaction:
                 is_ascii = False  # RFC 6531, 3.6: its header may hold such an address.
             if not is_ascii and "8bitmime" in offered:
                 parameters += " BODY=8BITMIME"
-            mail = command(f"MAIL FROM:{path(envelope.mail_from)}{parameters}")
-            rcpts = [command(f"RCPT TO:{path(name)}") for name in envelope.recipients]
+            mail = about("MAIL FROM", envelope.mail_from, parameters)
+            rcpts = [about("RCPT TO", name) for name in envelope.recipients]
         # IndexError: the address parser of older Pythons, at some invalid addresses (H21).
         except (ValueError, IndexError, smtplib.SMTPNotSupportedError) as error:
             self.error = error
@@ -131,20 +131,23 @@ class Transaction:
     def _code(self, kind: str) -> int:
         return self.replies[kind].code if kind in self.replies else 0
 
-    def result(self, broken: Exception | None) -> Result:
-        """Return what became of it; `broken` is how the session ended, if it did."""
-        if self.accepted and not self.refusals:
-            end = self.replies["END"]
-            return Result("sent", dict.fromkeys(self.envelope.recipients, end), None, end)
+    def _answers(self) -> dict[str, Reply]:
         replies: dict[str, Reply] = {}
         for name, answer in zip(self.envelope.recipients, self.recipients, strict=False):
             # If a recipient is named twice, and refused once, the message arrives.
             if name not in replies or answer.code < 400:
                 replies[name] = answer
+        return replies
+
+    def result(self, broken: Exception | None) -> Result:
+        """Return what became of it; `broken` is how the session ended, if it did."""
         if self.accepted:
             end = self.replies["END"]
-            replies = {name: r if r.code >= 400 else end for name, r in replies.items()}
+            replies = dict.fromkeys(self.envelope.recipients, end)
+            if self.refusals:
+                replies |= {name: r for name, r in self._answers().items() if r.code >= 400}
             return Result("sent", replies, None, end)
+        replies = self._answers()
         if self.error is not None:
             return Result("failed", replies, self.error)
         if self.contradiction():
@@ -291,7 +294,8 @@ class Delivery:
 
     def finish(self) -> None:
         """Leave the session as it was found, without an open transaction."""
-        self.synchronize()
+        if self.queue or self.buffer:
+            self.synchronize()
         if self.previous is not None and not self.previous.accepted:
             self.put(["RSET"], self.previous, b"RSET\r\n")
             self.synchronize()

@@ -88,7 +88,7 @@ class ReplyReader:
 
     @staticmethod
     def _receive(sock: socket.socket) -> bytes:
-        data = sock.recv(64 * 1024)
+        data = sock.recv(16 * 1024)
         if not data:
             raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
         return data

@@ -38,12 +38,13 @@ def command(text: str) -> bytes:
     return f"{text}\r\n".encode()
 
 
-def path(address: str) -> str:
+def about(verb: str, address: str, parameters: str = "") -> bytes:
+    """Return MAIL FROM or RCPT TO, as `command()`."""
     if PLAIN_ADDRESS.fullmatch(address):
-        return f"<{address}>"
+        return f"{verb}:<{address}>{parameters}\r\n".encode()
     # smtplib looks for the address in the string, and would not find one behind a line end.
     command(address)
-    return smtplib.quoteaddr(address)
+    return command(f"{verb}:{smtplib.quoteaddr(address)}{parameters}")
 
 
 def split(pieces: list[bytes]) -> Iterator[bytes | memoryview]:
