@@ -194,7 +194,9 @@ class Delivery:
         """Deliver; return a result for each message. The session is closed if it broke."""
         broken: Exception | None = None
         try:
-            while (transaction := self.next()) is not None:
+            for _ in self.envelopes:
+                transaction = self.prepared or self.prepare()
+                self.prepared = None
                 if transaction.error is None:
                     self.transact(transaction)
                     # Nothing refers to it any more but what is to be written.
@@ -214,25 +216,18 @@ class Delivery:
             self.results.append(Result("skipped", error=broken))
         return self.results
 
-    def next(self) -> Transaction | None:
-        """Return the next transaction, prepared; None if there is none left."""
-        if self.prepared is None:
-            self.prepare()
-        transaction, self.prepared = self.prepared, None
+    def prepare(self) -> Transaction:
+        """Prepare the next transaction."""
+        transaction = Transaction(self.envelopes[len(self.transactions)])
+        transaction.prepare(self.session.esmtp_features, chunking=self.chunking)
+        self.transactions.append(transaction)
         return transaction
-
-    def prepare(self) -> None:
-        number = len(self.transactions)
-        if number < len(self.envelopes):
-            self.prepared = Transaction(self.envelopes[number])
-            self.prepared.prepare(self.session.esmtp_features, chunking=self.chunking)
-            self.transactions.append(self.prepared)
 
     def work_ahead(self) -> None:
         """Do what can be done while the server has to be waited for."""
         begun, settled = self.transactions, self.results
         if self.prepared is None:
-            self.prepare()
+            self.prepared = self.prepare()
         while len(settled) < len(begun) and begun[len(settled)].accepted:
             settled.append(begun[len(settled)].result(None))
 

@@ -215,11 +215,11 @@ class Pool:
         They go over one session, in order, or over up to `parallel` at a time, each of which gets
         a share. Raises nothing that the server or the network does, see `Lease.deliver()`.
         """
-        if self.options.pool_size:
-            parallel = min(parallel, self.options.pool_size)
-        parallel = min(parallel, len(messages))
+        if parallel > 1:
+            # A pool without a size keeps none, but has as many as one likes.
+            parallel = min(parallel, self.options.pool_size or parallel, len(messages))
         if parallel <= 1:
-            with self.lease() as lease:
+            with Lease(self) as lease:
                 return lease.deliver(messages)
         size, longer = divmod(len(messages), parallel)
         ends = [size * n + min(n, longer) for n in range(parallel + 1)]

@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from .envelope import Reply
 
@@ -34,14 +35,53 @@ class ReplyReader:
         self.clear()
 
     def clear(self) -> None:
-        """Drop what has come and was not read yet."""
+        """Drop what has come and was not read yet, and forget the socket."""
         self._data = b""
         self._position = 0
+        self._poll: Any = None
 
     @property
     def buffered(self) -> bool:
         """Whether anything has come that was not read yet."""
         return self._position < len(self._data)
+
+    def is_quiet(self, sock: socket.socket) -> bool:
+        """Whether nothing has come that was not asked for, as the end of the connection.
+
+        It costs no round trip: a server that closed an idle session, with or without a 421, has
+        said so already in nearly all cases.
+        """
+        if self.buffered:
+            return False
+        if not self._has_come(sock):
+            return True
+        if not isinstance(sock, ssl.SSLSocket):
+            return False
+        # Records without data, as session tickets, are nothing to be asked for.
+        timeout = sock.gettimeout()
+        try:
+            sock.settimeout(0)
+            # Not MSG_PEEK, which TLS does not have. If there is something, the session is of no
+            # use.
+            sock.recv(1)
+        except ssl.SSLWantReadError:
+            sock.settimeout(timeout)
+            return True
+        except OSError:
+            pass
+        return False
+
+    def _has_come(self, sock: socket.socket) -> bool:
+        """Whether there is anything to read now, the end of the connection included."""
+        if isinstance(sock, ssl.SSLSocket) and sock.pending():
+            return True
+        if not hasattr(select, "poll"):  # Windows
+            return bool(select.select([sock], [], [], 0)[0])
+        if self._poll is None:
+            # By its number, which remains the same with TLS.
+            self._poll = select.poll()
+            self._poll.register(sock, select.POLLIN)
+        return bool(self._poll.poll(0))
 
     def read_some(self, sock: socket.socket, most: int) -> Sequence[Reply]:
         """Read one reply, and up to `most` if they have come already. See `read()`."""
@@ -121,38 +161,3 @@ def _plain(data: bytes, position: int, most: int) -> tuple[Sequence[Reply], int]
 @lru_cache(maxsize=128)
 def _usual(data: bytes) -> tuple[Sequence[Reply], int]:
     return _plain(data, 0, USUAL_SIZE)
-
-
-def is_quiet(sock: socket.socket) -> bool:
-    """Whether nothing has come that was not asked for; the end of the connection counts as that.
-
-    It costs no round trip: a server that closed an idle session, with or without a 421, has said
-    so already in nearly all cases.
-    """
-    if not _has_come(sock):
-        return True
-    if not isinstance(sock, ssl.SSLSocket):
-        return False
-    # Records without data, as session tickets, are nothing to be asked for.
-    timeout = sock.gettimeout()
-    try:
-        sock.settimeout(0)
-        # Not MSG_PEEK, which TLS does not have. If there is something, the session is of no use.
-        sock.recv(1)
-    except ssl.SSLWantReadError:
-        sock.settimeout(timeout)
-        return True
-    except OSError:
-        pass
-    return False
-
-
-def _has_come(sock: socket.socket) -> bool:
-    """Whether there is anything to read now, the end of the connection included."""
-    if isinstance(sock, ssl.SSLSocket) and sock.pending():
-        return True
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([sock], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))

@@ -14,7 +14,7 @@ from typing import Any
 from .envelope import Envelope, Reply, Result
 from .errors import add_place, hide, place
 from .pipelining import Delivery
-from .replies import ReplyReader, is_quiet
+from .replies import ReplyReader
 from .tls import TLSConfig, shared_tls
 
 # How long, in seconds, a server is given to answer QUIT: nothing depends on it.
@@ -104,7 +104,7 @@ class Session(smtplib.SMTP):
         """
         if self.sock is None:
             return False
-        if self._replies.buffered or not is_quiet(self.sock):
+        if not self._replies.is_quiet(self.sock):
             self.close()
             return False
         return True
