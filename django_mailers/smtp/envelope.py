@@ -22,7 +22,7 @@ class Reply(NamedTuple):
     text: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Envelope:
     """A message for the wire.
 
@@ -35,7 +35,7 @@ class Envelope:
     content: bytes = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Result:
     """What became of one Envelope.
 

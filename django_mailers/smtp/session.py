@@ -65,11 +65,11 @@ class Session(smtplib.SMTP):
 
     @property
     def may_pipeline(self) -> bool:
-        return self.pipelining and self.has_extn("pipelining")
+        return self.pipelining and "pipelining" in self.esmtp_features
 
     @property
     def may_chunk(self) -> bool:
-        return self.chunking and self.has_extn("chunking")
+        return self.chunking and "chunking" in self.esmtp_features
 
     def deliver(self, messages: Sequence[Envelope], *, checked: bool = False) -> list[Result]:
         """Deliver `messages`, in order; return a Result for each.
@@ -128,7 +128,7 @@ class Session(smtplib.SMTP):
 
     def write(self, data: bytes | memoryview) -> None:
         """Write `data`; unlike `send()`, say by an `OSError` why that was not possible."""
-        self._require_socket().sendall(data)
+        (self.sock or self._require_socket()).sendall(data)
 
     def begin_quit(self) -> None:
         """Say QUIT; `disconnect()` will wait for the reply."""
@@ -207,7 +207,7 @@ class Session(smtplib.SMTP):
     def read_replies(self, most: int) -> Sequence[Reply]:
         """Read a reply, as `getreply()` does, and up to `most` if they have come already."""
         try:
-            replies = self._replies.read_some(self._require_socket(), most)
+            replies = self._replies.read_some(self.sock or self._require_socket(), most)
         except smtplib.SMTPException:
             self.close()
             raise
