@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import smtplib
+from unittest.mock import patch
 
 from django.core.mail import mailers, send_mail, send_mass_mail
 from django.test import override_settings
 
 from django_mailers import send_many
+from django_mailers.smtp import close_pools
 
 from .servers import TIMEOUT, enter
 from .smtp_sink import Sink
@@ -48,6 +50,48 @@ class SessionTests(SMTPBackendTestCase):
             [("ada", 4), ("bob", 1), (None, 1), ("ada", 1), ("ada", 1)],
         )
         self.assertIs(mailers["one"].pool, mailers["same"].pool)
+
+    def test_the_pool_is_that_of_the_attributes(self):
+        """H18: of now, whichever have been changed."""
+        self.serve()
+        self.send("keeps a session")
+        backend = mailers[ALIAS]
+        pool = backend.pool
+        login = {"username": "ada", "password": "x"}
+        for changed in (
+            {"host": "localhost"},
+            {"port": 1},
+            login,
+            {"use_tls": True},
+            {"use_ssl": True},
+            {"timeout": TIMEOUT + 1},
+            {"ssl_certfile": "c.pem"},
+            {"ssl_certfile": "c.pem", "ssl_keyfile": "k.pem"},
+            {"pool_size": 2},
+            {"max_messages": 2},
+            {"max_age": 2},
+            {"max_idle": 2},
+            {"check_after": 2},
+            {"acquire_timeout": 2},
+            {"pipelining": False},
+            {"chunking": False},
+            {"ca_file": "ca.pem"},
+            {"tls_min_version": "1.3"},
+            {"local_hostname": "me.test"},
+            {"source_address": "127.0.0.2"},
+            {**login, "auth": "xoauth2", "token": str},
+        ):
+            with self.subTest(**changed):
+                before = {name: getattr(backend, name) for name in changed}
+                vars(backend).update(changed)
+                other = backend.pool
+                vars(backend).update(before)
+                self.assertIsNot(other, pool)
+                self.assertIs(backend.pool, pool)
+        with patch("django.core.mail.utils.DNS_NAME.get_fqdn", return_value="me.test"):
+            self.assertEqual(backend.pool.server.local_hostname, "me.test")
+        close_pools()
+        self.assertIsNot(backend.pool, pool)
 
     def test_changed_settings_close_them(self):
         sink = enter(self, Sink())

@@ -160,4 +160,5 @@ def _plain(data: bytes, position: int, most: int) -> tuple[Sequence[Reply], int]
 
 @lru_cache(maxsize=128)
 def _usual(data: bytes) -> tuple[Sequence[Reply], int]:
-    return _plain(data, 0, USUAL_SIZE)
+    replies, end = _plain(data, 0, USUAL_SIZE)
+    return tuple(replies), end
