@@ -1,8 +1,9 @@
 """How much faster `django_mailers.backends.smtp` is than Django's own SMTP backend.
 
 Run it from the folder above: `python -m benchmarks.send`, with the names of rows for only those.
-What is compared is timed in one process, in turns, and the median of the turns counts; the servers
-are processes of their own. Each turn begins without connections. The exit status is 1 if a ratio is
+What is compared is timed in one process, in turns; the servers are processes of their own. The
+median of the turns counts, for a ratio that of the ratios in each: a machine that is slower for a
+while is slower for both. Each turn begins without connections. The exit status is 1 if a ratio is
 below what is required of it, or could not be measured. It needs Django 6.1, for `MAILERS`.
 """
 
@@ -21,8 +22,8 @@ from .work import set_up, versions
 NAMES = [row.name for row in ROWS]
 
 
-def measure(row: Row, targets: list[Target], turns: int) -> dict[str, float]:
-    """Return the median of the seconds that a message takes, by the names of the ways of `row`."""
+def measure(row: Row, targets: list[Target], turns: int) -> dict[str, list[float]]:
+    """Return the seconds that a message takes in each turn, by the names of the ways of `row`."""
     from django_mailers.smtp import close_pools
 
     def run(number: int, count: int) -> float:
@@ -40,19 +41,20 @@ def measure(row: Row, targets: list[Target], turns: int) -> dict[str, float]:
     for turn in range(turns):
         for number in order if turn % 2 else reversed(order):
             seconds[number].append(run(number, row.ways[number].messages or row.messages))
-    medians = map(statistics.median, seconds)
-    return {way.name: median for way, median in zip(row.ways, medians, strict=True)}
+    return {way.name: measured for way, measured in zip(row.ways, seconds, strict=True)}
 
 
-def show(row: Row, medians: dict[str, float]) -> bool:
+def show(row: Row, measured: dict[str, list[float]]) -> bool:
     """Print what was measured; return whether it is as required."""
     good = True
     print(f"\n{row.name}: {row.messages:,} x {row.title}")
     for way in row.ways:
-        seconds = medians[way.name]
+        own = measured[way.name]
+        seconds = statistics.median(own)
         line = f"  {way.name:28}{seconds * 1e3:9.3f} ms{1 / seconds:10,.0f}/s"
         for other, required in way.required.items():
-            ratio = medians[other] / seconds
+            pairs = zip(measured[other], own, strict=True)
+            ratio = statistics.median(theirs / ours for theirs, ours in pairs)
             good &= ratio >= required
             line += (
                 f"{ratio:8.2f}x {other}, {'required' if ratio >= required else 'BELOW'} {required}x"
