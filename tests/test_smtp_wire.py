@@ -58,6 +58,8 @@ class WireTestCase(SimpleTestCase):
     def connect(self, server, **options):
         """Connect to `server`, which has been entered."""
         session = server_of(server, **options).connect()
+        # That of these servers is known to be safe.
+        session.consumes_chunks = True
         self.addCleanup(session.disconnect)
         return session
 

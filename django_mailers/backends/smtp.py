@@ -119,7 +119,7 @@ class EmailBackend(django_smtp.EmailBackend):
     option_kinds = options.SMTP
 
     pool_size: int = PoolOptions.pool_size
-    max_messages: int = PoolOptions.max_messages
+    max_messages: int | None = PoolOptions.max_messages
     max_age: float = PoolOptions.max_age
     max_idle: float = PoolOptions.max_idle
     check_after: float = PoolOptions.check_after

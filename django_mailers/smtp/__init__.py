@@ -7,9 +7,8 @@ results = pool.deliver([Envelope("ada@example.com", ["bob@example.com"], content
 
 from .auth import XOAuth2
 from .envelope import Envelope, Reply, Result, Status
-from .errors import PoolTimeout
+from .errors import OutOfStepError, PoolTimeout
 from .lease import Lease
-from .pipelining import OutOfStepError
 from .pool import Pool, PoolOptions
 from .session import Server, Session, TLSSession
 from .shared import close_pools, shared_pool

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from .doubts import Doubt
 
 # sent      the server took responsibility for it, for at least one recipient
 # refused   the server judged this message, and said no: to its sender, to all of its recipients,
@@ -43,12 +46,24 @@ class Result:
     `recipients` has for each recipient that was answered what the server said last about it: the
     refusal of the recipient, or the reply to the whole message, or else to the recipient.
     `reply` is the one to the message as a whole, if there was one.
+    `is_open` says that another session may send the message: this one ended before it was handed
+    over, or the server closed it by a reply that says so.
+    `doubt` is what makes a refusal doubtful: it may be about the session instead.
     """
 
     status: Status
     recipients: dict[str, Reply] = field(default_factory=dict, repr=False)
     error: Exception | None = field(default=None, repr=False)
     reply: Reply | None = field(default=None, repr=False)
+    is_open: bool = field(default=False, repr=False)
+    doubt: Doubt | None = field(default=None, repr=False)
+
+    @property
+    def code(self) -> int | None:
+        """The code of the reply, or of the first of the recipients' if these were all refused."""
+        if self.reply is not None:
+            return self.reply.code
+        return next((reply.code for reply in self.recipients.values()), None)
 
     @property
     def refused(self) -> dict[str, Reply]:

@@ -12,6 +12,10 @@ class PoolTimeout(TimeoutError):
     """No session became free in time."""
 
 
+class OutOfStepError(smtplib.SMTPServerDisconnected):
+    """The server said what cannot be its reply to what was asked; the session is closed."""
+
+
 def place(host: str, port: int) -> str:
     """Return a server as errors and logs name it."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

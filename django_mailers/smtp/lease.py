@@ -6,13 +6,18 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .doubts import Doubt, Probe
 from .envelope import Envelope, Result
+from .progress import Progress
 from .session import Session
 
 if TYPE_CHECKING:
     from .pool import Pool
 
 logger = logging.getLogger("django_mailers.smtp")
+
+# How long to wait for what another message is found out by, in seconds, if there is no timeout.
+WAIT = 60
 
 
 class Lease:
@@ -50,11 +55,9 @@ class Lease:
         Raises what `Pool.acquire()` raises.
         """
         if self._session is not None:
-            if self._session.is_quiet() and self._room(self._session) > 0:
+            if self._session.is_quiet() and self._pool.room(self._session) > 0:
                 return self._session, False
-            if not self._pool.release(self._session, wait=False):
-                self._leaving.append(self._session)
-            self._session = None
+            self._leave()
         self._session, reused = self._pool.acquire(wait=self._wait)
         return self._session, not reused
 
@@ -63,14 +66,14 @@ class Lease:
 
         Raises nothing that the server, the network or the login does: what no session could be had
         for is "skipped". A session that was there before and turns out to be dead before it was
-        handed a message is replaced in silence, in the end by a new one; when one breaks that has
-        sent some, the next one goes on with those that were skipped. But what was begun is never
-        sent again: what "failed" or is "unknown" stays so.
+        handed a message is replaced in silence, in the end by a new one. When one ends that has
+        sent some, the next one goes on. See `Progress` for the message at which it ended, and
+        `doubts` for refusals that may be about the session.
         """
-        results: list[Result] = []
+        progress = Progress(messages)
         try:
-            while len(results) < len(messages):
-                results += self._go_on(messages[len(results) :] if results else messages)
+            while not progress.is_done:
+                self._go_on(progress)
         except BaseException:
             # An interrupt: the session may be anywhere in a dialogue.
             if self._session is not None:
@@ -80,7 +83,7 @@ class Lease:
         finally:
             if self._leaving:
                 self._see_off()
-        return results
+        return progress.results()
 
     def close(self) -> None:
         """Give the session back, if there is one."""
@@ -90,37 +93,125 @@ class Lease:
         if session is not None:
             self._pool.release(session)
 
+    def _leave(self) -> None:
+        """Give the session back, and do not wait for it to end if it does."""
+        session, self._session = self._session, None
+        if session is not None and not self._pool.release(session, wait=False):
+            self._leaving.append(session)
+
     def _see_off(self) -> None:
         leaving, self._leaving = self._leaving, []
         for session in leaving:
             session.disconnect()
 
-    def _go_on(self, messages: Sequence[Envelope]) -> list[Result]:
-        """Deliver the first of `messages`, or try to; return a Result for each that is settled."""
+    def _go_on(self, progress: Progress) -> None:
+        """Send what one session can of what is left."""
         try:
             session, is_new = self.open()
         except Exception as error:
             # The server's, the network's, or what a caller's own function to log in raises:
             # whatever it is, nothing of these was handed over, and of others something was.
-            return [Result("skipped", error=error) for _ in messages]
-        room = max(1, self._room(session))
-        done = session.deliver(messages[:room] if room < len(messages) else messages, checked=True)
-        if session.is_open:
-            self._pool.count("messages", len(done))
-            return done
-        statuses = [result.status for result in done]
-        if not is_new and {*statuses} <= {"failed", "skipped"}:
+            progress.give_up(error)
+            return
+        numbers, before = progress.next(self._pool.room(session)), session.messages
+        results = self._deliver(session, [progress.messages[number] for number in numbers])
+        if (
+            not (session.is_open or is_new)
+            and {result.status for result in results} <= {"failed", "skipped"}
+        ):
             self._pool.count("replaced")
             logger.debug("%r replaces a session that was dead when it was needed.", self._pool)
-            return []
-        self._pool.count("messages", len(done))
-        if "skipped" not in statuses:
-            return done
-        if {"sent", "refused"} & {*statuses}:
-            return done[: statuses.index("skipped")]
-        # The server is in no state to go on with.
-        left = len(messages) - len(done)
-        return done + [Result("skipped", error=done[-1].error) for _ in range(left)]
+            progress.put_back(numbers)
+            return
+        self._pool.count("messages", session.messages - before)
+        self._settle(progress, numbers, results, has_ended=not session.is_open)
 
-    def _room(self, session: Session) -> int:
-        return self._pool.options.max_messages - session.messages
+    def _deliver(self, session: Session, messages: Sequence[Envelope]) -> list[Result]:
+        limits = self._pool.limits
+        if session.offers_chunking:
+            limits.tell(session, len(messages))
+        results = session.deliver(messages, checked=True)
+        limits.ask(session)
+        return results
+
+    def _settle(
+        self,
+        progress: Progress,
+        numbers: Sequence[int],
+        results: Sequence[Result],
+        *,
+        has_ended: bool = False,
+    ) -> None:
+        """Settle what is certain of the `results` for `numbers`, and plan the rest."""
+        pairs = list(zip(numbers, results, strict=True))
+        doubtful = [(number, result) for number, result in pairs if result.doubt is not None]
+        certain = [(number, result) for number, result in pairs if result.doubt is None]
+        if has_ended:
+            has_worked = any(result.status in {"sent", "refused"} for result in results)
+            progress.end(certain, has_worked=has_worked)
+        else:
+            # The session is worn, or it would not be open.
+            progress.put_back([n for n, result in certain if result.status == "skipped"])
+            for number, result in certain:
+                if result.status != "skipped":
+                    progress.settle(number, result)
+        while doubtful:
+            code = doubtful[0][1].code
+            self._reconsider(progress, [pair for pair in doubtful if pair[1].code == code])
+            doubtful = [pair for pair in doubtful if pair[1].code != code]
+
+    def _reconsider(self, progress: Progress, refused: list[tuple[int, Result]]) -> None:
+        """Settle messages that were `refused` with one code, or have them sent again."""
+        limits, doubt = self._pool.limits, refused[0][1].doubt
+        assert doubt is not None  # noqa: S101
+        verdict = limits.begin(doubt.code, self._pool.server.timeout or WAIT)
+        if isinstance(verdict, Probe):
+            (number, first), refused = refused[0], refused[1:]
+            result: Result | None = None
+            try:
+                result = self._try_again(progress.messages[number], doubt)
+            finally:
+                limits.end(verdict, doubt, result)
+            # What failed again says less than the refusal.
+            progress.settle(number, first if result is None or result.is_open else result)
+            verdict = verdict.outcome.was_taken
+        elif verdict and self._session is not None:
+            self._session.begin_quit()
+            self._leave()
+        if verdict:
+            progress.put_back([number for number, _ in refused])
+        else:
+            for number, result in refused:
+                progress.settle(number, result)
+
+    def _try_again(self, message: Envelope, doubt: Doubt) -> Result | None:
+        """Try a message on a new session, which replaces this one if it does better.
+
+        Returns None if there is no new session to be had.
+        """
+        old = self._session
+        assert old is not None  # noqa: S101
+        new = self._connect_beside(old)
+        if new is None:
+            return None
+        result = self._deliver(new, [message])[0]
+        self._pool.count("messages", new.messages)
+        does_better = result.status in {"sent", "refused"} and result.code != doubt.code
+        if new.is_open and (does_better or not old.is_open) and self._pool.exchange(old, new):
+            self._session, new = new, old
+        new.begin_quit()
+        self._leaving.append(new)
+        return result
+
+    def _connect_beside(self, old: Session) -> Session | None:
+        try:
+            return self._pool.connect()
+        except OSError:
+            if not old.is_open:
+                return None
+        # The server may take no more sessions at a time than it has.
+        old.disconnect()
+        try:
+            return self._pool.connect()
+        except OSError:
+            return None

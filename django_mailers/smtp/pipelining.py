@@ -4,6 +4,10 @@ With PIPELINING (RFC 2920) the commands of a message go in one write, behind the
 before; with CHUNKING (RFC 3030) its content goes along, and more messages follow before the first
 reply has come. With neither it is the dialogue of RFC 5321. Which commands await a reply stands in
 a queue: each reply belongs to its first entry, and must be one that this command can get.
+
+A server ends a session by a closing reply: 421 to any command, or a refusal of RSET, which has no
+other meaning. Replies come in order. So if the connection ends right after a closing reply, nothing
+that was written behind the command it belongs to was taken.
 """
 
 from __future__ import annotations
@@ -13,8 +17,10 @@ from collections import deque
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
+from .doubts import Doubt, doubt_about
 from .envelope import Envelope, Reply, Result, Status
-from .errors import add_place
+from .errors import OutOfStepError, add_place
+from .replies import is_end
 from .wire import WRITE_SIZE, about, normalize, split, stuff_dots
 
 if TYPE_CHECKING:
@@ -29,6 +35,10 @@ MAX_MESSAGES = 64
 MAX_BYTES = 256 * 1024
 # From this size on, content waits until the server has taken its sender and its recipients.
 MAX_EAGER_CONTENT = 64 * 1024
+# How many refusals in a row it takes until each reply is awaited before the next message is begun.
+# Servers end a session that makes errors only, Exim after 10 of them, Postfix after 20; and with
+# CHUNKING a refused message is two or three.
+CAREFUL = 4
 
 SUCCESS = {
     "RSET": frozenset({250}),
@@ -40,10 +50,6 @@ SUCCESS = {
 }
 # The commands that a message cannot do without. Of its recipients it can, except for the last.
 DECISIVE = ("MAIL", "DATA", "END")
-
-
-class OutOfStepError(smtplib.SMTPServerDisconnected):
-    """The server said what cannot be its reply to what was asked; the session is closed."""
 
 
 class Transaction:
@@ -60,6 +66,11 @@ class Transaction:
         self.started = False
         # From when on the server may have got all of it, so that it may have accepted it.
         self.handed_over = False
+        # Whether the server closed the session by a reply to what was written before.
+        self.is_void = False
+        # How many messages the session was given before, and how many it had taken by the time
+        # that it refused this one.
+        self.number = self.taken_before = 0
         # Whether the end of its data is written, after which a server is ready for the next one.
         self.terminated = False
         self.error: Exception | None = None
@@ -88,6 +99,7 @@ class Transaction:
         except (ValueError, IndexError, smtplib.SMTPNotSupportedError) as error:
             self.error = error
             return
+        self.size = len(content)
         self.lines = [mail, *rcpts]
         self.kinds = ["MAIL", *["RCPT"] * len(rcpts)]
         if not chunking:
@@ -154,15 +166,37 @@ class Transaction:
             return Result("unknown", replies, broken)
         if self.refused:
             # A 421 is about the session, not about the message.
-            codes = [reply.code for reply in (*self.replies.values(), *self.recipients)]
-            status: Status = "failed" if 421 in codes else "refused"
+            status: Status = "failed" if self._was_answered_421() else "refused"
             refusal = self.refusal()
             # Recipients have replies of their own.
             whole = None if isinstance(refusal, smtplib.SMTPRecipientsRefused) else refusal.args
-            return Result(status, replies, refusal, Reply(*whole[:2]) if whole else None)
-        if self.handed_over:
+            reply = Reply(*whole[:2]) if whole else None
+            return Result(status, replies, refusal, reply, status == "failed", self._doubt())
+        if self.handed_over and not self.is_void:
             return Result("unknown", replies, broken)
-        return Result("failed" if self.started else "skipped", replies, broken)
+        # What stands behind a closing reply may as well not have been begun.
+        if not self.started or (self.is_void and not self._was_answered_421()):
+            return Result("skipped", replies, broken, is_open=True)
+        return Result("failed", replies, broken, is_open=True)
+
+    def _was_answered_421(self) -> bool:
+        return any(reply.code == 421 for reply in (*self.replies.values(), *self.recipients))
+
+    def _doubt(self) -> Doubt | None:
+        """Return what makes the refusal doubtful, or None if it is to be believed."""
+        if not self.number:
+            return None
+        if self._code("MAIL") >= 400:
+            kind, replies = "MAIL", [self.replies["MAIL"]]
+        elif self.refusals == len(self.envelope.recipients):
+            kind, replies = "RCPT", self.recipients
+        elif self._code("DATA") >= 400:
+            kind, replies = "DATA", [self.replies["DATA"]]
+        elif "DATA" not in self.kinds and self.size <= MAX_EAGER_CONTENT:
+            kind, replies = "BDAT", [self.replies["END"]]
+        else:
+            return None
+        return doubt_about(kind, replies, self.number, has_taken=self.taken_before > 0)
 
 
 class Delivery:
@@ -184,17 +218,27 @@ class Delivery:
         self.buffer: list[bytes] = []
         self.buffered = 0
         self.ends: deque[tuple[int, Transaction]] = deque()
+        # The first closing reply, and whether the last reply that came was one.
         self.closing: Reply | None = None
+        self.is_at_closing = False
         self.previous: Transaction | None = None
         # The sizes of the contents whose reply is to come, with CHUNKING.
         self.in_flight: deque[int] = deque()
         self.is_first = True
 
     def run(self) -> list[Result]:
-        """Deliver; return a result for each message. The session is closed if it broke."""
+        """Deliver; return a result for each message. The session is closed if it broke.
+
+        If it was refused too much in a row, the rest is "skipped", and the session is open.
+        """
         broken: Exception | None = None
+        session = self.session
         try:
             for _ in self.envelopes:
+                if session.refusals >= CAREFUL:
+                    self.synchronize()
+                    if session.is_worn:
+                        break
                 transaction = self.prepared or self.prepare()
                 self.prepared = None
                 if transaction.error is None:
@@ -213,7 +257,7 @@ class Delivery:
         for transaction in self.transactions[len(self.results) :]:
             self.results.append(transaction.result(broken))
         for _ in self.envelopes[len(self.results) :]:
-            self.results.append(Result("skipped", error=broken))
+            self.results.append(Result("skipped", error=broken, is_open=True))
         return self.results
 
     def prepare(self) -> Transaction:
@@ -242,6 +286,8 @@ class Delivery:
         ):
             self.put(["RSET"], transaction, b"RSET\r\n")
         transaction.started = True
+        transaction.number = self.session.messages
+        self.session.messages += 1
         if self.pipelining and len(self.queue) + len(transaction.kinds) <= MAX_REPLIES:
             self.put(transaction.kinds, transaction, *transaction.lines)
         else:
@@ -270,6 +316,10 @@ class Delivery:
             # message in doubt, not all that fit.
             self.is_first = False
             self.synchronize()
+        elif self.session.refusals:
+            # As many as may be refused until all replies are awaited.
+            if len(self.in_flight) + self.session.refusals >= CAREFUL:
+                self.synchronize()
         elif len(self.in_flight) >= MAX_MESSAGES or sum(self.in_flight) >= MAX_BYTES:
             self.synchronize(len(self.queue) // 2)
 
@@ -323,12 +373,19 @@ class Delivery:
         written = 0
         for piece in [b"".join(pieces)] if 0 < size <= WRITE_SIZE else split(pieces):
             written += len(piece)
+            last: Transaction | None = None
             # Before it is tried: when that fails, one cannot know how much of it has gone.
             while self.ends and self.ends[0][0] <= written:
-                self.ends.popleft()[1].handed_over = True
+                end, last = self.ends.popleft()
+                last.handed_over = True
             try:
                 self.session.write(piece)
-            except ConnectionError as error:
+            except OSError as error:
+                # All but the last byte may have gone, and without that no message is complete.
+                if last is not None and end == written:
+                    last.handed_over = False
+                if not is_end(error):
+                    raise
                 # What the server has said before it closed may tell more than that it closed.
                 self.read(0)
                 raise error
@@ -336,24 +393,42 @@ class Delivery:
     def read(self, leave: int) -> None:
         queue = self.queue
         while len(queue) > leave:
-            for reply in self.session.read_replies(len(queue) - leave):
+            try:
+                replies = self.session.read_replies(len(queue) - leave)
+            except OSError as error:
+                if self.is_at_closing and is_end(error):
+                    for _, transaction in queue:
+                        transaction.is_void = True
+                raise
+            for reply in replies:
                 kind, transaction = queue.popleft()
                 code = reply.code
                 if code not in SUCCESS[kind] and not 400 <= code < 600:
                     raise OutOfStepError(f"The server replied {code} to {kind}.")
-                transaction.take(kind, reply)
-                if kind == "END":
-                    if self.chunking:
-                        self.in_flight.popleft()
-                    if transaction.refused and transaction.contradiction():
-                        raise OutOfStepError("The server accepted a message without a sender.")
-                elif kind == "RSET" and code >= 400:
-                    raise OutOfStepError(f"The server replied {code} to RSET.")
-                if code == 421 and self.closing is None:
-                    # It closes the session. What it says about the rest is worth knowing.
+                self.take(transaction, kind, reply)
+                self.is_at_closing = code == 421 or (code >= 400 and kind == "RSET")
+                if self.is_at_closing and self.closing is None:
+                    # What it says about the rest is worth knowing.
                     self.closing, leave = reply, 0
         if self.closing is not None:
-            text = self.closing.text.decode(errors="replace")
-            raise smtplib.SMTPServerDisconnected(f"The server closed the session: 421 {text}")
+            code, text = self.closing.code, self.closing.text.decode(errors="replace")
+            raise smtplib.SMTPServerDisconnected(f"The server closed the session: {code} {text}")
         if not queue and self.session.has_unread():
             raise OutOfStepError("The server replied to nothing.")
+
+    def take(self, transaction: Transaction, kind: str, reply: Reply) -> None:
+        """Take down a reply, and count what that makes of its message."""
+        was_refused = transaction.refused
+        transaction.take(kind, reply)
+        if kind == "END":
+            if self.chunking:
+                self.in_flight.popleft()
+            if transaction.refused and transaction.contradiction():
+                raise OutOfStepError("The server accepted a message without a sender.")
+        if transaction.refused:
+            if not was_refused:
+                self.session.refusals += 1
+                transaction.taken_before = self.session.taken
+        elif kind == "END":
+            self.session.taken += 1
+            self.session.refusals = 0

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
+from .doubts import Limits
 from .envelope import Envelope, Result
 from .errors import PoolTimeout
 from .lease import Lease
@@ -26,6 +27,8 @@ logger = logging.getLogger("django_mailers.smtp")
 # Messages by which a helper finds out whether it is of any help, and the part of the time that the
 # process computes in, above which it is not.
 TRIAL = 8
+# What None means for `max_messages`.
+MAX_MESSAGES = 100
 FULL_LOAD = 0.7
 
 
@@ -34,7 +37,8 @@ class PoolOptions:
     """How many sessions there are, and for how long.
 
     pool_size        Sessions at most; 0 for a new one each time, as many as there are users.
-    max_messages     Messages after which a session is closed.
+    max_messages     Messages after which a session is closed; None for as many as the server takes
+                     (10 if it is known to queue or refuse the 11th), at most 100.
     max_age          Seconds after which a session is closed, once it is free. Up to a tenth
                      less, at random, so that sessions opened together do not all end together.
     max_idle         Seconds without use after which a session is closed, by the next use of the
@@ -44,7 +48,7 @@ class PoolOptions:
     """
 
     pool_size: int = 4
-    max_messages: int = 100
+    max_messages: int | None = None
     max_age: float = 300
     max_idle: float = 30
     check_after: float = 5
@@ -53,7 +57,7 @@ class PoolOptions:
     def __post_init__(self) -> None:
         if self.pool_size < 0:
             raise ValueError(f"'pool_size' must be 0 or more, not {self.pool_size!r}")
-        if self.max_messages < 1:
+        if self.max_messages is not None and self.max_messages < 1:
             raise ValueError(f"'max_messages' must be 1 or more, not {self.max_messages!r}")
 
 
@@ -109,6 +113,7 @@ class Pool:
         # Threads that wait, the first in turn first, so that none waits for ever.
         self._waiting: deque[object] = deque()
         self._counts: Counter[str] = Counter()
+        self.limits = Limits()
 
     def __repr__(self) -> str:
         stats = self.stats()
@@ -123,6 +128,8 @@ class Pool:
         """Return numbers: the present state, and what has happened in this process so far.
 
         size, idle, busy, waiting    Sessions at most, free ones, used ones; threads that wait.
+        message_limit                Messages that the server takes in a session, as it has shown; 0
+                                     while nothing of that kind is known.
         opened, reused, replaced     Sessions connected; uses of one that was there; sessions that
                                      were found dead when a message was to be sent by them.
         closed, broken               Sessions that the pool closed; that were closed in use.
@@ -137,6 +144,7 @@ class Pool:
                 "idle": len(self._idle),
                 "busy": len(self._busy) + self._connecting,
                 "waiting": len(self._waiting),
+                "message_limit": self.limits.messages or 0,
                 **{name: self._counts[name] for name in names},
             }
 
@@ -190,7 +198,7 @@ class Pool:
                 and not session.in_transaction
                 and not self._closed
                 and self.options.pool_size > 0
-                and session.messages < self.options.max_messages
+                and self.room(session) > 0
                 and time.monotonic() < member.expires
             )
             if keep:
@@ -204,6 +212,34 @@ class Pool:
             end = session.disconnect if wait else session.begin_quit
             end()
         return keep
+
+    def room(self, session: Session) -> int:
+        """Return how many messages more `session` is to be given; 0 or less for none."""
+        if session.is_worn:
+            return 0
+        most = self.options.max_messages
+        if most is None:
+            most = min(MAX_MESSAGES, session.message_limit or MAX_MESSAGES)
+        learned = self.limits.messages
+        return (most if learned is None else min(most, learned)) - session.messages
+
+    def connect(self) -> Session:
+        """Open a session that takes no slot. See `exchange()`."""
+        session = self.server.connect()
+        self.count("opened")
+        return session
+
+    def exchange(self, old: Session, new: Session) -> bool:
+        """Give `new` the slot of `old`, which is in use, and is the caller's to close then.
+
+        Returns false if `old` has no slot: this process was forked meanwhile.
+        """
+        with self._lock:
+            if self._busy.pop(old, None) is None:
+                return False
+            self._busy[new] = self._member(new)
+            self._counts["closed" if old.is_open else "broken"] += 1
+            return True
 
     def lease(self, *, wait: bool = True) -> Lease:
         """Return a lease, which takes a session when it needs one. See `acquire()`."""
@@ -347,14 +383,17 @@ class Pool:
                 self._counts["failures"] += 1
                 self._changed.notify_all()
             raise
-        age = self.options.max_age * random.uniform(0.9, 1)  # noqa: S311
-        member = _Member(session, time.monotonic() + age)
+        member = self._member(session)
         with self._lock:
             self._connecting -= 1
             self._counts["opened"] += 1
             self._busy[session] = member
         logger.debug("%r opened a session.", self)
         return session
+
+    def _member(self, session: Session) -> _Member:
+        age = self.options.max_age * random.uniform(0.9, 1)  # noqa: S311
+        return _Member(session, time.monotonic() + age)
 
     def _is_alive(self, member: _Member) -> bool:
         if not member.session.is_quiet():

@@ -24,6 +24,14 @@ ONE_LINE = re.compile(rb"([0-9]{3}) ([^\r\n]{0,1000})\r\n")
 USUAL_SIZE = 256
 
 
+def is_end(error: OSError) -> bool:
+    """Whether `error` says that the other side ended the connection, and not that time was up."""
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        cause = error.__cause__
+        return cause is None or (isinstance(cause, OSError) and is_end(cause))
+    return isinstance(error, ConnectionError | ssl.SSLEOFError | ssl.SSLZeroReturnError)
+
+
 class ReplyReader:
     """The replies that come from a socket, and how much of them has come already.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 import smtplib
 import socket
 import ssl
@@ -11,14 +12,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from .chunks import consumes_chunks
 from .envelope import Envelope, Reply, Result
-from .errors import add_place, hide, place
+from .errors import OutOfStepError, add_place, hide, place
 from .pipelining import Delivery
 from .replies import ReplyReader
 from .tls import TLSConfig, shared_tls
 
 # How long, in seconds, a server is given to answer QUIT: nothing depends on it.
 QUIT_TIMEOUT = 2
+# How many messages may be refused in a row. Servers end a session that makes errors only.
+WORN = 8
+# Exim leaves what comes as 11th on a connection to its next queue run, half an hour later on Debian
+# (smtp_accept_queue_per_connection); Stalwart refuses it. Behind the name of the host.
+TEN_MESSAGES = re.compile(rb"\S+ .*\b(?:exim|stalwart)\b", re.IGNORECASE | re.DOTALL)
+# RFC 9422
+MAILMAX = re.compile(r"\bMAILMAX=([0-9]{1,9})\b", re.IGNORECASE)
 # How long an idle session is given to prove itself, if its own timeout is not shorter: one that a
 # firewall has forgotten would not answer at all, and a new one is soon made.
 CHECK_TIMEOUT = 5
@@ -33,7 +42,12 @@ class Session(smtplib.SMTP):
     is dropped (RFC 3207, 6).
 
     pipelining, chunking  Whether to use these extensions if the server offers them.
-    messages              How many messages `deliver()` was given in the life of this session.
+    consumes_chunks       Whether the server is known to read the octets of a BDAT command that it
+                          refuses; None while nobody knows, which is found out before a second
+                          message. Without that knowledge, content goes by DATA.
+    messages              How many messages `deliver()` began in the life of this session.
+    taken                 How many of them the server has taken.
+    refusals              How many of the last ones it has refused, in a row.
     in_transaction        Whether smtplib's `mail()` and `rcpt()` have begun a message that is not
                           at its end.
     place                 The server, for errors to name.
@@ -42,7 +56,11 @@ class Session(smtplib.SMTP):
 
     pipelining = True
     chunking = True
+    consumes_chunks: bool | None = None
     messages = 0
+    taken = 0
+    refusals = 0
+    greeting = b""
     in_transaction = False
     place = ""
 
@@ -69,7 +87,24 @@ class Session(smtplib.SMTP):
 
     @property
     def may_chunk(self) -> bool:
+        return self.offers_chunking and self.consumes_chunks is True
+
+    @property
+    def offers_chunking(self) -> bool:
         return self.chunking and "chunking" in self.esmtp_features
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether so much was refused in a row that the server may have had enough."""
+        return self.refusals >= WORN
+
+    @property
+    def message_limit(self) -> int | None:
+        """How many messages the server takes in a session, as far as it says so itself."""
+        limits = [10] if TEN_MESSAGES.match(self.greeting) else []
+        if told := MAILMAX.search(self.esmtp_features.get("limits", "")):
+            limits.append(max(1, int(told[1])))
+        return min(limits, default=None)
 
     def deliver(self, messages: Sequence[Envelope], *, checked: bool = False) -> list[Result]:
         """Deliver `messages`, in order; return a Result for each.
@@ -77,20 +112,25 @@ class Session(smtplib.SMTP):
         `checked` says that `is_quiet()` was true a moment ago.
 
         Raises nothing that the server or the network does: see `Result.error`. If the session broke
-        (`is_open` is false then), the messages it did not come to are "skipped". No message is
-        sent twice.
+        (`is_open` is false then), or was refused too much (`is_worn` is true), the messages it did
+        not come to are "skipped". No message is sent twice.
         """
-        self.messages += len(messages)
         try:
             self.ehlo_or_helo_if_needed()
             if self.in_transaction:
                 self.rset()
+                checked = False
             if not checked and not self.is_quiet():
                 raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+            if self.consumes_chunks is None and (self.messages or len(messages) > 1):
+                # Whatever comes of it, it is not tried again.
+                self.consumes_chunks = False
+                if self.offers_chunking:
+                    self.consumes_chunks = consumes_chunks(self, messages[0].mail_from)
         except OSError as error:
             self.close()
             add_place(error, self.place)
-            return [Result("skipped", error=error) for _ in messages]
+            return [Result("skipped", error=error, is_open=True) for _ in messages]
         return Delivery(self, messages).run()
 
     def send_one(self, message: Envelope) -> Result:
@@ -169,6 +209,7 @@ class Session(smtplib.SMTP):
         self._replies.clear()
         self._has_quit = False
         reply = super().connect(*args, **kwargs)
+        self.greeting = reply[1]
         # Else what is written while the server has not acknowledged what was written before waits
         # for that, a round trip: the EHLO after the last message of a TLS handshake.
         self._require_socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -280,7 +321,13 @@ class Server:
         verified nothing is said but EHLO and STARTTLS.
         """
         try:
-            return self._connect()
+            session = self._connect()
+            if not session.is_quiet():
+                # Replies would be taken for those to the next commands.
+                session = self._connect()
+                if not session.is_quiet():
+                    raise OutOfStepError("The server said more than it was asked.")
+            return session
         except OSError as error:
             if isinstance(error, smtplib.SMTPException) and self.username and self.password:
                 # As they go over the wire with PLAIN, and with LOGIN.

@@ -1,0 +1,104 @@
+"""How far the delivery of some messages has come, over one session after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from .envelope import Envelope, Result
+
+# After how many sessions in a row that ended without taking or refusing a message the rest is given
+# up: it is the server that does not work then, and not one of the messages.
+MOST_ENDS = 3
+
+
+class Progress:
+    """What is settled and what is left to do of `messages`.
+
+    A message at which a session ends, before it was handed over, is tried a second time: by the
+    next session if this one did its work before, else last, so that one message at which a server
+    fails does not keep the others. Nothing is tried again that may have arrived.
+    """
+
+    def __init__(self, messages: Sequence[Envelope]) -> None:
+        self.messages = messages
+        self.sent = 0
+        self._results: list[Result | None] = [None] * len(messages)
+        self._left = deque(range(len(messages)))
+        # What became of those at which a session ended, and which of them are tried last.
+        self._met_end: dict[int, Result] = {}
+        self._last: list[int] = []
+        self._ends = 0
+
+    @property
+    def is_done(self) -> bool:
+        return not (self._left or self._last)
+
+    def next(self, most: int) -> list[int]:
+        """Return the numbers of up to `most` messages that are to be sent next."""
+        if not self._left:
+            self._left.extend(self._last)
+            self._last.clear()
+        left = self._left
+        if most >= len(left):
+            self._left = deque()
+            return list(left)
+        return [left.popleft() for _ in range(most)]
+
+    def results(self) -> list[Result]:
+        """Return a result for each message, once it is done."""
+        return [result for result in self._results if result is not None]
+
+    def settle(self, number: int, result: Result) -> None:
+        self._results[number] = result
+        if result.status == "sent":
+            self.sent += 1
+
+    def put_back(self, numbers: Sequence[int]) -> None:
+        """Leave these, which were taken by `next()`, to the next session."""
+        self._left.extendleft(reversed(numbers))
+
+    def give_up(self, error: Exception | None) -> None:
+        """Settle what is left: there is no session for it, and `error` says why."""
+        for number in (*self._left, *self._last):
+            skipped = Result("skipped", error=error, is_open=True)
+            self.settle(number, self._met_end.get(number, skipped))
+        self._left.clear()
+        self._last.clear()
+
+    def end(self, results: Sequence[tuple[int, Result]], *, has_worked: bool) -> None:
+        """Settle what a session did that ended, and plan what is to become of the rest.
+
+        `results` are those of the messages that `next()` gave, with their numbers;
+        `has_worked` says whether the session took or refused one of them.
+        """
+        left: list[int] = []
+        culprit: tuple[int, Result] | None = None
+        was_met = False
+        for number, result in results:
+            if not result.is_open:
+                self.settle(number, result)
+                was_met |= result.status == "unknown"
+            elif was_met or result.status == "skipped":
+                left.append(number)
+            else:
+                was_met = True
+                culprit = number, result
+                left.append(number)
+        if culprit is not None:
+            self._judge(*culprit, left, has_worked)
+        self.put_back(left)
+        self._ends = 0 if has_worked else self._ends + 1
+        if self._ends >= MOST_ENDS:
+            self.give_up(next((result.error for _, result in results if result.error), None))
+
+    def _judge(self, number: int, result: Result, left: list[int], has_worked: bool) -> None:
+        """Decide what becomes of the message at which a session ended; it stands in `left`."""
+        if number in self._met_end or not (has_worked or len(self.messages) > 1):
+            left.remove(number)
+            self.settle(number, result)
+            return
+        self._met_end[number] = result
+        if not has_worked:
+            left.remove(number)
+            self._last.append(number)
