@@ -1,0 +1,105 @@
+"""Exceptions that come from outside: from a signal handler, wherever the program is.
+
+A job's time limit is a plain `Exception` in Celery and RQ, and often a `TimeoutError`, an `OSError`
+as the network raises them. Whether an error is about a message, or about whoever sends it, only its
+traceback tells.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from types import CodeType, TracebackType
+
+SENT = re.compile(r"(\d+) of \d+ messages of this batch were sent\.")
+
+
+def is_injected(error: BaseException) -> bool:
+    """Return whether `error` is what a signal handler has raised, or stands in place of that.
+
+    Such an exception is none of our business, and has to go out. See `injected()`.
+    """
+    return injected(error) is not None
+
+
+def injected(error: BaseException) -> BaseException | None:
+    """Return what a signal handler has raised: `error`, or what it was raised in place of.
+
+    smtplib says "Server not connected" in place of any OSError, for one. The handler is found by
+    its code in the traceback, and has to be installed still. What is injected in another way
+    (`PyThreadState_SetAsyncExc()`) cannot be told from an error, nor can what a handler written in
+    C has raised.
+    """
+    codes = set(_handlers())
+    if codes:
+        for candidate in _chain(error):
+            if any(code in codes for code in _codes(candidate.__traceback__)):
+                return candidate
+    return None
+
+
+def note_sent(error: BaseException, sent: int, total: int) -> None:
+    """Note on `error`, which ends a batch of `total` messages, how many were sent before.
+
+    `sent` does not count those that a call further in has noted already: they are added. Before
+    Python 3.11 an exception has no notes, and nothing is done.
+    """
+    notes: list[str] = getattr(error, "__notes__", [])
+    for number, note in enumerate(notes):
+        if (found := SENT.fullmatch(note)) is not None:
+            notes[number] = _note(sent + int(found[1]), total)
+            return
+    if hasattr(error, "add_note"):
+        error.add_note(_note(sent, total))
+
+
+def _note(sent: int, total: int) -> str:
+    return f"{sent} of {total} messages of this batch were sent."
+
+
+def _handlers() -> Iterator[CodeType]:
+    """Yield the code of each signal handler that is installed and written in Python."""
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        while isinstance(handler, functools.partial):
+            handler = handler.func
+        if not callable(handler):
+            continue  # SIG_DFL and its like, or None for one that was not installed by Python.
+        # A function or a method; or else an instance that can be called.
+        for function in (handler, type(handler).__call__):
+            code = getattr(function, "__code__", None)
+            if isinstance(code, CodeType):
+                yield code
+                break
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield `error`, and what was handled when it was raised, as far as that is part of it.
+
+    Mail is sent in the `except` block of a time limit, too. What a caller is handling there is the
+    context of all that happens to the mail, and was caught by a function that is still running.
+    """
+    yield error
+    running, frame = set(), sys._getframe()
+    while frame is not None:
+        running.add(frame)
+        frame = frame.f_back  # type: ignore[assignment]
+    seen, left = {id(error)}, [error.__cause__, error.__context__]
+    while left:
+        inner = left.pop()
+        if inner is None or id(inner) in seen:
+            continue
+        seen.add(id(inner))
+        if inner.__traceback__ is None or inner.__traceback__.tb_frame in running:
+            continue
+        yield inner
+        left += [inner.__cause__, inner.__context__]
+
+
+def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
+    while traceback is not None:
+        yield traceback.tb_frame.f_code
+        traceback = traceback.tb_next
