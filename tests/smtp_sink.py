@@ -99,7 +99,7 @@ class Sink(_Server):
         self,
         *,
         pipelining: bool = True,
-        chunking: bool = True,
+        chunking: bool = False,
         features: Sequence[str] = FEATURES,
         tls_context: ssl.SSLContext | None = None,
         implicit: bool = False,

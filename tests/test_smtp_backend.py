@@ -34,7 +34,7 @@ from .utils import (
 
 OURS = "django_mailers.backends.smtp.EmailBackend"
 ALIAS = "it"
-MESSAGE = ["MAIL", "RCPT", "BDAT"]
+MESSAGE = ["MAIL", "RCPT", "DATA", "."]
 
 
 def message(subject="Hello", to=("bob@example.com",), **kwargs):

@@ -157,7 +157,7 @@ class BatchTests(SMTPBackendTestCase):
 
     def test_refused_content_and_sender(self):
         for verb, reply, error in [
-            ("BDAT", "554 Spam", smtplib.SMTPDataError(554, b"Spam")),
+            ("DATA", "554 Spam", smtplib.SMTPDataError(554, b"Spam")),
             ("MAIL", "550 Not you", smtplib.SMTPSenderRefused(550, b"Not you", "ada@example.com")),
         ]:
             with self.subTest(verb):

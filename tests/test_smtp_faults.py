@@ -28,7 +28,7 @@ def envelopes(number):
 
 def stages(options):
     """The commands of a message, with the options of a Sink."""
-    content = ["BDAT"] if options.get("chunking", True) else ["DATA", "."]
+    content = ["BDAT"] if options.get("chunking") else ["DATA", "."]
     return ["MAIL", "RCPT", *content]
 
 
@@ -211,7 +211,7 @@ class OutOfStepTests(FaultTestCase):
             self.assertEqual(len(sink.accepted), 1)
 
     def test_a_message_accepted_without_its_sender_is_unknown(self):
-        with Sink() as sink:
+        with Sink(chunking=True) as sink:
             session = self.connect(sink)
             replies = {"MAIL": "550 No", "RCPT": "250 OK", "BDAT": "250 OK"}
             sink.behave = lambda line: replies[line[:4]]

@@ -49,8 +49,7 @@ def wait_until(condition):
 
 class PoolTestCase(SimpleTestCase):
     def setUp(self):
-        # Without CHUNKING: a pool finds out first whether that is safe.
-        self.sink = enter(self, Sink(chunking=False))
+        self.sink = enter(self, Sink())
 
     def pool(self, authenticate=None, **options):
         server = Server(self.sink.host, self.sink.port, authenticate=authenticate, timeout=TIMEOUT)
@@ -662,7 +661,7 @@ class ForkTests(SimpleTestCase):
     def test_fork(self):
         # In a process of its own: this one has threads.
         ca_file = enter(self, certificates.ca.cert_pem.tempfile())
-        sink = enter(self, Sink(chunking=False, tls_context=server_context()))
+        sink = enter(self, Sink(tls_context=server_context()))
         for security in ["starttls", None]:
             with self.subTest(security=security):
                 del sink.connections[:], sink.accepted[:]
@@ -714,7 +713,7 @@ class ForkTests(SimpleTestCase):
                 )
 
     def test_fork_with_a_lease(self):
-        sink = enter(self, Sink(chunking=False))
+        sink = enter(self, Sink())
         process = run_python(f"""
             import os, sys
             from django_mailers.smtp import *

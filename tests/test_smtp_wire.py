@@ -38,9 +38,9 @@ from .servers import (
 from .smtp_sink import Accepted, Sink, at
 
 MODES = {
-    "both": {},
+    "both": {"chunking": True},
     "pipelining": {"chunking": False},
-    "chunking": {"pipelining": False},
+    "chunking": {"pipelining": False, "chunking": True},
     "dialogue": {"pipelining": False, "chunking": False},
 }
 ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
@@ -64,7 +64,7 @@ class WireTestCase(SimpleTestCase):
         return session
 
     def sink(self, **options):
-        sink = enter(self, Sink(**options))
+        sink = enter(self, Sink(**{"chunking": True, **options}))
         return sink, self.connect(sink)
 
     def assertResult(self, result, status, recipients, error=None):
@@ -500,7 +500,7 @@ class TLSTests(WireTestCase):
         self.tls = TLSConfig(ca_file=self.ca_file)
 
     def serve(self, certificate=None, **options):
-        return enter(self, Sink(tls_context=server_context(certificate), **options))
+        return enter(self, Sink(chunking=True, tls_context=server_context(certificate), **options))
 
     def error(self, server, **options):
         with self.assertRaises(Exception) as caught:
