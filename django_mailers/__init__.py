@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         asend_many,
         asend_mass_mail,
     )
-    from django_mailers.delivery import SendError, SendReport, SendResult, send_many
+    from django_mailers.delivery import SendError, SendReport, SendResult, send_each, send_many
 
 __version__ = "0.1.0"
 
@@ -35,6 +35,7 @@ __all__ = [
     "asend_many",
     "asend_mass_mail",
     "install",
+    "send_each",
     "send_many",
 ]
 
@@ -49,6 +50,7 @@ _MODULES = {
     "asend_mail": "aio",
     "asend_many": "aio",
     "asend_mass_mail": "aio",
+    "send_each": "delivery",
     "send_many": "delivery",
 }
 

@@ -58,6 +58,10 @@ def at(server: _Server, text: str) -> str:
     return f"{server.host}:{server.port}: {text}"
 
 
+class Last(str):
+    """A reply behind which the server closes the connection."""
+
+
 @dataclass(frozen=True)
 class Accepted:
     """A message that a Sink accepted; `content` as sent, dots unstuffed."""
@@ -84,14 +88,18 @@ class Sink(_Server):
 
     pipelining, chunking  Whether these are offered. With neither, the client must wait for each
                           reply: commands that come along with others are an error of the test.
+                          With "careless" as `chunking` the content of a BDAT that is refused is
+                          not read, so that it is taken for commands.
     features              Further lines of the reply to EHLO.
     tls_context           For STARTTLS, or, with `implicit`, from the first byte on.
     users                 {name: password} for AUTH PLAIN.
     behave                Called with each line (and "." for the end of data) before it has an
-                          effect: returns None, a reply that is given instead, DROP, RESET, STALL
-                          or DROP_REPLY.
+                          effect: returns None, a reply that is given instead (a Last if the
+                          connection is closed then), DROP, RESET, STALL or DROP_REPLY. `current`
+                          is the Connection it came on.
     injected              What a man in the middle adds to the reply to STARTTLS.
     keep                  Whether messages and commands are kept, or only counted in `count`.
+    greeting              The first line.
     max_sessions          How many there may be at a time; others are greeted with a 421.
     """
 
@@ -99,7 +107,7 @@ class Sink(_Server):
         self,
         *,
         pipelining: bool = True,
-        chunking: bool = False,
+        chunking: bool | str = False,
         features: Sequence[str] = FEATURES,
         tls_context: ssl.SSLContext | None = None,
         implicit: bool = False,
@@ -108,21 +116,25 @@ class Sink(_Server):
         injected: bytes = b"",
         keep: bool = True,
         max_sessions: int | None = None,
+        greeting: str = "sink.test ESMTP",
     ) -> None:
         super().__init__(tls_context if implicit else None)
         self.starttls = None if implicit else tls_context
         self.pipelining = pipelining
-        self.chunking = chunking
-        offered = {"PIPELINING": pipelining, "CHUNKING": chunking}
+        self.chunking = "consumes" if chunking is True else chunking
+        offered = {"PIPELINING": pipelining, "CHUNKING": self.chunking}
         self.features = [*(name for name, is_on in offered.items() if is_on), *features]
         self.users = dict(users or {})
         self.behave = behave
         self.injected = injected
         self.keep = keep
         self.max_sessions = max_sessions
+        self.greeting = greeting
         self.count = 0
         self.accepted: list[Accepted] = []
         self.connections: list[Connection] = []
+        # The one that `behave` is asked about.
+        self.current = Connection()
         self.protocols: list[_Protocol] = []
 
     @property
@@ -167,7 +179,7 @@ class _Protocol(asyncio.Protocol):
             self.ended = True
             transport.close()
             return
-        transport.write(b"220 sink.test ESMTP\r\n")
+        transport.write(f"220 {self.sink.greeting}\r\n".encode())
 
     def note_tls(self) -> None:
         tls = self.transport.get_extra_info("ssl_object")
@@ -222,7 +234,8 @@ class _Protocol(asyncio.Protocol):
                 return False
             self.buffer = rest
             self.command(line.decode())
-        if self.buffer and not self.sink.pipelining and self.mode == "command":
+        is_dialogue = not self.sink.pipelining and self.sink.chunking != "careless"
+        if self.buffer and is_dialogue and self.mode == "command":
             raise AssertionError(f"{self.buffer[:80]!r} did not wait for a reply.")
         return True
 
@@ -233,11 +246,14 @@ class _Protocol(asyncio.Protocol):
 
     def misbehave(self, line: str) -> Any:
         """Do what `behave` wants; return whether the command is over with that."""
+        self.sink.current = self.record
         wanted = self.sink.behave(line) if self.sink.behave else None
         if wanted is None or wanted is DROP_REPLY:
             return wanted
         if isinstance(wanted, str):
             self.replies.append(wanted)
+            if isinstance(wanted, Last):
+                self.end(DROP)
         else:
             self.end(wanted)
         return wanted
@@ -262,6 +278,12 @@ class _Protocol(asyncio.Protocol):
         verb = line.partition(" ")[0].upper()
         self.note(verb)
         if verb == "BDAT":
+            if self.sink.chunking != "consumes":
+                wanted = self.misbehave(line)
+                if wanted is not None or not self.recipients:
+                    # What no server may do, and some do: the content is read as commands.
+                    self.replies += [] if wanted is not None else ["503 No valid recipients"]
+                    return
             # The content comes in any case; what is wrong is said after it (RFC 3030, 2).
             self.mode, self.needed = "bdat", int(line.split()[1])
             return

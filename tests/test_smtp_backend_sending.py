@@ -186,7 +186,7 @@ class BatchTests(SMTPBackendTestCase):
         )
 
     def test_more_than_is_held_in_memory(self):
-        with mock.patch.object(smtp, "WINDOW", 1000):
+        with mock.patch.object(smtp, "WINDOW_SIZE", 1000):
             self.sink.behave = refusing("<gone@")
             messages = [
                 message(str(n), to=["gone@example.com" if n == 5 else "bob@example.com"])
@@ -204,7 +204,7 @@ class BatchTests(SMTPBackendTestCase):
         self.sink.behave = lambda line: (
             "421 Full" if line[1:4].upper() in {"HLO", "ELO"} and next(attempts) < 2 else None
         )
-        with mock.patch.object(smtp, "WINDOW", 1):
+        with mock.patch.object(smtp, "WINDOW_SIZE", 1):
             report = send_many([message(str(n)) for n in range(4)], using=ALIAS)
         said = [result.message.subject for result in report if result.status == "sent"]
         self.assertEqual(said, subjects(self.sink))

@@ -27,14 +27,18 @@ from ..smtp import (
     TLSConfig,
     XOAuth2,
     close_pools,
+    is_injected,
+    note_sent,
     shared_pool,
 )
 from . import options
 
 # Seconds for each operation. Django's backend waits for ever if it is told nothing.
 DEFAULT_TIMEOUT = 30
-# Rendered content that is held at a time, in bytes; and one message if that is larger.
-WINDOW = 16 * 1024 * 1024
+# Messages that are rendered at a time, and the size of that in bytes, unless one is larger. What
+# they are taken from may be longer than memory.
+WINDOW_MESSAGES = 1000
+WINDOW_SIZE = 4 * 1024 * 1024
 # What a subclass, or whoever holds an instance, changes to connect in another way, or to send. Then
 # it is Django's own methods that connect, or send.
 CONNECTING = ("connection_class", "ssl_context")
@@ -260,16 +264,18 @@ class EmailBackend(django_smtp.EmailBackend):
             return 0
         if self._sends_as_django():
             return super().send_messages(email_messages)
-        results = self._deliver([message for message in email_messages if message.recipients()])
         sent = 0
-        for result in results:
+        error: Exception | None = None
+        for result in self._deliver(_with_recipients(email_messages)):
             if result.status == "sent":
                 sent += 1
-                continue
-            # What the server and the network do is an OSError, smtplib's exceptions included.
-            error = result.error
-            if error is not None and not (self.fail_silently and isinstance(error, OSError)):
-                raise error
+            elif error is None and not (
+                # What the server and the network do is an OSError, smtplib's exceptions included.
+                self.fail_silently and isinstance(result.error, OSError)
+            ):
+                error = result.error
+        if error is not None:
+            raise error
         return sent
 
     def prep_address(self, address: Any, force_ascii: bool = True) -> str:
@@ -286,36 +292,65 @@ class EmailBackend(django_smtp.EmailBackend):
         """
         if self._sends_as_django() or self._is_changed(["send_messages"]):
             return NotImplemented
-        return [Outcome.of(result) for result in self._deliver(messages)]
+        results = list(self._deliver(messages))
+        if len(results) < len(messages):
+            # There is no session to be had: what is left would wait for another timeout.
+            left = len(messages) - len(results)
+            results += [Result("skipped", error=results[-1].error) for _ in range(left)]
+        return [Outcome.of(result) for result in results]
 
-    def _deliver(self, messages: Sequence[Any]) -> list[Result]:
-        if len(messages) == 1:
-            return self._hand_over([self._render(messages[0])])
-        results: list[Result] = []
+    def _deliver(self, messages: Iterable[Any]) -> Iterator[Result]:
+        """Send the messages, as many at a time as may be held in memory; yield the results.
+
+        It ends early if nothing of what was held could be sent, as there is no session to be had.
+        """
+        sent = total = 0
         for window in self._windows(messages):
-            done = self._hand_over(window)
-            results += done
-            if all(result.status == "skipped" for result in done):
-                # There is no session to be had: what is left would wait for another timeout.
-                left = len(messages) - len(results)
-                results += [Result("skipped", error=done[-1].error) for _ in range(left)]
-                break
-        return results
+            total += len(window)
+            try:
+                results = self._hand_over(window)
+            except BaseException as error:
+                if sent:
+                    note_sent(error, sent, total)
+                raise
+            yield from results
+            sent += sum(result.status == "sent" for result in results)
+            if all(result.status == "skipped" for result in results):
+                return
 
     def _windows(self, messages: Iterable[Any]) -> Iterator[list[Envelope | Result]]:
-        """Render the messages; yield as many of them at a time as may be held in memory."""
+        """Render the messages; yield as many of them at a time as may be held in memory.
+
+        What `messages` raises is raised when those before are sent.
+        """
+        if isinstance(messages, list) and len(messages) == 1:
+            yield [self._render(messages[0])]
+            return
         window: list[Envelope | Result] = []
         size = 0
-        for message in messages:
+        failure: Exception | None = None
+        remaining = iter(messages)
+        while True:
+            try:
+                message = next(remaining)
+            except StopIteration:
+                break
+            except Exception as error:
+                if is_injected(error):
+                    raise
+                failure = error
+                break
             item = self._render(message)
             more = len(item.content) if isinstance(item, Envelope) else 0
-            if window and size + more > WINDOW:
+            if window and (size + more > WINDOW_SIZE or len(window) >= WINDOW_MESSAGES):
                 yield window
                 window, size = [], 0
             window.append(item)
             size += more
         if window:
             yield window
+        if failure is not None:
+            raise failure
 
     def _render(self, message: Any) -> Envelope | Result:
         """Return what is to be handed over; or, if it cannot be rendered, a Result already."""
@@ -326,6 +361,8 @@ class EmailBackend(django_smtp.EmailBackend):
                 render(message),
             )
         except Exception as error:
+            if is_injected(error):
+                raise
             # Whatever it is (a message may have a template to render), it is about this one, and
             # is raised or reported in its turn.
             return Result("failed", error=error)
@@ -425,6 +462,12 @@ class EmailBackend(django_smtp.EmailBackend):
                 if get(name) is not None:
                     return f"OPTIONS {name!r} needs 'use_tls' or 'use_ssl'."
         return None
+
+
+def _with_recipients(messages: Iterable[Any]) -> Iterable[Any]:
+    if isinstance(messages, list) and len(messages) == 1:
+        return messages if messages[0].recipients() else []
+    return (message for message in messages if message.recipients())
 
 
 @receiver(setting_changed)

@@ -10,7 +10,7 @@ somebody would be without their mail, and never "failed", because somebody would
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.core import mail
@@ -25,6 +25,7 @@ from .report import (
     SendReport,
     SendResult,
 )
+from .windows import in_windows
 
 __all__ = [
     "Batch",
@@ -36,6 +37,7 @@ __all__ = [
     "SendResult",
     "deliver",
     "get_mailer",
+    "send_each",
     "send_many",
 ]
 
@@ -47,6 +49,23 @@ def send_many(messages: Iterable[Any], *, using: str | None = None) -> SendRepor
     If that shows after messages were sent, `error.report` says which.
     """
     return deliver(get_mailer(using), Batch(messages, using))
+
+
+def send_each(messages: Iterable[Any], *, using: str | None = None) -> Iterator[SendResult]:
+    """Send `messages`, as many as there may be, through the mailer `using`; yield the results.
+
+    The results are those of `send_many()`, in order, but neither they nor the messages are kept.
+    Nothing is sent until the first result is asked for. Up to 250 messages are taken from
+    `messages` and sent, and the mailer gives its connection back, before their results are
+    yielded. If the caller stops in between, results that were not taken are counted in a warning
+    of the logger "django_mailers.delivery", and no further message is sent.
+
+    If the mailer cannot be reached, these messages are "failed", and the next ones are tried.
+
+    Raises what is wrong with the configuration, as `send_many()` does, when the first result is
+    asked for; and what `messages` raises, after the messages before that were sent.
+    """
+    return in_windows(messages, lambda window: deliver(get_mailer(using), Batch(window, using)))
 
 
 def get_mailer(using: str | None) -> Any:

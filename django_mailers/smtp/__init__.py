@@ -8,6 +8,7 @@ results = pool.deliver([Envelope("ada@example.com", ["bob@example.com"], content
 from .auth import XOAuth2
 from .envelope import Envelope, Reply, Result, Status
 from .errors import OutOfStepError, PoolTimeout
+from .interrupts import is_injected, note_sent
 from .lease import Lease
 from .pool import Pool, PoolOptions
 from .session import Server, Session, TLSSession
@@ -31,6 +32,8 @@ __all__ = [
     "TLSSession",
     "XOAuth2",
     "close_pools",
+    "is_injected",
+    "note_sent",
     "shared_pool",
     "shared_tls",
 ]

@@ -160,8 +160,8 @@ class Limits:
                 del other  # Else it would live for as long as somebody waits.
             if now >= deadline:
                 return False
-            if outcome.ended.wait(min(LOOK, deadline - now)) and is_same:
-                return outcome.was_taken
+            if outcome.ended.wait(min(LOOK, deadline - now)) and is_same and outcome.was_taken:
+                return True
 
     def end(self, probe: Probe, doubt: Doubt, result: Result | None) -> None:
         """Say how `probe` ended: what the new session said, None if there was none.
@@ -177,6 +177,11 @@ class Limits:
                 self._stands_until[doubt.code] = now + STANDS_FOR
             elif result.status == "sent":
                 self._learn(doubt, now)
+        self.abandon(probe)
+
+    def abandon(self, probe: Probe) -> None:
+        """Let the others go: of those that wait for `probe` the next one tries."""
+        with self._lock:
             if self._probe is not None and self._probe() is probe:
                 self._probe = None
         probe.outcome.ended.set()

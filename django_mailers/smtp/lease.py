@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .doubts import Doubt, Probe
 from .envelope import Envelope, Result
+from .interrupts import is_injected, note_sent
 from .progress import Progress
 from .session import Session
 
@@ -32,6 +33,8 @@ class Lease:
         self._session: Session | None = None
         # Those that had done enough in the midst of a delivery, and were told QUIT.
         self._leaving: list[Session] = []
+        # The session that a message is being sent by, and how many it had taken before.
+        self._sending: tuple[Session, int] | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._pool!r}: {self._session!r}>"
@@ -74,8 +77,9 @@ class Lease:
         try:
             while not progress.is_done:
                 self._go_on(progress)
-        except BaseException:
+        except BaseException as error:
             # An interrupt: the session may be anywhere in a dialogue.
+            note_sent(error, progress.sent + self._unsettled(), len(messages))
             if self._session is not None:
                 self._session.close()
             self.close()
@@ -109,16 +113,18 @@ class Lease:
         try:
             session, is_new = self.open()
         except Exception as error:
+            if is_injected(error):
+                raise
             # The server's, the network's, or what a caller's own function to log in raises:
             # whatever it is, nothing of these was handed over, and of others something was.
             progress.give_up(error)
             return
-        numbers, before = progress.next(self._pool.room(session)), session.messages
+        numbers, before = progress.next(max(1, self._pool.room(session))), session.messages
         results = self._deliver(session, [progress.messages[number] for number in numbers])
-        if (
-            not (session.is_open or is_new)
-            and {result.status for result in results} <= {"failed", "skipped"}
-        ):
+        if not (session.is_open or is_new) and {result.status for result in results} <= {
+            "failed",
+            "skipped",
+        }:
             self._pool.count("replaced")
             logger.debug("%r replaces a session that was dead when it was needed.", self._pool)
             progress.put_back(numbers)
@@ -130,9 +136,16 @@ class Lease:
         limits = self._pool.limits
         if session.offers_chunking:
             limits.tell(session, len(messages))
+        self._sending = session, session.taken
         results = session.deliver(messages, checked=True)
+        self._sending = None
         limits.ask(session)
         return results
+
+    def _unsettled(self) -> int:
+        """Return how many messages were taken by the session that an interrupt has ended."""
+        sending, self._sending = self._sending, None
+        return sending[0].taken - sending[1] if sending else 0
 
     def _settle(
         self,
@@ -167,11 +180,12 @@ class Lease:
         verdict = limits.begin(doubt.code, self._pool.server.timeout or WAIT)
         if isinstance(verdict, Probe):
             (number, first), refused = refused[0], refused[1:]
-            result: Result | None = None
             try:
                 result = self._try_again(progress.messages[number], doubt)
-            finally:
-                limits.end(verdict, doubt, result)
+            except BaseException:
+                limits.abandon(verdict)
+                raise
+            limits.end(verdict, doubt, result)
             # What failed again says less than the refusal.
             progress.settle(number, first if result is None or result.is_open else result)
             verdict = verdict.outcome.was_taken
@@ -204,14 +218,14 @@ class Lease:
         return result
 
     def _connect_beside(self, old: Session) -> Session | None:
-        try:
-            return self._pool.connect()
-        except OSError:
-            if not old.is_open:
-                return None
-        # The server may take no more sessions at a time than it has.
-        old.disconnect()
-        try:
-            return self._pool.connect()
-        except OSError:
-            return None
+        for _ in range(2):
+            try:
+                return self._pool.connect()
+            except OSError as error:
+                if is_injected(error):
+                    raise
+                if not old.is_open:
+                    break
+                # The server may take no more sessions at a time than it has.
+                old.disconnect()
+        return None

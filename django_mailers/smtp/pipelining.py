@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from .doubts import Doubt, doubt_about
 from .envelope import Envelope, Reply, Result, Status
 from .errors import OutOfStepError, add_place
+from .interrupts import is_injected
 from .replies import is_end
 from .wire import WRITE_SIZE, about, normalize, split, stuff_dots
 
@@ -68,6 +69,8 @@ class Transaction:
         self.handed_over = False
         # Whether the server closed the session by a reply to what was written before.
         self.is_void = False
+        # Whether one of its replies cannot be its own, so that those before are not to be trusted.
+        self.is_shifted = False
         # How many messages the session was given before, and how many it had taken by the time
         # that it refused this one.
         self.number = self.taken_before = 0
@@ -162,9 +165,7 @@ class Transaction:
         replies = self._answers()
         if self.error is not None:
             return Result("failed", replies, self.error)
-        if self.contradiction():
-            return Result("unknown", replies, broken)
-        if self.refused:
+        if self.refused and not (self.is_shifted or self.contradiction()):
             # A 421 is about the session, not about the message.
             status: Status = "failed" if self._was_answered_421() else "refused"
             refusal = self.refusal()
@@ -172,7 +173,7 @@ class Transaction:
             whole = None if isinstance(refusal, smtplib.SMTPRecipientsRefused) else refusal.args
             reply = Reply(*whole[:2]) if whole else None
             return Result(status, replies, refusal, reply, status == "failed", self._doubt())
-        if self.handed_over and not self.is_void:
+        if self.contradiction() or (self.handed_over and not self.is_void):
             return Result("unknown", replies, broken)
         # What stands behind a closing reply may as well not have been begun.
         if not self.started or (self.is_void and not self._was_answered_421()):
@@ -248,6 +249,8 @@ class Delivery:
             self.finish()
         except OSError as error:  # smtplib's are, too.
             self.session.close()
+            if is_injected(error):
+                raise
             add_place(error, self.session.place)
             broken = error
         except BaseException:
@@ -384,7 +387,7 @@ class Delivery:
                 # All but the last byte may have gone, and without that no message is complete.
                 if last is not None and end == written:
                     last.handed_over = False
-                if not is_end(error):
+                if is_injected(error) or not is_end(error):
                     raise
                 # What the server has said before it closed may tell more than that it closed.
                 self.read(0)
@@ -404,6 +407,7 @@ class Delivery:
                 kind, transaction = queue.popleft()
                 code = reply.code
                 if code not in SUCCESS[kind] and not 400 <= code < 600:
+                    transaction.is_shifted = True
                     raise OutOfStepError(f"The server replied {code} to {kind}.")
                 self.take(transaction, kind, reply)
                 self.is_at_closing = code == 421 or (code >= 400 and kind == "RSET")

@@ -15,6 +15,7 @@ from typing import Any
 from .chunks import consumes_chunks
 from .envelope import Envelope, Reply, Result
 from .errors import OutOfStepError, add_place, hide, place
+from .interrupts import is_injected
 from .pipelining import Delivery
 from .replies import ReplyReader
 from .tls import TLSConfig, shared_tls
@@ -129,6 +130,8 @@ class Session(smtplib.SMTP):
                     self.consumes_chunks = consumes_chunks(self, messages[0].mail_from)
         except OSError as error:
             self.close()
+            if is_injected(error):
+                raise
             add_place(error, self.place)
             return [Result("skipped", error=error, is_open=True) for _ in messages]
         return Delivery(self, messages).run()
