@@ -25,8 +25,6 @@ class Lease:
         self._pool = pool
         self._wait = wait
         self._session: Session | None = None
-        # Those that had done enough in the midst of a delivery, and were told QUIT.
-        self._leaving: list[Session] = []
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._pool!r}: {self._session!r}>"
@@ -49,12 +47,14 @@ class Lease:
 
         Raises what `Pool.acquire()` raises.
         """
-        if self._session is not None:
-            if self._session.is_quiet() and self._room(self._session) > 0:
-                return self._session, False
-            if not self._pool.release(self._session, wait=False):
-                self._leaving.append(self._session)
+        session = self._session
+        if session is not None:
+            if session.is_quiet() and self._room(session) > 0:
+                return session, False
+            # In this order: what is given back may be another thread's at once.
             self._session = None
+            # The server has all the time of the next session to reply to QUIT.
+            self._pool.release(session, wait=False)
         self._session, reused = self._pool.acquire(wait=self._wait)
         return self._session, not reused
 
@@ -78,22 +78,15 @@ class Lease:
             self.close()
             raise
         finally:
-            if self._leaving:
-                self._see_off()
+            if self._pool.leaving:
+                self._pool.hang_up()
         return results
 
     def close(self) -> None:
         """Give the session back, if there is one."""
-        if self._leaving:
-            self._see_off()
         session, self._session = self._session, None
         if session is not None:
             self._pool.release(session)
-
-    def _see_off(self) -> None:
-        leaving, self._leaving = self._leaving, []
-        for session in leaving:
-            session.disconnect()
 
     def _go_on(self, messages: Sequence[Envelope]) -> list[Result]:
         """Deliver the first of `messages`, or try to; return a Result for each that is settled."""

@@ -6,18 +6,21 @@ import binascii
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from .envelope import Envelope, Reply, Result
 from .errors import add_place, hide, place
+from .interrupts import injected, is_injected
 from .pipelining import Delivery
 from .replies import ReplyReader
+from .slots import Slot
 from .tls import TLSConfig, shared_tls
 
-# How long, in seconds, a server is given to answer QUIT: nothing depends on it.
+# How long, in seconds, a server is given to answer QUIT, from when it was sent: nothing depends on
+# it.
 QUIT_TIMEOUT = 2
 # How long an idle session is given to prove itself, if its own timeout is not shorter: one that a
 # firewall has forgotten would not answer at all, and a new one is soon made.
@@ -38,6 +41,7 @@ class Session(smtplib.SMTP):
                           at its end.
     place                 The server, for errors to name.
     meanwhile             Called while the server's greeting is on its way.
+    slot                  What it takes up in its pool, as long as it lives.
     """
 
     pipelining = True
@@ -45,14 +49,22 @@ class Session(smtplib.SMTP):
     messages = 0
     in_transaction = False
     place = ""
+    slot: Slot | None = None
 
     def __init__(
         self, *args: Any, meanwhile: Callable[[], object] | None = None, **kwargs: Any
     ) -> None:
         self._replies = ReplyReader()
         self._meanwhile = meanwhile
-        self._has_quit = False
+        self._quit_at: float | None = None
         super().__init__(*args, **kwargs)
+
+    def __del__(self) -> None:
+        # It was left to the garbage collector, by an interrupt or by somebody who did not call
+        # close(): as with smtplib it ends then, but without a ResourceWarning about our socket.
+        sock = vars(self).get("sock")
+        if sock is not None:
+            sock.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.sock is None else "open"
@@ -118,7 +130,9 @@ class Session(smtplib.SMTP):
             self.sock.settimeout(CHECK_TIMEOUT if timeout is None else min(timeout, CHECK_TIMEOUT))
             is_good = self.noop()[0] == 250
             self.sock.settimeout(timeout)
-        except OSError:
+        except OSError as error:
+            if is_injected(error):
+                raise
             return False
         return is_good
 
@@ -131,21 +145,35 @@ class Session(smtplib.SMTP):
         (self.sock or self._require_socket()).sendall(data)
 
     def begin_quit(self) -> None:
-        """Say QUIT; `disconnect()` will wait for the reply."""
-        if self.sock is not None and not self._has_quit:
-            self._has_quit = True
-            with suppress(OSError):
-                self.sock.settimeout(QUIT_TIMEOUT)
-                self.putcmd("quit")
+        """Say QUIT; `disconnect()` will wait for the reply, `hang_up()` will not."""
+        if self.sock is None or self._quit_at is not None:
+            return
+        self._quit_at = time.monotonic()
+        try:
+            self.sock.settimeout(QUIT_TIMEOUT)
+            self.putcmd("quit")
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, OSError) or is_injected(error):
+                raise
+
+    def hang_up(self) -> None:
+        """Close, and do not wait for a reply to QUIT."""
+        # With what has come read, the server sees an end, and no reset.
+        self.is_quiet()
+        self.close()
 
     def disconnect(self) -> None:
         """Say QUIT and close, without waiting long for it, and whatever happens."""
         try:
             self.begin_quit()
-            if self.sock is not None:
+            if self.sock is not None and self._quit_at is not None:
+                left = self._quit_at + QUIT_TIMEOUT - time.monotonic()
+                self.sock.settimeout(max(0.001, left))
                 self.getreply()
-        except OSError:
-            pass
+        except OSError as error:
+            if is_injected(error):
+                raise
         finally:
             self.close()
             # As quit() does: another connection begins with another EHLO.
@@ -167,12 +195,34 @@ class Session(smtplib.SMTP):
 
     def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         self._replies.clear()
-        self._has_quit = False
-        reply = super().connect(*args, **kwargs)
-        # Else what is written while the server has not acknowledged what was written before waits
-        # for that, a round trip: the EHLO after the last message of a TLS handshake.
-        self._require_socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._quit_at = None
+        try:
+            reply = super().connect(*args, **kwargs)
+            # Else what is written while the server has not acknowledged what was written before
+            # waits for that, a round trip: the EHLO after the last message of a TLS handshake.
+            self._require_socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            self.close()
+            raise
         return reply
+
+    def ehlo(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        reply = super().ehlo(*args, **kwargs)
+        if reply[0] == 421:
+            # HELO would only find that the server has closed the session, as it said.
+            self.close()
+            raise smtplib.SMTPHeloError(*reply)
+        return reply
+
+    def send(self, s: Any) -> None:
+        try:
+            super().send(s)
+        except smtplib.SMTPServerDisconnected as error:
+            # smtplib says that in place of any OSError, be it a job's limit.
+            interrupt = injected(error)
+            if interrupt is not None:
+                raise interrupt  # noqa: B904
+            raise
 
     def starttls(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         reply = super().starttls(*args, **kwargs)
@@ -213,6 +263,8 @@ class Session(smtplib.SMTP):
             raise
         except OSError as error:
             self.close()
+            if is_injected(error):
+                raise
             raise smtplib.SMTPServerDisconnected(
                 f"Connection unexpectedly closed: {error}"
             ) from error
@@ -282,6 +334,8 @@ class Server:
         try:
             return self._connect()
         except OSError as error:
+            if is_injected(error):
+                raise
             if isinstance(error, smtplib.SMTPException) and self.username and self.password:
                 # As they go over the wire with PLAIN, and with LOGIN.
                 hide(error, f"\0{self.username}\0{self.password}", self.password)
