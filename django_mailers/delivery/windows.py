@@ -22,11 +22,10 @@ def in_windows(
 ) -> Iterator[SendResult]:
     """Yield the results of `send` for some of the `messages` at a time. See `send_each()`."""
     for window in _windows(messages):
-        results = iter(send(window))
+        # A list's: `yield from` would close a generator when the caller leaves.
+        results = iter([*send(window)])
         try:
-            # Not by `yield from`, which would close `results` when the caller leaves.
-            for result in results:
-                yield result
+            yield from results
         finally:
             # Empty, unless the caller has left.
             lost = Counter(result.status for result in results)

@@ -31,8 +31,6 @@ class Lease:
         self._pool = pool
         self._wait = wait
         self._session: Session | None = None
-        # Those that had done enough in the midst of a delivery, and were told QUIT.
-        self._leaving: list[Session] = []
         # The session that a message is being sent by, and how many it had taken before.
         self._sending: tuple[Session, int] | None = None
 
@@ -57,10 +55,14 @@ class Lease:
 
         Raises what `Pool.acquire()` raises.
         """
-        if self._session is not None:
-            if self._session.is_quiet() and self._pool.room(self._session) > 0:
-                return self._session, False
-            self._leave()
+        session = self._session
+        if session is not None:
+            if session.is_quiet() and self._pool.room(session) > 0:
+                return session, False
+            # In this order: what is given back may be another thread's at once.
+            self._session = None
+            # The server has all the time of the next session to reply to QUIT.
+            self._pool.release(session, wait=False)
         self._session, reused = self._pool.acquire(wait=self._wait)
         return self._session, not reused
 
@@ -85,28 +87,15 @@ class Lease:
             self.close()
             raise
         finally:
-            if self._leaving:
-                self._see_off()
+            if self._pool.leaving:
+                self._pool.hang_up()
         return progress.results()
 
     def close(self) -> None:
         """Give the session back, if there is one."""
-        if self._leaving:
-            self._see_off()
         session, self._session = self._session, None
         if session is not None:
             self._pool.release(session)
-
-    def _leave(self) -> None:
-        """Give the session back, and do not wait for it to end if it does."""
-        session, self._session = self._session, None
-        if session is not None and not self._pool.release(session, wait=False):
-            self._leaving.append(session)
-
-    def _see_off(self) -> None:
-        leaving, self._leaving = self._leaving, []
-        for session in leaving:
-            session.disconnect()
 
     def _go_on(self, progress: Progress) -> None:
         """Send what one session can of what is left."""
@@ -189,9 +178,11 @@ class Lease:
             # What failed again says less than the refusal.
             progress.settle(number, first if result is None or result.is_open else result)
             verdict = verdict.outcome.was_taken
-        elif verdict and self._session is not None:
-            self._session.begin_quit()
-            self._leave()
+        elif verdict and (session := self._session) is not None:
+            # It is of no use: the session that took the other message was a new one.
+            session.begin_quit()
+            self._session = None
+            self._pool.release(session, wait=False)
         if verdict:
             progress.put_back([number for number, _ in refused])
         else:
@@ -214,7 +205,7 @@ class Lease:
         if new.is_open and (does_better or not old.is_open) and self._pool.exchange(old, new):
             self._session, new = new, old
         new.begin_quit()
-        self._leaving.append(new)
+        self._pool.leaving.append(new)
         return result
 
     def _connect_beside(self, old: Session) -> Session | None:

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
-import sys
+import smtplib
 import threading
 import time
 import weakref
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 
 from .doubts import Limits
 from .envelope import Envelope, Result
 from .errors import PoolTimeout
 from .lease import Lease
+from .parallel import deliver_in_parallel
 from .session import Server, Session
+from .slots import LOOK, Queue, Slot, Slots, Turn
 
 logger = logging.getLogger("django_mailers.smtp")
 
-# Messages by which a helper finds out whether it is of any help, and the part of the time that the
-# process computes in, above which it is not.
-TRIAL = 8
 # What None means for `max_messages`.
 MAX_MESSAGES = 100
-FULL_LOAD = 0.7
+# For how long, in seconds, a pool opens no more sessions than a server has let it have.
+REMEMBER = 60
+# How often a thread that was refused a session looks what became of the others, in seconds.
+RETRY = 0.1
 
 
 @dataclass(frozen=True)
@@ -61,34 +62,34 @@ class PoolOptions:
             raise ValueError(f"'max_messages' must be 1 or more, not {self.max_messages!r}")
 
 
-class Load:
-    """Whether this process computes all the time, since this was made, so that the threads of it
-    wait for each other instead of for a server."""
+class _Claim:
+    """What a thread has taken so far, to be given up again if it is interrupted."""
+
+    __slots__ = ("session", "slot")
 
     def __init__(self) -> None:
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
-
-    def is_full(self) -> bool:
-        if not getattr(sys, "_is_gil_enabled", lambda: True)():
-            return False
-        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        return cpu > FULL_LOAD * wall
+        self.slot: Slot | None = None
+        self.session: Session | None = None
 
 
 @dataclass
-class _Member:
-    """A session, as the pool knows it."""
+class _Refusal:
+    """A connection that the server refused, and how many the pool had opened by then."""
 
-    session: Session
-    expires: float
-    idle_since: float = 0.0
+    error: smtplib.SMTPException
+    opened: int
+    learned: bool
 
 
 class Pool:
     """Up to `pool_size` sessions with one server, opened when they are needed.
 
     Any number of threads may use it. What to do is decided under the lock; connecting, checking
-    and closing are done outside of it, by the thread that needs it.
+    and closing are done outside of it, by the thread that needs it. Of a session that is lent the
+    pool has but a weak reference to its slot: when nobody holds it any more, the slot is free.
+
+    Each step under the lock leaves the pool in order, as there may be no next one: an exception may
+    come between any two, and a signal handler may send mail there.
 
     In a forked child it is empty: the sessions are the parent's, and nothing is written to them.
     """
@@ -102,18 +103,21 @@ class Pool:
 
     def _forget(self) -> None:
         """Begin anew, in __init__() and in a forked child."""
+        # Used by `with` alone: of a lock written in C, nothing comes between its being taken and
+        # the block. A Condition has methods in Python there.
         self._lock = threading.RLock()
-        # That a thread in `_waiting` may find something now.
-        self._changed = threading.Condition(self._lock)
+        self._slots = Slots()
+        self._queue = Queue()
         # Sessions that are free, the last used last: the others get their chance to expire.
-        self._idle: list[_Member] = []
-        self._busy: dict[Session, _Member] = {}
-        # Slots taken by threads that are about to connect.
-        self._connecting = 0
-        # Threads that wait, the first in turn first, so that none waits for ever.
-        self._waiting: deque[object] = deque()
+        self._idle: list[Session] = []
+        # Those that are to be told QUIT, and those that were, for whose reply nobody waits.
+        self._retired: deque[Session] = deque()
+        self.leaving: deque[Session] = deque()
+        # How many sessions the server has let us have, and until when that counts.
+        self._allowed, self._allowed_until = math.inf, 0.0
         self._counts: Counter[str] = Counter()
         self.limits = Limits()
+        self._seconds = {"wait": 0.0, "connect": 0.0}
 
     def __repr__(self) -> str:
         stats = self.stats()
@@ -135,6 +139,8 @@ class Pool:
         closed, broken               Sessions that the pool closed; that were closed in use.
         waits, timeouts, failures    Times a thread had to wait; waited in vain; could not connect.
         messages                     Messages handed to sessions.
+        wait_ms, connect_ms          Milliseconds that threads have spent waiting, and connecting,
+                                     which includes TLS and the login; all together.
         """
         names = ["opened", "reused", "replaced", "closed", "broken"]
         names += ["waits", "timeouts", "failures", "messages"]
@@ -142,11 +148,17 @@ class Pool:
             return {
                 "size": self.options.pool_size,
                 "idle": len(self._idle),
-                "busy": len(self._busy) + self._connecting,
-                "waiting": len(self._waiting),
+                "busy": max(0, len(self._slots) - len(self._idle)),
+                "waiting": len(self._queue),
                 "message_limit": self.limits.messages or 0,
                 **{name: self._counts[name] for name in names},
+                **{f"{name}_ms": round(spent * 1000) for name, spent in self._seconds.items()},
             }
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to a number of `stats()`."""
+        with self._lock:
+            self._counts[name] += number
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -164,54 +176,120 @@ class Pool:
     def acquire(self, *, wait: bool = True) -> tuple[Session, bool]:
         """Take a session, which must be given back to `release()`; and whether it was used before.
 
+        A thread that holds one already would wait for itself if there is no other: it gets one
+        beyond the size of the pool, and no more. That the server allows no further session is an
+        error only if there is none to wait for.
+
         Raises `PoolTimeout` if none becomes free in time, or is free now, if `wait` is false; and
         what `Server.connect()` raises.
         """
-        while True:
-            expired: list[_Member] = []
-            try:
-                member = self._reserve(expired, wait)
-            finally:
-                for old in expired:
-                    old.session.disconnect()
-            if member is None:
-                return self._connect(), False
-            if self._is_alive(member):
-                return member.session, True
-            # Its slot is free again, for a new session or another one that is idle.
-            member.session.close()
-            self.release(member.session)
+        started, claim, refusal = time.monotonic(), _Claim(), None
+        try:
+            while True:
+                self._reserve(claim, started, wait, refusal)
+                if self._retired:
+                    self._dismiss()
+                if claim.session is None:
+                    try:
+                        return self._connect(claim), False
+                    except smtplib.SMTPException as error:
+                        if not wait or not _is_limit(error):
+                            raise
+                        refusal = self._refused(claim, error)
+                elif self._is_alive(claim.session):
+                    return claim.session, True
+                self._give_up(claim.slot, claim.session)
+                claim = _Claim()
+        except BaseException:
+            self._give_up(claim.slot, claim.session)
+            raise
 
     def release(self, session: Session, *, wait: bool = True) -> bool:
         """Give a session back; it is closed if it has done enough, or the pool was meanwhile.
 
-        Returns whether it is kept. If it is not, and `wait` is false, the caller has to call its
-        `disconnect()` when there is time to wait for the server.
+        Returns whether it is kept. If it is not, it is told QUIT; `wait` says whether to wait for
+        the reply, or to leave that to `hang_up()`.
         """
-        with self._lock:
-            member = self._busy.pop(session, None)
-            if member is None:
-                # It was given back before, or was the parent's when this process forked.
-                return True
-            keep = (
-                session.is_open
-                and not session.in_transaction
-                and not self._closed
-                and self.options.pool_size > 0
-                and self.room(session) > 0
-                and time.monotonic() < member.expires
-            )
-            if keep:
-                member.idle_since = time.monotonic()
-                self._idle.append(member)
-            else:
-                self._counts["closed" if session.is_open else "broken"] += 1
-            if self._waiting:
-                self._changed.notify_all()
-        if not keep:
-            end = session.disconnect if wait else session.begin_quit
-            end()
+        slot = session.slot
+        if slot is None:
+            return True
+        user = slot.user
+        try:
+            with self._lock:
+                if user is None or slot.user is not user or slot not in self._slots:
+                    # It was given back before, or was the parent's when this process forked.
+                    return True
+                keep = self._is_worth_keeping(session, slot)
+                if keep:
+                    slot.idle_since = time.monotonic()
+                    slot.is_extra = False
+                    # With this it is not ours any more.
+                    slot.user = None
+                    self._idle.append(session)
+                    if self._queue:
+                        self._wake()
+            if not keep:
+                self._end(session, slot, wait)
+            if self.leaving:
+                self.hang_up()
+        except BaseException:
+            if slot.user is user:
+                self._give_up(slot, session)
+            raise
         return keep
+
+    def _is_worth_keeping(self, session: Session, slot: Slot) -> bool:
+        return (
+            session.is_open
+            and not session.is_leaving
+            and not session.in_transaction
+            and not self._closed
+            and self.options.pool_size > 0
+            and self.room(session) > 0
+            and time.monotonic() < slot.expires
+            # Only in these cases there may be too many.
+            and not ((slot.is_extra or self._allowed_until) and len(self._slots) > self._limit())
+        )
+
+    def _end(self, session: Session, slot: Slot, wait: bool) -> None:
+        """Close a session that is not kept. Its slot is free when the server knows of it."""
+        name = "closed" if session.is_open else "broken"
+        session.begin_quit()
+        if wait:
+            session.disconnect()
+        elif session.is_open:
+            self.leaving.append(session)
+        with self._lock:
+            self._counts[name] += 1
+            self._slots.free(slot)
+            self._wake()
+
+    def _give_up(self, slot: Slot | None, session: Session | None) -> None:
+        """Close and free what was taken, wherever its user was interrupted."""
+        if session is not None:
+            session.close()
+            slot = slot or session.slot
+        if slot is None:
+            return
+        with self._lock:
+            if session is not None and slot in self._slots:
+                self._counts["broken"] += 1
+            self._slots.free(slot)
+            self._wake()
+        if self.leaving:
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the sessions that were told QUIT, whether they have replied by now or not.
+
+        They are not waited for: they are the business of whoever used them last.
+        """
+        while self.leaving:
+            try:
+                session = self.leaving.popleft()
+            except IndexError:
+                return  # Another thread was faster.
+            session.hang_up()
 
     def room(self, session: Session) -> int:
         """Return how many messages more `session` is to be given; 0 or less for none."""
@@ -235,9 +313,12 @@ class Pool:
         Returns false if `old` has no slot: this process was forked meanwhile.
         """
         with self._lock:
-            if self._busy.pop(old, None) is None:
+            slot = old.slot
+            if slot is None or slot not in self._slots:
                 return False
-            self._busy[new] = self._member(new)
+            new.slot = slot
+            slot.session, slot.expires = weakref.ref(new), self._expiry(time.monotonic())
+            old.slot = None
             self._counts["closed" if old.is_open else "broken"] += 1
             return True
 
@@ -254,39 +335,10 @@ class Pool:
         if parallel > 1:
             # A pool without a size keeps none, but has as many as one likes.
             parallel = min(parallel, self.options.pool_size or parallel, len(messages))
-        if parallel <= 1:
-            with Lease(self) as lease:
-                return lease.deliver(messages)
-        size, longer = divmod(len(messages), parallel)
-        ends = [size * n + min(n, longer) for n in range(parallel + 1)]
-        shares = [messages[start:end] for start, end in pairwise(ends)]
-        load = Load()
-        with (
-            ThreadPoolExecutor(parallel - 1, "django_mailers-smtp") as executor,
-            self.lease() as lease,
-        ):
-            others = [executor.submit(self._help, share, load) for share in shares[1:]]
-            results = lease.deliver(shares[0])
-            for other in others:
-                results += other.result()
-            # What a helper left, or could not get a session for: many servers take fewer at a time
-            # than one would like.
-            left = [number for number, result in enumerate(results) if result.status == "skipped"]
-            if len(left) < len(results):
-                again = lease.deliver([messages[number] for number in left])
-                for number, result in zip(left, again, strict=True):
-                    results[number] = result
-        return results
-
-    def _help(self, share: Sequence[Envelope], load: Load) -> list[Result]:
-        """Deliver `share`, or only the beginning of it, if that does not make the rest faster."""
-        # Who waits for a session is no help, and all would wait for him.
-        with self.lease(wait=False) as lease:
-            results = lease.deliver(share[:TRIAL])
-            last, rest = results[-1], share[TRIAL:]
-            if last.status == "skipped" or load.is_full():
-                return results + [Result("skipped", error=last.error) for _ in rest]
-            return results + lease.deliver(rest)
+        if parallel > 1:
+            return deliver_in_parallel(self, messages, parallel)
+        with Lease(self) as lease:
+            return lease.deliver(messages)
 
     def send_one(self, message: Envelope) -> Result:
         """Deliver one message. See `deliver()`."""
@@ -299,130 +351,259 @@ class Pool:
         """
         with self._lock:
             self._closed = True
-            members, self._idle = self._idle, []
-            self._counts["closed"] += len(members)
-            self._changed.notify_all()
-        for member in members:
-            member.session.disconnect()
+            for session in self._idle[:]:
+                self._retire(session)
+            self._wake()
+        self._see_off()
 
     def close_if_unused(self) -> bool:
         """Close sessions that nobody has used for `max_idle`; and the pool if it has no others.
 
         Returns whether the pool is closed.
         """
-        expired: list[_Member] = []
         with self._lock:
-            self._expire(expired)
-            if not (self._idle or self._busy or self._connecting or self._waiting):
+            self._expire(time.monotonic())
+            if not (self._idle or len(self._slots) or self._queue):
                 self._closed = True
             closed = self._closed
-        for old in expired:
-            old.session.disconnect()
+        self._see_off()
         return closed
 
-    def _reserve(self, expired: list[_Member], wait: bool) -> _Member | None:
-        """Return a free session, or None for a slot for a new one; wait for either.
-
-        Sessions that were kept long enough are added to `expired`, to be closed by the caller.
-        """
-        with self._lock:
-            self._expire(expired)
-            if not self._waiting and self._has_room():
-                return self._take()
-            if not wait:
-                raise PoolTimeout(f"{self.server.place}: No session is free.")
-            timeout, ticket = self.options.acquire_timeout, object()
-            deadline = None if timeout is None else time.monotonic() + timeout
-            self._waiting.append(ticket)
-            self._counts["waits"] += 1
+    def _dismiss(self) -> None:
+        """Say QUIT to the sessions that are to go. Their replies are not waited for."""
+        while self._retired:
             try:
-                while self._waiting[0] is not ticket or not self._has_room():
-                    left = None if deadline is None else deadline - time.monotonic()
-                    if left is not None and left <= 0:
-                        self._counts["timeouts"] += 1
-                        raise PoolTimeout(
-                            f"{self.server.place}: No session became free in {timeout} seconds."
-                        )
-                    self._changed.wait(left)
-                    self._expire(expired)
-                return self._take()
-            finally:
-                self._waiting.remove(ticket)
-                # The next in turn may find something, too.
-                self._changed.notify_all()
+                session = self._retired.popleft()
+            except IndexError:
+                return  # Another thread was faster.
+            self.leaving.append(session)
+            session.begin_quit()
 
-    def _has_room(self) -> bool:
-        """Whether there is a free session, or a slot for one."""
-        size = self.options.pool_size
-        return bool(self._idle) or size == 0 or len(self._busy) + self._connecting < size
+    def _see_off(self) -> bool:
+        """Say QUIT and wait for the replies, not long; return whether there was any to be had."""
+        self._dismiss()
+        seen = False
+        while self.leaving:
+            try:
+                session = self.leaving.popleft()
+            except IndexError:
+                break  # Another thread was faster.
+            session.disconnect()
+            seen = True
+        return seen
 
-    def _take(self) -> _Member | None:
-        if not self._idle:
-            self._connecting += 1
-            return None
-        member = self._idle.pop()
-        self._busy[member.session] = member
-        self._counts["reused"] += 1
-        return member
+    # Who gets what
 
-    def _expire(self, expired: list[_Member]) -> None:
-        now = time.monotonic()
-        for member in self._idle[:]:
-            if now >= member.expires or now - member.idle_since >= self.options.max_idle:
-                self._idle.remove(member)
-                expired.append(member)
-                self._counts["closed"] += 1
-
-    def _connect(self) -> Session:
-        """Open a session in the slot that was reserved for it."""
+    def _reserve(self, claim: _Claim, started: float, wait: bool, refusal: _Refusal | None) -> None:
+        """Claim a free session, or a slot for a new one; wait for either."""
+        if refusal is None:
+            with self._lock:
+                if self._idle:
+                    self._expire(started)
+                # Not before those who wait.
+                if self._take(claim, len(self._queue)) or (wait and self._take_extra(claim)):
+                    return
+        if not wait:
+            raise PoolTimeout(f"{self.server.place}: No session is free.")
+        timeout, turn, begun = self.options.acquire_timeout, Turn(), time.monotonic()
         try:
-            session = self.server.connect()
+            with self._lock:
+                self._queue.append(turn)
+                self._counts["waits"] += 1
+            while not self._take_in_turn(claim, turn, refusal):
+                left = math.inf if timeout is None else started + timeout - time.monotonic()
+                if left <= 0:
+                    self.count("timeouts")
+                    raise PoolTimeout(
+                        f"{self.server.place}: No session became free in {timeout} seconds."
+                    ) from (None if refusal is None else refusal.error)
+                turn.wait(min(left, LOOK if refusal is None else RETRY))
+        finally:
+            with self._lock:
+                self._queue.leave(turn)
+                self._seconds["wait"] += time.monotonic() - begun
+                # Whether it has taken something or was interrupted: the next may find some, too.
+                self._wake()
+
+    def _take_in_turn(self, claim: _Claim, turn: Turn, refusal: _Refusal | None) -> bool:
+        with self._lock:
+            self._expire(time.monotonic())
+            may_connect = refusal is None or self._may_try_again(refusal)
+            return self._take(claim, self._queue.ahead_of(turn), may_connect=may_connect)
+
+    def _take(self, claim: _Claim, ahead: int, *, may_connect: bool = True) -> bool:
+        """Claim a session or a slot, if there are more of them than threads that come first."""
+        if len(self._idle) <= ahead and not (may_connect and ahead < self._room()):
+            return False
+        user = (threading.get_ident(),)
+        try:
+            session = claim.session = self._idle.pop()
+        except IndexError:
+            if not may_connect:
+                return False
+            claim.slot = Slot(user)
+            self._slots.take(claim.slot)
+            return True
+        claim.slot = session.slot
+        if claim.slot is not None:
+            claim.slot.user = user
+        self._counts["reused"] += 1
+        return True
+
+    def _take_extra(self, claim: _Claim) -> bool:
+        """Claim a slot beyond the size, if this thread would else wait for itself."""
+        user = (threading.get_ident(),)
+        mine = [slot for slot in self._slots if slot.user == user]
+        if not mine or any(slot.is_extra for slot in mine):
+            return False
+        claim.slot = Slot(user)
+        claim.slot.is_extra = True
+        self._slots.take(claim.slot)
+        return True
+
+    def _limit(self) -> float:
+        """Return how many sessions there may be."""
+        size = self.options.pool_size or math.inf
+        if self._allowed_until and time.monotonic() >= self._allowed_until:
+            self._allowed, self._allowed_until = math.inf, 0.0
+        return min(size, self._allowed)
+
+    def _room(self) -> float:
+        """Return how many threads there is a session or a slot for."""
+        return len(self._idle) + max(0, self._limit() - len(self._slots))
+
+    def _wake(self) -> None:
+        if self._queue:
+            self._queue.wake(self._room())
+
+    def _expire(self, now: float) -> None:
+        """Retire the sessions that were kept long enough."""
+        for session in self._idle[:]:
+            slot = session.slot
+            if slot is None or (
+                now >= slot.expires or now - slot.idle_since >= self.options.max_idle
+            ):
+                self._retire(session)
+
+    def _retire(self, session: Session, name: str = "closed") -> None:
+        """Take a free session out; outside of the lock it is told QUIT."""
+        try:
+            self._idle.remove(session)
+        except ValueError:
+            return  # A signal handler has taken it.
+        self._retired.append(session)
+        self._counts[name] += 1
+        if session.slot is not None:
+            self._slots.free(session.slot)
+
+    # Servers that allow fewer sessions than there may be
+
+    def _refused(self, claim: _Claim, error: smtplib.SMTPException) -> _Refusal | None:
+        """Say what a thread that was refused a session has to wait for; None to try again.
+
+        Raises `error` if there is nothing.
+        """
+        # They count with the server until they have ended. Our slot is still taken meanwhile, so
+        # that another thread that is refused waits for us.
+        if self._see_off():
+            return None
+        with self._lock:
+            opened, waitable = self._others(claim.slot)
+            if opened:
+                self._learn(opened)
+            if not waitable or (claim.slot is not None and claim.slot.is_extra):
+                raise error
+            return _Refusal(error, self._counts["opened"], learned=opened > 0)
+
+    def _may_try_again(self, refusal: _Refusal) -> bool:
+        opened, waitable = self._others()
+        if opened and not refusal.learned:
+            self._learn(opened)
+            refusal.learned = True
+        if opened and waitable:
+            return True  # If it is allowed by what was learned.
+        if waitable:
+            return False
+        if self._counts["opened"] > refusal.opened:
+            return True  # There were others; they have ended.
+        raise refusal.error
+
+    def _others(self, own: Slot | None = None) -> tuple[int, int]:
+        """Return how many sessions are open; and how many, open or about to, others have."""
+        opened, waitable, me = 0, 0, (threading.get_ident(),)
+        for slot in self._slots:
+            if slot is own:
+                continue
+            session = None if slot.session is None else slot.session()
+            is_open = session is not None and session.is_open
+            opened += is_open
+            waitable += slot.user != me and (is_open or slot.session is None)
+        return opened, waitable
+
+    def _learn(self, opened: int) -> None:
+        self._allowed, self._allowed_until = opened, time.monotonic() + REMEMBER
+
+    # Sessions
+
+    def _connect(self, claim: _Claim) -> Session:
+        """Open a session in the slot that was claimed for it."""
+        started, slot = time.monotonic(), claim.slot
+        try:
+            session = claim.session = self.server.connect()
         except BaseException:
             with self._lock:
-                self._connecting -= 1
                 self._counts["failures"] += 1
-                self._changed.notify_all()
+                self._seconds["connect"] += time.monotonic() - started
             raise
-        member = self._member(session)
+        now = time.monotonic()
+        if slot is not None:
+            slot.expires, slot.session = self._expiry(now), weakref.ref(session)
+            session.slot = slot
         with self._lock:
-            self._connecting -= 1
             self._counts["opened"] += 1
-            self._busy[session] = member
+            self._seconds["connect"] += now - started
+            if self._allowed_until:
+                self._allowed = max(self._allowed, self._others()[0])
         logger.debug("%r opened a session.", self)
         return session
 
-    def _member(self, session: Session) -> _Member:
-        age = self.options.max_age * random.uniform(0.9, 1)  # noqa: S311
-        return _Member(session, time.monotonic() + age)
+    def _expiry(self, now: float) -> float:
+        return now + self.options.max_age * random.uniform(0.9, 1)  # noqa: S311
 
-    def _is_alive(self, member: _Member) -> bool:
-        if not member.session.is_quiet():
+    def _is_alive(self, session: Session) -> bool:
+        if not session.is_quiet():
             return False
-        if time.monotonic() - member.idle_since < self.options.check_after:
+        idle_since = session.slot.idle_since if session.slot is not None else 0
+        if time.monotonic() - idle_since < self.options.check_after:
             return True
-        if member.session.answers():
+        if session.answers():
             return True
         # Whatever became of it (a server restarted, a firewall forgot) became of those that have
         # been idle for longer, too: asking each would take as long again.
         with self._lock:
-            others = [old for old in self._idle if old.idle_since <= member.idle_since]
-            self._idle = [young for young in self._idle if young not in others]
-            self._counts["broken"] += len(others)
-        for other in others:
-            other.session.close()
+            others = [old for old in self._idle if old.slot and old.slot.idle_since <= idle_since]
+            for other in others:
+                other.close()
+                self._retire(other, "broken")
         return False
-
-    def count(self, name: str, number: int = 1) -> None:
-        """Add to a number of `stats()`."""
-        with self._lock:
-            self._counts[name] += number
 
     def _abandon(self) -> None:
         """Let go of the parent's sessions, in a child."""
-        for member in [*self._idle, *self._busy.values()]:
+        lent = [slot.session() for slot in self._slots if slot.session is not None]
+        for session in [*self._idle, *self._retired, *self.leaving, *lent]:
             # It closes this process's copy of the socket. Over TLS nothing is said, either.
-            member.session.close()
+            if session is not None:
+                session.close()
         self._forget()
+
+
+def _is_limit(error: smtplib.SMTPException) -> bool:
+    """Whether a server refuses a session because there are enough, as far as one can tell."""
+    if not isinstance(error, smtplib.SMTPResponseException):
+        return False
+    # Anything temporary instead of a greeting, or what always means that the session ends.
+    is_greeting = isinstance(error, smtplib.SMTPConnectError) and 400 <= error.smtp_code < 500
+    return is_greeting or error.smtp_code == 421
 
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()

@@ -7,20 +7,22 @@ import re
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from .chunks import consumes_chunks
 from .envelope import Envelope, Reply, Result
 from .errors import OutOfStepError, add_place, hide, place
-from .interrupts import is_injected
+from .interrupts import injected, is_injected
 from .pipelining import Delivery
 from .replies import ReplyReader
+from .slots import Slot
 from .tls import TLSConfig, shared_tls
 
-# How long, in seconds, a server is given to answer QUIT: nothing depends on it.
+# How long, in seconds, a server is given to answer QUIT, from when it was sent: nothing depends on
+# it.
 QUIT_TIMEOUT = 2
 # How many messages may be refused in a row. Servers end a session that makes errors only.
 WORN = 8
@@ -53,6 +55,7 @@ class Session(smtplib.SMTP):
                           at its end.
     place                 The server, for errors to name.
     meanwhile             Called while the server's greeting is on its way.
+    slot                  What it takes up in its pool, as long as it lives.
     """
 
     pipelining = True
@@ -64,14 +67,22 @@ class Session(smtplib.SMTP):
     greeting = b""
     in_transaction = False
     place = ""
+    slot: Slot | None = None
 
     def __init__(
         self, *args: Any, meanwhile: Callable[[], object] | None = None, **kwargs: Any
     ) -> None:
         self._replies = ReplyReader()
         self._meanwhile = meanwhile
-        self._has_quit = False
+        self._quit_at: float | None = None
         super().__init__(*args, **kwargs)
+
+    def __del__(self) -> None:
+        # It was left to the garbage collector, by an interrupt or by somebody who did not call
+        # close(): as with smtplib it ends then, but without a ResourceWarning about our socket.
+        sock = vars(self).get("sock")
+        if sock is not None:
+            sock.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.sock is None else "open"
@@ -81,6 +92,11 @@ class Session(smtplib.SMTP):
     def is_open(self) -> bool:
         """Whether the session was not closed on this side."""
         return self.sock is not None
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether QUIT was sent."""
+        return self._quit_at is not None
 
     @property
     def may_pipeline(self) -> bool:
@@ -161,7 +177,9 @@ class Session(smtplib.SMTP):
             self.sock.settimeout(CHECK_TIMEOUT if timeout is None else min(timeout, CHECK_TIMEOUT))
             is_good = self.noop()[0] == 250
             self.sock.settimeout(timeout)
-        except OSError:
+        except OSError as error:
+            if is_injected(error):
+                raise
             return False
         return is_good
 
@@ -174,21 +192,35 @@ class Session(smtplib.SMTP):
         (self.sock or self._require_socket()).sendall(data)
 
     def begin_quit(self) -> None:
-        """Say QUIT; `disconnect()` will wait for the reply."""
-        if self.sock is not None and not self._has_quit:
-            self._has_quit = True
-            with suppress(OSError):
-                self.sock.settimeout(QUIT_TIMEOUT)
-                self.putcmd("quit")
+        """Say QUIT; `disconnect()` will wait for the reply, `hang_up()` will not."""
+        if self.sock is None or self._quit_at is not None:
+            return
+        self._quit_at = time.monotonic()
+        try:
+            self.sock.settimeout(QUIT_TIMEOUT)
+            self.putcmd("quit")
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, OSError) or is_injected(error):
+                raise
+
+    def hang_up(self) -> None:
+        """Close, and do not wait for a reply to QUIT."""
+        # With what has come read, the server sees an end, and no reset.
+        self.is_quiet()
+        self.close()
 
     def disconnect(self) -> None:
         """Say QUIT and close, without waiting long for it, and whatever happens."""
         try:
             self.begin_quit()
-            if self.sock is not None:
+            if self.sock is not None and self._quit_at is not None:
+                left = self._quit_at + QUIT_TIMEOUT - time.monotonic()
+                self.sock.settimeout(max(0.001, left))
                 self.getreply()
-        except OSError:
-            pass
+        except OSError as error:
+            if is_injected(error):
+                raise
         finally:
             self.close()
             # As quit() does: another connection begins with another EHLO.
@@ -210,13 +242,35 @@ class Session(smtplib.SMTP):
 
     def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         self._replies.clear()
-        self._has_quit = False
-        reply = super().connect(*args, **kwargs)
-        self.greeting = reply[1]
-        # Else what is written while the server has not acknowledged what was written before waits
-        # for that, a round trip: the EHLO after the last message of a TLS handshake.
-        self._require_socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._quit_at = None
+        try:
+            reply = super().connect(*args, **kwargs)
+            self.greeting = reply[1]
+            # Else what is written while the server has not acknowledged what was written before
+            # waits for that, a round trip: the EHLO after the last message of a TLS handshake.
+            self._require_socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            self.close()
+            raise
         return reply
+
+    def ehlo(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        reply = super().ehlo(*args, **kwargs)
+        if reply[0] == 421:
+            # HELO would only find that the server has closed the session, as it said.
+            self.close()
+            raise smtplib.SMTPHeloError(*reply)
+        return reply
+
+    def send(self, s: Any) -> None:
+        try:
+            super().send(s)
+        except smtplib.SMTPServerDisconnected as error:
+            # smtplib says that in place of any OSError, be it a job's limit.
+            interrupt = injected(error)
+            if interrupt is not None:
+                raise interrupt  # noqa: B904
+            raise
 
     def starttls(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         reply = super().starttls(*args, **kwargs)
@@ -257,6 +311,8 @@ class Session(smtplib.SMTP):
             raise
         except OSError as error:
             self.close()
+            if is_injected(error):
+                raise
             raise smtplib.SMTPServerDisconnected(
                 f"Connection unexpectedly closed: {error}"
             ) from error
@@ -332,6 +388,8 @@ class Server:
                     raise OutOfStepError("The server said more than it was asked.")
             return session
         except OSError as error:
+            if is_injected(error):
+                raise
             if isinstance(error, smtplib.SMTPException) and self.username and self.password:
                 # As they go over the wire with PLAIN, and with LOGIN.
                 hide(error, f"\0{self.username}\0{self.password}", self.password)
