@@ -145,7 +145,7 @@ class Daemon:
         return found
 
     def forget(self) -> None:
-        """Deliver what is left of an earlier check, and remove all that has arrived."""
+        """Begin a check: deliver what is left of earlier ones, and remove what has arrived."""
         self.arrived()
         for path in self.container.path("/mail/Maildir/new").glob("*"):
             path.unlink()
@@ -244,6 +244,8 @@ class Postfix(Daemon):
 class Exim(Daemon):
     name = "Exim"
     package = "exim4-daemon-heavy"
+    # The command line of the daemons and their children, but not of what delivers a message.
+    RECEIVING = "^exim4 -C [^ ]* -bd"
     log = "/var/log/exim4/mainlog"
     connected = r"SMTP connection from \S+ \(TCP/IP connection count"
     taken = r" <= \S+ H="
@@ -290,7 +292,7 @@ CFILEMODE='644'
             "rate": f"""
                 defer
                     message = Sending too fast, $sender_rate in $sender_rate_period
-                    ratelimit = {self.settings['rate']} / 1m / per_mail / strict
+                    ratelimit = {self.settings["rate"]} / 1m / per_mail / strict
             """,
             "size": f"MESSAGE_SIZE_LIMIT = {self.settings['size']}\n",
             "few": "smtp_accept_max_per_connection = 7\n",
@@ -322,8 +324,12 @@ CFILEMODE='644'
         self._signal("KILL")
 
     def _signal(self, name: str) -> None:
-        # The daemons and their children, but not what delivers a message.
-        self.container.run("pkill", f"-{name}", "-f", "^exim4 -C [^ ]* -bd")
+        self.container.run("pkill", f"-{name}", "-f", self.RECEIVING)
+        # One that finds its port in use would wait for half a minute.
+        wait_for(lambda: not self._receives(), "Exim stops", 20)
+
+    def _receives(self) -> bool:
+        return bool(self.container.run("pgrep", "-f", self.RECEIVING, check=False))
 
     def is_calm(self) -> bool:
         """Whether it delivers nothing now, and so will not before the next run of its queue."""
@@ -378,7 +384,7 @@ done
             "/etc/smtpd.conf",
             f"""
 table aliases file:/etc/aliases
-smtp max-message-size "{self.settings['size']}"
+smtp max-message-size "{self.settings["size"]}"
 filter greylist proc-exec "/usr/local/bin/greylist" user opensmtpd
 listen on {HOST} port {ports["default"]} hostname mail.{DOMAIN}
 listen on {HOST} port {ports["greylist"]} hostname mail.{DOMAIN} filter greylist
@@ -386,6 +392,10 @@ action "local" maildir alias <aliases>
 match from any for domain "{DOMAIN}" action "local"
 """,
         )
+
+    def forget(self) -> None:
+        super().forget()
+        self.container.shell("rm -f /greylist/*")
 
     def launch(self) -> None:
         # In the foreground it writes its log to standard error; there is no syslog here.

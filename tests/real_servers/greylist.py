@@ -34,6 +34,10 @@ class Greylist(socketserver.ThreadingTCPServer):
         self._thread.join()
         self.server_close()
 
+    def forget(self) -> None:
+        with self._lock:
+            self._seen.clear()
+
     def is_new(self, key: Any) -> bool:
         with self._lock:
             is_new = key not in self._seen
