@@ -343,6 +343,8 @@ class DeliveryTests(PageMixin, SimpleTestCase):
     arrives = [
         ["ann@example.com"],
         ["bob@example.com"],
+        ["cleo@example.com"],
+        ["dan@example.com"],
         ["ops@example.com"],
         ["ann@example.com"],
         ["ann@example.com"],
