@@ -266,7 +266,14 @@ class EmailBackend(django_smtp.EmailBackend):
             return super().send_messages(email_messages)
         sent = 0
         error: Exception | None = None
-        for result in self._deliver(_with_recipients(email_messages)):
+        if isinstance(email_messages, list) and len(email_messages) == 1:
+            # Most of all mail: nothing of what follows is of use to it.
+            if not email_messages[0].recipients():
+                return 0
+            results: Iterable[Result] = self._hand_over([self._render(email_messages[0])])
+        else:
+            results = self._deliver(m for m in email_messages if m.recipients())
+        for result in results:
             if result.status == "sent":
                 sent += 1
             elif error is None and not (
@@ -323,9 +330,6 @@ class EmailBackend(django_smtp.EmailBackend):
 
         What `messages` raises is raised when those before are sent.
         """
-        if isinstance(messages, list) and len(messages) == 1:
-            yield [self._render(messages[0])]
-            return
         window: list[Envelope | Result] = []
         size = 0
         failure: Exception | None = None
@@ -462,12 +466,6 @@ class EmailBackend(django_smtp.EmailBackend):
                 if get(name) is not None:
                     return f"OPTIONS {name!r} needs 'use_tls' or 'use_ssl'."
         return None
-
-
-def _with_recipients(messages: Iterable[Any]) -> Iterable[Any]:
-    if isinstance(messages, list) and len(messages) == 1:
-        return messages if messages[0].recipients() else []
-    return (message for message in messages if message.recipients())
 
 
 @receiver(setting_changed)

@@ -99,6 +99,7 @@ class Limits:
 
     consumes_chunks  Whether the server reads the octets of a BDAT command that it refuses; None
                      while nobody knows.
+    has_learned      Whether there may be a limit of messages, see `messages`.
     """
 
     def __init__(self) -> None:
@@ -110,6 +111,7 @@ class Limits:
         self._stands_until: dict[int, float] = {}
         self._seen: dict[int, float] = {}
         self._learned: tuple[int, float] | None = None
+        self.has_learned = False
 
     @property
     def messages(self) -> int | None:
@@ -192,5 +194,5 @@ class Limits:
             return
         seen = self._seen.get(doubt.number)
         if doubt.names_limit or (seen is not None and now - seen <= LEARNED_FOR):
-            self._learned = doubt.number, now
+            self._learned, self.has_learned = (doubt.number, now), True
         self._seen[doubt.number] = now

@@ -77,7 +77,7 @@ class Lease:
         """
         progress = Progress(messages)
         try:
-            while not progress.is_done:
+            while progress.left or progress.last:
                 self._go_on(progress)
         except BaseException as error:
             # An interrupt: the session may be anywhere in a dialogue.
@@ -89,7 +89,7 @@ class Lease:
         finally:
             if self._pool.leaving:
                 self._pool.hang_up()
-        return progress.results()
+        return progress.results
 
     def close(self) -> None:
         """Give the session back, if there is one."""
@@ -108,7 +108,8 @@ class Lease:
             # whatever it is, nothing of these was handed over, and of others something was.
             progress.give_up(error)
             return
-        numbers, before = progress.next(max(1, self._pool.room(session))), session.messages
+        room = 1 if len(progress.messages) == 1 else max(1, self._pool.room(session))
+        numbers, before = progress.next(room), session.messages
         results = self._deliver(session, [progress.messages[number] for number in numbers])
         if not (session.is_open or is_new) and {result.status for result in results} <= {
             "failed",
@@ -123,12 +124,14 @@ class Lease:
 
     def _deliver(self, session: Session, messages: Sequence[Envelope]) -> list[Result]:
         limits = self._pool.limits
-        if session.offers_chunking:
+        is_proved = session.consumes_chunks or "chunking" not in session.esmtp_features
+        if not is_proved:
             limits.tell(session, len(messages))
         self._sending = session, session.taken
         results = session.deliver(messages, checked=True)
         self._sending = None
-        limits.ask(session)
+        if not is_proved:
+            limits.ask(session)
         return results
 
     def _unsettled(self) -> int:
@@ -152,11 +155,12 @@ class Lease:
             has_worked = any(result.status in {"sent", "refused"} for result in results)
             progress.end(certain, has_worked=has_worked)
         else:
-            # The session is worn, or it would not be open.
-            progress.put_back([n for n, result in certain if result.status == "skipped"])
             for number, result in certain:
                 if result.status != "skipped":
                     progress.settle(number, result)
+            if certain and certain[-1][1].status == "skipped":
+                # The session is worn, or it would not be open.
+                progress.put_back([n for n, result in certain if result.status == "skipped"])
         while doubtful:
             code = doubtful[0][1].code
             self._reconsider(progress, [pair for pair in doubtful if pair[1].code == code])

@@ -409,7 +409,13 @@ class Delivery:
                 if code not in SUCCESS[kind] and not 400 <= code < 600:
                     transaction.is_shifted = True
                     raise OutOfStepError(f"The server replied {code} to {kind}.")
-                self.take(transaction, kind, reply)
+                was_refused = transaction.refused
+                transaction.take(kind, reply)
+                if transaction.refused != was_refused:
+                    self.session.refusals += 1
+                    transaction.taken_before = self.session.taken
+                if kind == "END":
+                    self.end(transaction)
                 self.is_at_closing = code == 421 or (code >= 400 and kind == "RSET")
                 if self.is_at_closing and self.closing is None:
                     # What it says about the rest is worth knowing.
@@ -420,19 +426,12 @@ class Delivery:
         if not queue and self.session.has_unread():
             raise OutOfStepError("The server replied to nothing.")
 
-    def take(self, transaction: Transaction, kind: str, reply: Reply) -> None:
-        """Take down a reply, and count what that makes of its message."""
-        was_refused = transaction.refused
-        transaction.take(kind, reply)
-        if kind == "END":
-            if self.chunking:
-                self.in_flight.popleft()
-            if transaction.refused and transaction.contradiction():
-                raise OutOfStepError("The server accepted a message without a sender.")
-        if transaction.refused:
-            if not was_refused:
-                self.session.refusals += 1
-                transaction.taken_before = self.session.taken
-        elif kind == "END":
+    def end(self, transaction: Transaction) -> None:
+        """Count a message that has its last reply."""
+        if self.chunking:
+            self.in_flight.popleft()
+        if not transaction.refused:
             self.session.taken += 1
             self.session.refusals = 0
+        elif transaction.contradiction():
+            raise OutOfStepError("The server accepted a message without a sender.")

@@ -20,7 +20,7 @@ from .envelope import Envelope, Result
 from .errors import PoolTimeout
 from .lease import Lease
 from .parallel import deliver_in_parallel
-from .session import Server, Session
+from .session import WORN, Server, Session
 from .slots import LOOK, Queue, Slot, Slots, Turn
 
 logger = logging.getLogger("django_mailers.smtp")
@@ -241,7 +241,7 @@ class Pool:
     def _is_worth_keeping(self, session: Session, slot: Slot) -> bool:
         return (
             session.is_open
-            and not session.is_leaving
+            and session.quit_at is None
             and not session.in_transaction
             and not self._closed
             and self.options.pool_size > 0
@@ -293,19 +293,24 @@ class Pool:
 
     def room(self, session: Session) -> int:
         """Return how many messages more `session` is to be given; 0 or less for none."""
-        if session.is_worn:
+        if session.refusals >= WORN:
             return 0
-        most = self.options.max_messages
-        if most is None:
-            most = min(MAX_MESSAGES, session.message_limit or MAX_MESSAGES)
-        learned = self.limits.messages
-        return (most if learned is None else min(most, learned)) - session.messages
+        most, limits = session.most_messages, self.limits
+        if limits.has_learned and (learned := limits.messages) is not None:
+            most = min(most, learned)
+        return most - session.messages
 
     def connect(self) -> Session:
         """Open a session that takes no slot. See `exchange()`."""
         session = self.server.connect()
+        session.most_messages = self._most_messages(session)
         self.count("opened")
         return session
+
+    def _most_messages(self, session: Session) -> int:
+        if self.options.max_messages is not None:
+            return self.options.max_messages
+        return min(MAX_MESSAGES, session.message_limit or MAX_MESSAGES)
 
     def exchange(self, old: Session, new: Session) -> bool:
         """Give `new` the slot of `old`, which is in use, and is the caller's to close then.
@@ -550,6 +555,7 @@ class Pool:
         started, slot = time.monotonic(), claim.slot
         try:
             session = claim.session = self.server.connect()
+            session.most_messages = self._most_messages(session)
         except BaseException:
             with self._lock:
                 self._counts["failures"] += 1

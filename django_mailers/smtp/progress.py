@@ -10,6 +10,7 @@ from .envelope import Envelope, Result
 # After how many sessions in a row that ended without taking or refusing a message the rest is given
 # up: it is the server that does not work then, and not one of the messages.
 MOST_ENDS = 3
+UNSETTLED = Result("skipped")
 
 
 class Progress:
@@ -23,48 +24,42 @@ class Progress:
     def __init__(self, messages: Sequence[Envelope]) -> None:
         self.messages = messages
         self.sent = 0
-        self._results: list[Result | None] = [None] * len(messages)
-        self._left = deque(range(len(messages)))
+        # One for each message, in order, once nothing is left.
+        self.results: list[Result] = [UNSETTLED] * len(messages)
+        # What is to be sent next, by number.
+        self.left = deque(range(len(messages)))
         # What became of those at which a session ended, and which of them are tried last.
         self._met_end: dict[int, Result] = {}
-        self._last: list[int] = []
+        self.last: list[int] = []
         self._ends = 0
-
-    @property
-    def is_done(self) -> bool:
-        return not (self._left or self._last)
 
     def next(self, most: int) -> list[int]:
         """Return the numbers of up to `most` messages that are to be sent next."""
-        if not self._left:
-            self._left.extend(self._last)
-            self._last.clear()
-        left = self._left
+        if not self.left:
+            self.left.extend(self.last)
+            self.last.clear()
+        left = self.left
         if most >= len(left):
-            self._left = deque()
+            self.left = deque()
             return list(left)
         return [left.popleft() for _ in range(most)]
 
-    def results(self) -> list[Result]:
-        """Return a result for each message, once it is done."""
-        return [result for result in self._results if result is not None]
-
     def settle(self, number: int, result: Result) -> None:
-        self._results[number] = result
+        self.results[number] = result
         if result.status == "sent":
             self.sent += 1
 
     def put_back(self, numbers: Sequence[int]) -> None:
         """Leave these, which were taken by `next()`, to the next session."""
-        self._left.extendleft(reversed(numbers))
+        self.left.extendleft(reversed(numbers))
 
     def give_up(self, error: Exception | None) -> None:
         """Settle what is left: there is no session for it, and `error` says why."""
-        for number in (*self._left, *self._last):
+        for number in (*self.left, *self.last):
             skipped = Result("skipped", error=error, is_open=True)
             self.settle(number, self._met_end.get(number, skipped))
-        self._left.clear()
-        self._last.clear()
+        self.left.clear()
+        self.last.clear()
 
     def end(self, results: Sequence[tuple[int, Result]], *, has_worked: bool) -> None:
         """Settle what a session did that ended, and plan what is to become of the rest.
@@ -101,4 +96,4 @@ class Progress:
         self._met_end[number] = result
         if not has_worked:
             left.remove(number)
-            self._last.append(number)
+            self.last.append(number)

@@ -51,6 +51,8 @@ class Session(smtplib.SMTP):
     messages              How many messages `deliver()` began in the life of this session.
     taken                 How many of them the server has taken.
     refusals              How many of the last ones it has refused, in a row.
+    most_messages         How many messages its pool gives it at most.
+    quit_at               When QUIT was sent, if it was.
     in_transaction        Whether smtplib's `mail()` and `rcpt()` have begun a message that is not
                           at its end.
     place                 The server, for errors to name.
@@ -64,6 +66,7 @@ class Session(smtplib.SMTP):
     messages = 0
     taken = 0
     refusals = 0
+    most_messages = 0
     greeting = b""
     in_transaction = False
     place = ""
@@ -74,7 +77,7 @@ class Session(smtplib.SMTP):
     ) -> None:
         self._replies = ReplyReader()
         self._meanwhile = meanwhile
-        self._quit_at: float | None = None
+        self.quit_at: float | None = None
         super().__init__(*args, **kwargs)
 
     def __del__(self) -> None:
@@ -94,17 +97,12 @@ class Session(smtplib.SMTP):
         return self.sock is not None
 
     @property
-    def is_leaving(self) -> bool:
-        """Whether QUIT was sent."""
-        return self._quit_at is not None
-
-    @property
     def may_pipeline(self) -> bool:
         return self.pipelining and "pipelining" in self.esmtp_features
 
     @property
     def may_chunk(self) -> bool:
-        return self.offers_chunking and self.consumes_chunks is True
+        return self.consumes_chunks is True and self.offers_chunking
 
     @property
     def offers_chunking(self) -> bool:
@@ -193,9 +191,9 @@ class Session(smtplib.SMTP):
 
     def begin_quit(self) -> None:
         """Say QUIT; `disconnect()` will wait for the reply, `hang_up()` will not."""
-        if self.sock is None or self._quit_at is not None:
+        if self.sock is None or self.quit_at is not None:
             return
-        self._quit_at = time.monotonic()
+        self.quit_at = time.monotonic()
         try:
             self.sock.settimeout(QUIT_TIMEOUT)
             self.putcmd("quit")
@@ -214,8 +212,8 @@ class Session(smtplib.SMTP):
         """Say QUIT and close, without waiting long for it, and whatever happens."""
         try:
             self.begin_quit()
-            if self.sock is not None and self._quit_at is not None:
-                left = self._quit_at + QUIT_TIMEOUT - time.monotonic()
+            if self.sock is not None and self.quit_at is not None:
+                left = self.quit_at + QUIT_TIMEOUT - time.monotonic()
                 self.sock.settimeout(max(0.001, left))
                 self.getreply()
         except OSError as error:
@@ -242,7 +240,7 @@ class Session(smtplib.SMTP):
 
     def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         self._replies.clear()
-        self._quit_at = None
+        self.quit_at = None
         try:
             reply = super().connect(*args, **kwargs)
             self.greeting = reply[1]
