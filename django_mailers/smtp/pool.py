@@ -29,8 +29,10 @@ logger = logging.getLogger("django_mailers.smtp")
 MAX_MESSAGES = 100
 # For how long, in seconds, a pool opens no more sessions than a server has let it have.
 REMEMBER = 60
-# How often a thread that was refused a session looks what became of the others, in seconds.
+# How often a thread that was refused a session looks what became of the others, in seconds; and for
+# how long the server may count one that has ended.
 RETRY = 0.1
+LINGER = 1.0
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,23 @@ class PoolOptions:
 class _Claim:
     """What a thread has taken so far, to be given up again if it is interrupted."""
 
-    __slots__ = ("session", "slot")
-
-    def __init__(self) -> None:
-        self.slot: Slot | None = None
-        self.session: Session | None = None
+    slot: Slot | None = None
+    session: Session | None = None
+    # When it began to connect.
+    started: float = 0.0
 
 
 @dataclass
 class _Refusal:
-    """A connection that the server refused, and how many the pool had opened by then."""
+    """A connection that the server refused.
+
+    started, ended  When it was tried, and when it was refused.
+    learned         Whether there were sessions then, so that the pool knows how many it may have.
+    """
 
     error: smtplib.SMTPException
-    opened: int
+    started: float
+    ended: float
     learned: bool
 
 
@@ -115,6 +121,8 @@ class Pool:
         self.leaving: deque[Session] = deque()
         # How many sessions the server has let us have, and until when that counts.
         self._allowed, self._allowed_until = math.inf, 0.0
+        # When a session ended last.
+        self._ended = -math.inf
         self._counts: Counter[str] = Counter()
         self.limits = Limits()
         self._seconds = {"wait": 0.0, "connect": 0.0}
@@ -216,7 +224,7 @@ class Pool:
         user = slot.user
         try:
             with self._lock:
-                if user is None or slot.user is not user or slot not in self._slots:
+                if user is None or slot.user is not user or slot.ref not in self._slots.taken:
                     # It was given back before, or was the parent's when this process forked.
                     return True
                 keep = self._is_worth_keeping(session, slot)
@@ -248,7 +256,7 @@ class Pool:
             and self.room(session) > 0
             and time.monotonic() < slot.expires
             # Only in these cases there may be too many.
-            and not ((slot.is_extra or self._allowed_until) and len(self._slots) > self._limit())
+            and not ((slot.is_extra or self._allowed_until) and self._others()[0] > self._limit())
         )
 
     def _end(self, session: Session, slot: Slot, wait: bool) -> None:
@@ -262,6 +270,7 @@ class Pool:
         with self._lock:
             self._counts[name] += 1
             self._slots.free(slot)
+            self._ended = time.monotonic()
             self._wake()
 
     def _give_up(self, slot: Slot | None, session: Session | None) -> None:
@@ -272,8 +281,9 @@ class Pool:
         if slot is None:
             return
         with self._lock:
-            if session is not None and slot in self._slots:
+            if session is not None and slot.ref in self._slots.taken:
                 self._counts["broken"] += 1
+                self._ended = time.monotonic()
             self._slots.free(slot)
             self._wake()
         if self.leaving:
@@ -290,6 +300,7 @@ class Pool:
             except IndexError:
                 return  # Another thread was faster.
             session.hang_up()
+            self._ended = time.monotonic()
 
     def room(self, session: Session) -> int:
         """Return how many messages more `session` is to be given; 0 or less for none."""
@@ -394,6 +405,7 @@ class Pool:
             except IndexError:
                 break  # Another thread was faster.
             session.disconnect()
+            self._ended = time.monotonic()
             seen = True
         return seen
 
@@ -513,37 +525,43 @@ class Pool:
         if self._see_off():
             return None
         with self._lock:
-            opened, waitable = self._others(claim.slot)
+            opened, others, changing = self._others(claim.slot)
             if opened:
                 self._learn(opened)
-            if not waitable or (claim.slot is not None and claim.slot.is_extra):
+            is_extra = claim.slot is not None and claim.slot.is_extra
+            if is_extra or not (others or changing or self._may_linger(claim.started)):
                 raise error
-            return _Refusal(error, self._counts["opened"], learned=opened > 0)
+            return _Refusal(error, claim.started, time.monotonic(), learned=opened > 0)
 
     def _may_try_again(self, refusal: _Refusal) -> bool:
-        opened, waitable = self._others()
+        opened, others, changing = self._others()
         if opened and not refusal.learned:
             self._learn(opened)
             refusal.learned = True
-        if opened and waitable:
+        if others:
             return True  # If it is allowed by what was learned.
-        if waitable:
-            return False
-        if self._counts["opened"] > refusal.opened:
-            return True  # There were others; they have ended.
+        if changing:
+            return False  # They may get what this thread did not.
+        if self._may_linger(refusal.started):
+            return time.monotonic() > refusal.ended + RETRY
         raise refusal.error
 
-    def _others(self, own: Slot | None = None) -> tuple[int, int]:
-        """Return how many sessions are open; and how many, open or about to, others have."""
-        opened, waitable, me = 0, 0, (threading.get_ident(),)
+    def _may_linger(self, started: float) -> bool:
+        """Whether the server may have counted a session that has ended, at a connection then."""
+        return self._ended > started - LINGER
+
+    def _others(self, own: Slot | None = None) -> tuple[int, int, int]:
+        """Return how many sessions are open; of these, how many this thread does not use; and how
+        many are about to be opened by other threads, or to be given back though they have ended."""
+        opened, others, changing, user = 0, 0, 0, (threading.get_ident(),)
         for slot in self._slots:
-            if slot is own:
-                continue
             session = None if slot.session is None else slot.session()
-            is_open = session is not None and session.is_open
-            opened += is_open
-            waitable += slot.user != me and (is_open or slot.session is None)
-        return opened, waitable
+            if session is not None and session.is_open:
+                opened += 1
+                others += slot.user != user
+            elif slot is not own:
+                changing += slot.user != user
+        return opened, others, changing
 
     def _learn(self, opened: int) -> None:
         self._allowed, self._allowed_until = opened, time.monotonic() + REMEMBER
@@ -552,7 +570,8 @@ class Pool:
 
     def _connect(self, claim: _Claim) -> Session:
         """Open a session in the slot that was claimed for it."""
-        started, slot = time.monotonic(), claim.slot
+        started = claim.started = time.monotonic()
+        slot = claim.slot
         try:
             session = claim.session = self.server.connect()
             session.most_messages = self._most_messages(session)

@@ -29,7 +29,7 @@ GONE = 3 * LOOK
 class Slot:
     """A slot that is taken: by a thread that connects, then by the session that it got.
 
-    ref         What the pool knows of it.
+    ref         What the pool knows of it, once it is counted.
     user        (thread,), a new tuple for each use; None while the session is free.
     is_extra    Whether it is one beyond the size of the pool.
     session     The session, once there is one. It refers to its slot, not the other way round.
@@ -39,9 +39,8 @@ class Slot:
 
     __slots__ = ("__weakref__", "expires", "idle_since", "is_extra", "ref", "session", "user")
 
-    ref: weakref.ref[Slot]
-
     def __init__(self, user: tuple[int]) -> None:
+        self.ref: weakref.ref[Slot] | None = None
         self.user: tuple[int] | None = user
         self.is_extra = False
         self.session: weakref.ref[Session] | None = None
@@ -49,10 +48,13 @@ class Slot:
 
 
 class Slots:
-    """The slots that are taken. To be used under the lock of the pool, each step of it atomic."""
+    """The slots that are taken. To be used under the lock of the pool, each step of it atomic.
+
+    taken  The slots by their `ref`, some of them lost, maybe. len() gives how many there are.
+    """
 
     def __init__(self) -> None:
-        self._taken: set[weakref.ref[Slot]] = set()
+        self.taken: set[weakref.ref[Slot] | None] = set()
         # Of slots that nobody holds any more. That is found out anywhere, in any thread, maybe
         # under the pool's own lock: it can be noted there, and no more.
         self._lost: deque[weakref.ref[Slot]] = deque()
@@ -60,29 +62,26 @@ class Slots:
     def take(self, slot: Slot) -> None:
         """Count `slot`, which the caller holds already, until it is freed or nobody holds it."""
         slot.ref = weakref.ref(slot, self._lost.append)
-        self._taken.add(slot.ref)
+        self.taken.add(slot.ref)
 
     def free(self, slot: Slot) -> None:
         """Count `slot` no more; it need not be counted."""
-        self._taken.discard(slot.ref)
-
-    def __contains__(self, slot: Slot) -> bool:
-        return slot.ref in self._taken
+        self.taken.discard(slot.ref)
 
     def __len__(self) -> int:
         while self._lost:
             try:
                 # In this order: what is interrupted in between is done again.
                 ref = self._lost[0]
-                self._taken.discard(ref)
+                self.taken.discard(ref)
                 self._lost.remove(ref)
             except (IndexError, ValueError):
                 pass  # A signal handler has done it meanwhile.
-        return len(self._taken)
+        return len(self.taken)
 
     def __iter__(self) -> Iterator[Slot]:
-        for ref in tuple(self._taken):
-            slot = ref()
+        for ref in tuple(self.taken):
+            slot = None if ref is None else ref()
             if slot is not None:
                 yield slot
 
