@@ -87,7 +87,7 @@ def packages(session: nox.Session, django: str) -> None:
 )
 def servers(session: nox.Session, django: str) -> None:
     """Send to Postfix, Exim and OpenSMTPD, each in a container of its own."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
         session.skip("Postfix, Exim and OpenSMTPD take Debian, and root.")
     session.install("--no-compile", "-e", ".[test]", f"django~={django}.0")
     # All three at once: mostly they wait.
