@@ -4,11 +4,14 @@
     nox -s tests                                     the suite on every pair
     nox -s "tests(python3.12-django6.1)" -- LABEL    a part of it on one pair
     nox -s packages                                  what other packages send
+    nox -s servers                                   what real servers do (Debian, as root)
     nox -s lint types docs                           the rest
 
 A session whose Python is not installed is skipped; the summary at the end names it.
 """
 
+import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -37,7 +40,9 @@ PACKAGES = [
 ]
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["erase", "tests", "packages", "coverage", "lint", "types", "docs"]
+nox.options.sessions = [
+    *("erase", "tests", "packages", "servers", "coverage", "lint", "types", "docs"),
+]
 # With pip, as a user installs; not with uv on the machines that happen to have it.
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
@@ -73,6 +78,22 @@ def packages(session: nox.Session, django: str) -> None:
     session.run(
         *("python", "runtests.py", "tests.packages", "--pattern=check_*.py", *session.posargs),
         env={"DJANGO_SETTINGS_MODULE": "tests.packages.settings"},
+    )
+
+
+@nox.session
+@nox.parametrize(
+    ["python", "django"], [pair for pair in PAIRS if pair.id == "python3.12-django6.1"]
+)
+def servers(session: nox.Session, django: str) -> None:
+    """Send to Postfix, Exim and OpenSMTPD, each in a container of its own."""
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        session.skip("Postfix, Exim and OpenSMTPD take Debian, and root.")
+    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0")
+    # All three at once: mostly they wait.
+    session.run(
+        *("python", "runtests.py", "tests.real_servers", "--pattern=check_*.py"),
+        *(session.posargs or ["--parallel=3"]),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from django.core.mail import InvalidMailer, mailers
 from django.test import override_settings
@@ -125,9 +126,11 @@ class EffectTests(SMTPBackendTestCase):
 
     def test_pool_size(self):
         sink = self.serve(pool_size=1, acquire_timeout=0)
-        with mailers[ALIAS]:
-            expected = PoolTimeout(f"{sink.host}:{sink.port}: No session became free in 0 seconds.")
-            self.assertEqual(self.error(message().send, using=ALIAS), repr(expected))
+        expected = PoolTimeout(f"{sink.host}:{sink.port}: No session became free in 0 seconds.")
+        with mailers[ALIAS], ThreadPoolExecutor(1) as executor:
+            # Another thread: the one that has the session would wait for itself.
+            error = executor.submit(self.error, message().send, using=ALIAS).result()
+            self.assertEqual(error, repr(expected))
         self.send()
 
     def test_no_pool(self):

@@ -25,7 +25,7 @@ from .packages import Unavailable
 
 OURS = "django_mailers.backends.smtp.EmailBackend"
 # The one of each setting that differs from the default, in the service named for it.
-SETTINGS = {"idle": 3, "connections": 2, "rate": 50, "size": 1_000_000}
+SETTINGS = {"idle": 3, "connections": 2, "rate": 30, "size": 1_000_000}
 # Three in twenty, 15 %, two of them in a row.
 UNKNOWN = (3, 4, 13)
 BATCH = 600
@@ -416,5 +416,6 @@ class LimitChecks(ServerCase):
         self.figure("connections", self.opened())
         sent = report.counts["sent"]
         self.assertReport(report, sent=sent, refused=100 - sent)
-        self.assertTrue(SETTINGS["rate"] - 3 <= sent <= SETTINGS["rate"] + 1, sent)
+        # The minute that a server counts in may end in between.
+        self.assertTrue(SETTINGS["rate"] - 3 <= sent <= 2 * SETTINGS["rate"] + 1, sent)
         self.assertEqual(len(report.retryable), 100 - sent)

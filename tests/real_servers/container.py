@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -13,14 +14,14 @@ from .packages import Unavailable
 
 TIMEOUT = 60
 
-# What the first process in the container does: $1 is an empty folder, the others are packages.
+# What the first process in the container does: $1 is an empty folder, and from $3 on are packages.
 # All is in memory, so that no server waits for a disk, and nothing is left of it. Then it waits for
 # its input to end, which it does with the test, even one that was killed; with the first process
 # all others end (pid_namespaces(7)). In a loop, as a check may kill every other process.
 SET_UP = """
 set -eu
 folder=$1
-shift
+shift 2
 mount -t tmpfs -o mode=755 servers "$folder"
 mkdir "$folder/upper" "$folder/work" "$folder/root"
 mount -t overlay -o "lowerdir=/,upperdir=$folder/upper,workdir=$folder/work" servers "$folder/root"
@@ -32,6 +33,19 @@ mount --bind /dev "$folder/root/dev"
 mount -t proc proc "$folder/root/proc"
 echo ready
 until cat >/dev/null; do :; done
+"""
+
+
+# What is done outside, with the same arguments, of which $2 is the above: start it, and in the end
+# remove the folder, also when the test can do that no longer. (Without the third descriptor what is
+# in the background would have no input.)
+RUN = """
+exec 3<&0
+unshare --mount --propagation=private --pid --fork --kill-child sh -c "$2" sh "$@" <&3 &
+echo "$!"
+exec 3<&-
+wait
+rmdir "$1"
 """
 
 
@@ -49,10 +63,7 @@ class Container:
             raise Unavailable("it takes root")
         self._folder = tempfile.mkdtemp(prefix="django-mailers-servers-")
         self._process = subprocess.Popen(
-            [
-                *("unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child"),
-                *("sh", "-c", SET_UP, "sh", self._folder, *map(str, packages)),
-            ],
+            ["sh", "-c", RUN, "sh", self._folder, SET_UP, *map(str, packages)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -60,11 +71,11 @@ class Container:
             # Ctrl-C is for the test, which needs the server until it has cleaned up.
             start_new_session=True,
         )
+        process = f"/proc/{int(self._process.stdout.readline())}"
         if self._process.stdout.readline() != "ready\n":
             error = self._process.communicate()[1].strip()
             self.close()
             raise Unavailable(f"a container cannot be made: {error}")
-        process = f"/proc/{self._process.pid}"
         self.root = f"{self._folder}/root"
         # Its files, as they are seen from outside.
         self.files = Path(f"{process}/root{self.root}")
@@ -85,12 +96,12 @@ class Container:
             if self._process.poll() is None:
                 self._process.communicate(timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            # All of its session; the first process in the container takes the others along.
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
         finally:
             for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
                 stream.close()
-            Path(self._folder).rmdir()
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a command in it; return what it wrote. Raises if it failed, unless told otherwise."""

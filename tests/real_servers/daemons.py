@@ -20,6 +20,8 @@ USERS = 1100
 # How long the slowest thing may take: to deliver a thousand messages.
 PATIENCE = 90
 ID = re.compile(rb"^X-Check: (\S+)", re.MULTILINE)
+# The server's own name for it, new each time that it is taken.
+TAKEN_AS = re.compile(rb"\sid ([\w-]+)")
 # What each server adds when it delivers.
 RECIPIENT = re.compile(rb"^(?:Delivered-To|Envelope-to): <?([^@>\s]+)", re.MULTILINE)
 
@@ -131,18 +133,19 @@ class Daemon:
         raise NotImplementedError
 
     def arrived(self, *, flush: bool = True) -> Counter[tuple[str, str]]:
-        """Return how often each message has come to each user, when all is delivered."""
+        """Return how often each message was taken for each user, when all is delivered."""
         if flush:
             self.flush()
             wait_for(lambda: self.queued() == 0, f"{self.name} delivers")
-        found: Counter[tuple[str, str]] = Counter()
+        found: set[tuple[str, str, str]] = set()
         for path in self.container.path("/mail/Maildir/new").glob("*"):
             content = path.read_bytes()
-            recipient = RECIPIENT.search(content).group(1).decode()
             # Others are the server's own, about what it could not deliver.
             mark = ID.search(content)
-            found[mark.group(1).decode() if mark else "", recipient] += 1
-        return found
+            # A server that is killed while it delivers does it again: that is one, not two.
+            names = (mark, RECIPIENT.search(content), TAKEN_AS.search(content))
+            found.add(tuple(name.group(1).decode() if name else "" for name in names))
+        return Counter((mark, recipient) for mark, recipient, _ in found)
 
     def forget(self) -> None:
         """Begin a check: deliver what is left of earlier ones, and remove what has arrived."""
