@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from django.core import mail
 from django.utils.module_loading import import_string
 
 from django_mailers import polyfill
+from django_mailers.signatures import signature_of
 
 from .common import SMTP, is_on
 from .settings import building
@@ -89,18 +88,16 @@ def _backend_class(entry: Mapping[str, Any]) -> Any:
 def _create_legacy(entry: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
     """Return a backend whose class does not take `alias`; None if it does, or cannot be found."""
     backend_class = _backend_class(entry)
-    if backend_class is None or _takes_alias(backend_class):
+    if backend_class is None:
+        return None
+    signature = signature_of(backend_class)
+    if signature.takes_alias:
         return None
     polyfill.warn(
         f"{entry['BACKEND']}.__init__() must accept 'alias', or **kwargs for its base class."
     )
-    return backend_class(**{**entry.get("OPTIONS", {}), **given})
-
-
-@lru_cache(maxsize=128)
-def _takes_alias(backend_class: Any) -> bool:
-    try:
-        parameters = inspect.signature(backend_class).parameters.values()
-    except (TypeError, ValueError):
-        return True  # As far as one knows; Django will report what is wrong.
-    return any(p.name == "alias" or p.kind is p.VAR_KEYWORD for p in parameters)
+    options = {**entry.get("OPTIONS", {}), **given}
+    if "fail_silently" in signature.required:
+        # Before MAILERS every backend was told.
+        options.setdefault("fail_silently", False)
+    return backend_class(**options)

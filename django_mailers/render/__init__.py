@@ -18,17 +18,16 @@ from email.generator import BytesGenerator
 from email.message import MIMEPart
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
-from types import FunctionType
 from typing import Any
 
-import django
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail import message as django_message
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
+
+from django_mailers.ownership import belongs_to
 
 from . import bodies, headers, known
 from .headers import NotProved, addr_spec
@@ -55,8 +54,6 @@ SUBTYPES = ("mixed_subtype", "alternative_subtype")
 _ON_INSTANCES = {*HOOKS, *SUBTYPES}
 _DJANGO_CLASSES = (EmailMessage, EmailMultiAlternatives)
 _DJANGO_SUBTYPES = {name: getattr(EmailMultiAlternatives, name, None) for name in SUBTYPES}
-# Where Django's code and ours is: the last is what the install puts into functions of Django.
-_OWN_FILES = (*django.__path__, str(Path(__file__).resolve().parent.parent), "<django_mailers>")
 
 # Extra headers that take the place of others, written like this only.
 _LEADING = {"From", "To", "Cc", "Reply-To"}
@@ -129,7 +126,9 @@ def _hooks() -> tuple[Callable[[Any], Any], list[str]]:
     """
     names = [name for name in HOOKS if hasattr(EmailMultiAlternatives, name)]
     common = [name for name in names if hasattr(EmailMessage, name)]
-    return operator.attrgetter(*common), [*{*names} - {*common}, *SUBTYPES]
+    # A function may also be given other code.
+    codes = [f"{name}.__code__" for name in common if name != "__getattribute__"]
+    return operator.attrgetter(*common, *codes), [*{*names} - {*common}, *SUBTYPES]
 
 
 @lru_cache(maxsize=128)
@@ -142,11 +141,7 @@ def _are_djangos(cls: Any, *hooks: Any) -> bool:
         if function is None or function is object.__getattribute__:
             continue
         owner = next(base for base in cls.__mro__ if name in vars(base))
-        if (
-            owner not in _DJANGO_CLASSES
-            or not isinstance(function, FunctionType)
-            or not function.__code__.co_filename.startswith(_OWN_FILES)
-        ):
+        if owner not in _DJANGO_CLASSES or not belongs_to(function, "django", "django_mailers"):
             return False
     return all(
         _is_usual_subtype(base, name)

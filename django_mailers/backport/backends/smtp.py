@@ -10,13 +10,14 @@ from email.headerregistry import Address, AddressHeader
 from typing import Any
 
 from django.conf import settings
+from django.core.mail import message as django_message
 from django.core.mail.backends import smtp as django_smtp
-from django.core.mail.message import MIMEMixin
 from django.utils.encoding import force_str, punycode
 
 from ..deprecation import warn_about_external_use
 from ..exceptions import InvalidMailer
 from ..message import PARSER_ERRORS
+from ..parents import parent_of
 
 # Until EMAIL_* goes: the settings behind the options of a backend that MAILERS knows nothing of.
 FALLBACKS = {
@@ -59,7 +60,7 @@ def init(
         warn_about_external_use(
             "Directly creating EmailBackend instances is deprecated. Use mail.mailers instead."
         )
-    super(django_smtp.EmailBackend, self).__init__(**kwargs)
+    parent_of(self, django_smtp.EmailBackend).__init__(**kwargs)
     self.fail_silently = fail_silently
     self.connection = None
     self._partial_connection = None
@@ -160,6 +161,6 @@ def _wire_form(message: Any) -> bytes:
         rendered = message.message()
     else:
         rendered = message.message(policy=email.policy.SMTP)
-    if isinstance(rendered, MIMEMixin):
+    if isinstance(rendered, django_message.MIMEMixin):
         return rendered.as_bytes(linesep="\r\n")
     return rendered.as_bytes(policy=rendered.policy.clone(linesep="\r\n"))
