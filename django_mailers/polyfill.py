@@ -178,9 +178,9 @@ PATCHES: tuple[Patch, ...] = (
     Patch(f"{MAIL}:mail_admins", "mail:mail_admins", "using=; ADMINS as addresses"),
     Patch(f"{MAIL}:mail_managers", "mail:mail_managers", "using=; MANAGERS as addresses"),
     # Who sends in Django itself.
+    Patch("django.utils.log:AdminEmailHandler.connection", None, "a hook that 6.1 refuses"),
     Patch("django.utils.log:AdminEmailHandler.__init__", "log:init", "using=", wraps=True),
     Patch("django.utils.log:AdminEmailHandler", "log:AdminEmailHandler", "sends through MAILERS"),
-    Patch("django.utils.log:AdminEmailHandler.connection", None, "a hook that 6.1 refuses"),
     Patch(
         "django.middleware.common:BrokenLinkEmailsMiddleware",
         "middleware:BrokenLinkEmailsMiddleware",
@@ -266,17 +266,15 @@ def install() -> None:
         _wanted.update({patch: _is_wanted(patch) for patch in PATCHES})
         try:
             _outcomes.update(dict.fromkeys(PATCHES, WAITS))
-            for module in _loaded_modules():
-                _apply(module)
+            _apply_to_loaded()
         except BaseException:
             # The next call is to fail as this one does, not to find everything installed.
             _outcomes.clear()
             raise
         modules = {patch.module for patch in PATCHES}
-        sys.meta_path.insert(0, inplace.AfterImport(modules, _apply))
+        sys.meta_path.insert(0, inplace.AfterImport(modules, _apply_to))
         # Those that another thread has begun to import since.
-        for module in _loaded_modules():
-            _apply(module)
+        _apply_to_loaded()
 
 
 def installed() -> tuple[Installed, ...]:
@@ -332,17 +330,22 @@ def _is_native() -> bool:
     return hasattr(mail, "mailers")
 
 
-def _loaded_modules() -> list[str]:
-    """Return the modules that are loaded and not patched yet, in the order of the table."""
-    waiting = [patch.module for patch in PATCHES if _outcomes[patch] == WAITS]
-    return [module for module in dict.fromkeys(waiting) if module in sys.modules]
+def _apply_to_loaded() -> None:
+    """Apply the patches that wait, to the modules that are loaded."""
+    for patch in PATCHES:
+        if _outcomes[patch] == WAITS and patch.module in sys.modules:
+            _apply(patch)
 
 
-def _apply(module: str) -> None:
-    """Apply the patches to what is in `module`, which has been loaded."""
+def _apply_to(module: str) -> None:
+    """Apply the patches to what is in `module`, which has been loaded, or loaded again."""
     for patch in PATCHES:
         if patch.module == module:
-            _outcomes[patch] = _apply_one(patch) if _wanted[patch] else "not needed"
+            _apply(patch)
+
+
+def _apply(patch: Patch) -> None:
+    _outcomes[patch] = _apply_one(patch) if _wanted[patch] else "not needed"
 
 
 def _is_wanted(patch: Patch) -> bool:

@@ -72,9 +72,7 @@ def objection(importer: str, name: str) -> str | None:
     own = within(name, PACKAGE)
     target = name.removeprefix(f"{PACKAGE}.") if own else ""
     rule = None
-    if part and within(target, part):
-        pass
-    elif own and part != "smtp" and within(target, *GROUND):
+    if (part and within(target, part)) or (own and part != "smtp" and within(target, *GROUND)):
         pass
     elif part == "smtp" and not within(name, *sys.stdlib_module_names):
         rule = "smtp/ imports the standard library and itself"
