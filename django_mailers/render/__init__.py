@@ -8,7 +8,6 @@ directly. All others take the normal road, and so does a message whose class cha
 
 from __future__ import annotations
 
-import email.policy
 import inspect
 import operator
 import string
@@ -85,12 +84,7 @@ def normally(message: Any) -> bytes:
     """Return `message` as Django's SMTP backend has it rendered."""
     # A message() written before Django 6.0 takes no policy, and may return one of the classes of
     # that time (H26, H27).
-    try:
-        inspect.signature(message.message).bind(policy=email.policy.SMTP)
-    except TypeError:
-        rendered = message.message()
-    else:
-        rendered = message.message(policy=email.policy.SMTP)
+    rendered = message.message(**({"policy": headers.SMTP} if _takes_policy(message) else {}))
     legacy = getattr(django_message, "MIMEMixin", ())
     if isinstance(rendered, legacy):
         data: bytes = rendered.as_bytes(linesep="\r\n")
@@ -99,6 +93,17 @@ def normally(message: Any) -> bytes:
     else:
         data = rendered.as_bytes(policy=rendered.policy.clone(linesep="\r\n"))
     return data
+
+
+def _takes_policy(message: Any) -> bool:
+    """Whether `message.message()` takes `policy`, or hands it on to Django's and that does.
+
+    Below Django 6.0 that may be a function of somebody else's that hands it on to 5.2's.
+    """
+    parameters = dict(inspect.signature(message.message).parameters)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        parameters.update(inspect.signature(EmailMessage.message).parameters)
+    return "policy" in parameters
 
 
 # --- Who may be rendered directly ----------------------------------------------------------------

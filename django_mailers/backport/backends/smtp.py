@@ -150,17 +150,24 @@ class EmailBackend:
         return str(Address(username=mailbox.local_part, domain=punycode(mailbox.domain)))
 
 
+def _takes_policy(message: Any) -> bool:
+    """Whether `message.message()` takes `policy`.
+
+    What takes anything (`**kwargs`) hands it on to Django's, which may be 5.2's, if somebody put a
+    function of his own in its place before the install.
+    """
+    parameters = dict(inspect.signature(message.message).parameters)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        parameters.update(inspect.signature(django_message.EmailMessage.message).parameters)
+    return "policy" in parameters
+
+
 def _wire_form(message: Any) -> bytes:
     """Return the bytes of `message` for SMTP: with CRLF at each line's end.
 
     A `message()` written for 5.2 takes no policy and may return one of 5.2's classes (H27).
     """
-    try:
-        inspect.signature(message.message).bind(policy=email.policy.SMTP)
-    except TypeError:
-        rendered = message.message()
-    else:
-        rendered = message.message(policy=email.policy.SMTP)
+    rendered = message.message(**({"policy": email.policy.SMTP} if _takes_policy(message) else {}))
     if isinstance(rendered, django_message.MIMEMixin):
         return rendered.as_bytes(linesep="\r\n")
     return rendered.as_bytes(policy=rendered.policy.clone(linesep="\r\n"))
