@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -52,7 +53,7 @@ def _create(
     entry: Mapping[str, Any],
     given: Mapping[str, Any],
 ) -> Any:
-    """Return what Django creates, for a class that passes `fail_silently` to its base as well."""
+    """Return what Django creates, also for a class that passes arguments of its own to its base."""
     configured = entry.get("OPTIONS", {})
     path, options = entry.get("BACKEND", SMTP), {**configured, **given}
 
@@ -68,13 +69,21 @@ def _create(
     try:
         return create(ignored)
     except mail.InvalidMailer as error:
-        message = f"MAILERS[{alias!r}]: Unknown options 'fail_silently'."
-        if error.args != (message,) or "fail_silently" in options:
+        surplus = _unknown_options(error, alias)
+        # Before MAILERS the base class took anything, but what an entry of MAILERS says must be
+        # right.
+        if not surplus or any(name in options for name in surplus):
             raise
-    polyfill.warn(
-        f"{path} passes fail_silently to BaseEmailBackend. It must set the attribute itself."
-    )
-    return create([*ignored, "fail_silently"])
+    cure = "It must set the attribute itself." if surplus == ["fail_silently"] else "It must not."
+    polyfill.warn(f"{path} passes {', '.join(surplus)} to BaseEmailBackend. {cure}")
+    return create([*ignored, *surplus])
+
+
+def _unknown_options(error: mail.InvalidMailer, alias: str) -> list[str]:
+    """Return the names that BaseEmailBackend has refused with `error`; none for another error."""
+    prefix = f"MAILERS[{alias!r}]: Unknown options "
+    text = str(error)
+    return re.findall(r"'(\w+)'", text.removeprefix(prefix)) if text.startswith(prefix) else []
 
 
 def _backend_class(entry: Mapping[str, Any]) -> Any:
