@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-# The file that tracebacks name for the code in between. In angle brackets, or they would show lines
-# of the module whose globals that code has.
-DOOR_FILE = "<django_mailers>"
+from .ownership import DOOR_FILE
 
 # Where the functions that lead() changed lead to, by a number that is in their new code.
 _replacements: dict[int, Callable[..., Any]] = {}
+_numbers_of: dict[CodeType, int] = {}
 _numbers = itertools.count()
 
 
@@ -47,9 +46,11 @@ def lead(
     target = functools.partial(replacement, _copy(function)) if wraps else replacement
     number = next(_numbers)
     _replacements[number] = target
+    door = _door(function, number)
+    _numbers_of[door] = number
     # The code first: it takes any arguments, so a call in another thread always finds a function
     # that works.
-    function.__code__ = _door(function, number)
+    function.__code__ = door
     function.__defaults__ = function.__kwdefaults__ = None
     function.__doc__ = doc
     function.__signature__ = signature  # type: ignore[attr-defined]
@@ -79,15 +80,39 @@ def locate(path: str) -> tuple[Any, str]:
     return owner, last
 
 
-def own_function(function: Any, folders: tuple[str, ...]) -> FunctionType | None:
-    """Return the function defined in one of `folders` that `function` is or, as `functools.wraps`
-    left word, wraps; None if there is none."""
+def own_function(function: Any, is_own: Callable[[FunctionType], bool]) -> FunctionType | None:
+    """Return the first function that `is_own` accepts of `function` and those that it wraps, as
+    `functools.wraps` left word; None if there is none."""
     while function is not None:
-        # By the file: what functools.wraps made bears the module's name of what it wraps.
-        if isinstance(function, FunctionType) and function.__code__.co_filename.startswith(folders):
+        if isinstance(function, FunctionType) and is_own(function):
             return function
         function = getattr(function, "__wrapped__", None)
     return None
+
+
+def leads_to(function: FunctionType, replacement: Callable[..., Any]) -> bool:
+    """Whether `lead()` has led `function` to `replacement`, and nobody elsewhere since."""
+    number = _numbers_of.get(function.__code__)
+    target = _replacements[number] if number is not None else None
+    return target is replacement or getattr(target, "func", None) is replacement
+
+
+class Retired:
+    """A method that only the module it came from still finds.
+
+    It cannot just be deleted: other threads may be in code of that module that is about to call it.
+    """
+
+    def __init__(self, function: FunctionType) -> None:
+        self.function = function
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if sys._getframe(1).f_globals is self.function.__globals__:
+            return self.function.__get__(instance, owner)
+        what = f"{owner.__name__!r} object"
+        if instance is None:
+            what = f"type object {owner.__name__!r}"
+        raise AttributeError(f"{what} has no attribute {self.function.__name__!r}")
 
 
 def describe(function: Any) -> str:
@@ -136,20 +161,21 @@ def _door(function: FunctionType, number: int) -> CodeType:
 
 
 class AfterImport(importlib.abc.MetaPathFinder):
-    """Calls `then(name)` once each of `modules` has been imported, before its importer goes on.
+    """Calls `then(name)` each time that one of `modules` has been executed, before the importer
+    goes on: when it is imported, and again when `importlib.reload()` is called.
 
     It finds modules as the finders after it do. Python's lock on a module that is being imported
     keeps other threads waiting until `then` is done.
     """
 
     def __init__(self, modules: Iterable[str], then: Callable[[str], None]) -> None:
-        self.waiting = set(modules)
+        self.modules = frozenset(modules)
         self.then = then
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname not in self.waiting:
+        if fullname not in self.modules:
             return None
         # Those after it only: there may be more than one like it, which would ask each other.
         for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
@@ -161,11 +187,6 @@ class AfterImport(importlib.abc.MetaPathFinder):
                 spec.loader = _Loader(spec.loader, self)
                 return spec
         return None
-
-    def imported(self, name: str) -> None:
-        """Take note that the module `name` has been loaded."""
-        self.waiting.discard(name)
-        self.then(name)
 
 
 class _Loader(importlib.abc.Loader):
@@ -187,4 +208,4 @@ class _Loader(importlib.abc.Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self.loader
         self.loader.exec_module(module)
-        self.finder.imported(module.__name__)
+        self.finder.then(module.__name__)

@@ -13,12 +13,16 @@ import importlib
 import sys
 import threading
 from dataclasses import dataclass
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
-from django_mailers import inplace
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from django_mailers import inplace, ownership
 
 BACKPORT = "django_mailers.backport"
+WAITS = "waits for import"
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,10 @@ class Patch:
 
     `target` is "module" or "module:name" of Django, `replacement` the same below
     `django_mailers.backport`, or None to take the target away. A module is published under the
-    target's name. A class gives its members to the target, or becomes it where there is none. A
-    function becomes what the target does, and with `wraps` is handed the original as its first
-    argument. Anything else is put in the target's place. `needs` and `unless`, "module:name", say
-    that the patch is for a Django that has that name, or has not.
+    target's name, as soon as its parent is imported. A class gives its members to the target, or
+    becomes it where there is none. A function becomes what the target does, and with `wraps` is
+    handed the original as its first argument. Anything else is put in the target's place. `needs`
+    and `unless`, "module:name", say that the patch is for a Django that has that name, or has not.
     """
 
     target: str
@@ -41,12 +45,16 @@ class Patch:
     unless: str | None = None
 
     @property
-    def module(self) -> str:
-        return self.target.partition(":")[0]
+    def publishes(self) -> bool:
+        """Whether the target is a module that this Django does not have."""
+        return ":" not in self.target
 
     @property
-    def name(self) -> str:
-        return self.target.partition(":")[2]
+    def module(self) -> str:
+        """The module whose import the patch waits for."""
+        if self.publishes:
+            return self.target.rpartition(".")[0]
+        return self.target.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,8 @@ COMMAND = "django.core.management.commands.sendtestemail:Command"
 # The first Django whose messages are rendered with Python's modern email API is 6.0.
 RENDERS = f"{MESSAGE}._add_bodies"
 
+# In this order: what is called comes before what calls it, as other threads may be sending mail. So
+# whatever is changed already works with what is not yet, and with a call that was on its way.
 PATCHES: tuple[Patch, ...] = (
     # Names that code asks for to find out whether this Django has MAILERS.
     Patch(f"{MAIL}.exceptions", "exceptions", "module of 6.1"),
@@ -92,12 +102,12 @@ PATCHES: tuple[Patch, ...] = (
     Patch(f"{MAIL}:MailersHandler", "handler:MailersHandler", "name of 6.1"),
     Patch(f"{MAIL}:mailers", "mail:mailers", "the handler of MAILERS"),
     Patch(f"{MAIL}:__all__", "mail:__all__", "names of 6.1"),
-    Patch(f"{MAIL}:BadHeaderError", None, "comes by __getattr__ now", unless=RENDERS),
-    Patch(f"{MAIL}:SafeMIMEText", None, "comes by __getattr__ now", unless=RENDERS),
-    Patch(f"{MAIL}:SafeMIMEMultipart", None, "comes by __getattr__ now", unless=RENDERS),
     Patch(
         f"{MAIL}:__getattr__", "legacy:getattribute", "legacy names warn, as in 6.0", unless=RENDERS
     ),
+    Patch(f"{MAIL}:BadHeaderError", None, "comes by __getattr__ now", unless=RENDERS),
+    Patch(f"{MAIL}:SafeMIMEText", None, "comes by __getattr__ now", unless=RENDERS),
+    Patch(f"{MAIL}:SafeMIMEMultipart", None, "comes by __getattr__ now", unless=RENDERS),
     Patch(
         f"{MAIL}.message:forbid_multi_line_headers",
         "legacy:forbid_multi_line_headers",
@@ -112,33 +122,6 @@ PATCHES: tuple[Patch, ...] = (
         wraps=True,
         unless=RENDERS,
     ),
-    # Sending.
-    Patch(f"{MAIL}:get_connection", "mail:get_connection", "builds from MAILERS"),
-    Patch(f"{MAIL}:send_mail", "mail:send_mail", "using="),
-    Patch(f"{MAIL}:send_mass_mail", "mail:send_mass_mail", "using="),
-    Patch(f"{MAIL}:mail_admins", "mail:mail_admins", "using=; ADMINS as addresses"),
-    Patch(f"{MAIL}:mail_managers", "mail:mail_managers", "using=; MANAGERS as addresses"),
-    Patch(MESSAGE, "message:EmailMessage", "send(using=); keeps no connection it did not get"),
-    Patch(f"{MESSAGE}.get_connection", None, "a hook that 6.1 refuses"),
-    Patch(ALTERNATIVES, "message:EmailMultiAlternatives", "keyword-only arguments"),
-    # Rendering.
-    Patch(
-        f"{MESSAGE}.message",
-        "message:message",
-        'refuses "Bcc" and line breaks among the names of extra headers',
-        wraps=True,
-        needs=RENDERS,
-    ),
-    Patch(
-        f"{MESSAGE}.message",
-        "rendering:message",
-        "Python's modern email API, as from 6.0 on",
-        wraps=True,
-        unless=RENDERS,
-    ),
-    Patch(f"{MESSAGE}.attach", "rendering:attach", "takes a MIMEPart", wraps=True, unless=RENDERS),
-    Patch(ALTERNATIVES, "rendering:EmailMultiAlternatives", "modern email API", unless=RENDERS),
-    Patch(MESSAGE, "rendering:EmailMessage", "modern email API", unless=RENDERS),
     # Backends.
     Patch(
         f"{MAIL}.backends.base:BaseEmailBackend",
@@ -168,10 +151,36 @@ PATCHES: tuple[Patch, ...] = (
         wraps=True,
     ),
     Patch(f"{MAIL}.backends.locmem:EmailBackend", "backends.locmem:EmailBackend", "sent_using"),
+    # Rendering.
+    Patch(MESSAGE, "rendering:EmailMessage", "modern email API", unless=RENDERS),
+    Patch(ALTERNATIVES, "rendering:EmailMultiAlternatives", "modern email API", unless=RENDERS),
+    Patch(f"{MESSAGE}.attach", "rendering:attach", "takes a MIMEPart", wraps=True, unless=RENDERS),
+    Patch(
+        f"{MESSAGE}.message",
+        "rendering:message",
+        "Python's modern email API, as from 6.0 on",
+        wraps=True,
+        unless=RENDERS,
+    ),
+    Patch(
+        f"{MESSAGE}.message",
+        "message:message",
+        'refuses "Bcc" and line breaks among the names of extra headers',
+        wraps=True,
+        needs=RENDERS,
+    ),
+    # Sending.
+    Patch(f"{MESSAGE}.get_connection", None, "a hook that 6.1 refuses"),
+    Patch(MESSAGE, "message:EmailMessage", "send(using=); keeps no connection it did not get"),
+    Patch(ALTERNATIVES, "message:EmailMultiAlternatives", "keyword-only arguments"),
+    Patch(f"{MAIL}:send_mail", "mail:send_mail", "using="),
+    Patch(f"{MAIL}:send_mass_mail", "mail:send_mass_mail", "using="),
+    Patch(f"{MAIL}:mail_admins", "mail:mail_admins", "using=; ADMINS as addresses"),
+    Patch(f"{MAIL}:mail_managers", "mail:mail_managers", "using=; MANAGERS as addresses"),
     # Who sends in Django itself.
+    Patch("django.utils.log:AdminEmailHandler.connection", None, "a hook that 6.1 refuses"),
     Patch("django.utils.log:AdminEmailHandler.__init__", "log:init", "using=", wraps=True),
     Patch("django.utils.log:AdminEmailHandler", "log:AdminEmailHandler", "sends through MAILERS"),
-    Patch("django.utils.log:AdminEmailHandler.connection", None, "a hook that 6.1 refuses"),
     Patch(
         "django.middleware.common:BrokenLinkEmailsMiddleware",
         "middleware:BrokenLinkEmailsMiddleware",
@@ -179,18 +188,21 @@ PATCHES: tuple[Patch, ...] = (
     ),
     Patch(f"{COMMAND}.add_arguments", "sendtestemail:add_arguments", "--using", wraps=True),
     Patch(f"{COMMAND}.handle", "sendtestemail:handle", "--using"),
-    # Settings, checks and tests.
+    # Behind those that gave it a path, which MAILERS leaves no use for.
+    Patch(f"{MAIL}:get_connection", "mail:get_connection", "builds from MAILERS"),
+    # Settings, checks and tests. Backends that read EMAIL_* settings are none any more.
     Patch("django.core.checks:Tags.mail", "checks:TAG", "tag of 6.1's checks"),
-    Patch(
-        "django.conf:LazySettings.__getattr__",
-        "conf:getattribute",
-        "EMAIL_* settings warn, and are missing beside MAILERS",
-        wraps=True,
-    ),
+    Patch("django.core.checks.mail", "checks", "module of 6.1"),
     Patch(
         "django.conf:LazySettings.__setattr__",
         "conf:setattribute",
         "cached EMAIL_* values do not outlive the setting of MAILERS",
+        wraps=True,
+    ),
+    Patch(
+        "django.conf:LazySettings.__getattr__",
+        "conf:getattribute",
+        "EMAIL_* settings warn, and are missing beside MAILERS",
         wraps=True,
     ),
     Patch(
@@ -203,6 +215,18 @@ PATCHES: tuple[Patch, ...] = (
         "django.conf:LazySettings.configure",
         "conf:configure",
         "MAILERS beside EMAIL_* settings is an error",
+        wraps=True,
+    ),
+    Patch(
+        "django.conf:LazySettings._setup",
+        "conf:set_up",
+        "the project's own settings are looked at when the app is loaded",
+        wraps=True,
+    ),
+    Patch(
+        "django.conf:Settings.__init__",
+        "conf:init",
+        "EMAIL_* settings of a module warn; MAILERS beside them is an error",
         wraps=True,
     ),
     Patch("django.conf:LazySettings", "conf:LazySettings", "dir() without missing settings"),
@@ -221,6 +245,8 @@ PATCHES: tuple[Patch, ...] = (
 )
 
 _outcomes: dict[Patch, str] = {}
+# Decided once, on Django as it was: what a patch adds may be what another one's condition asks for.
+_wanted: dict[Patch, bool] = {}
 _lock = threading.RLock()
 
 
@@ -228,21 +254,27 @@ def install() -> None:
     """Bring Django 6.1's mail framework to this Django; do nothing on a Django that has it.
 
     Reads no settings, so that a settings file may call it on its first line. Idempotent, and safe
-    to call from any thread. What is in modules that nobody has imported yet is changed when
-    somebody does: importing `django.test`, for one, would cost every process half a second.
+    to call from any thread, while others send mail. What is in modules that nobody has imported yet
+    is changed when somebody does: importing `django.test`, for one, would cost every process half a
+    second. What `importlib.reload()` undoes is done again.
+
+    Raises `ImproperlyConfigured` if a function of Django's own cannot be changed.
     """
     with _lock:
         if _outcomes or _is_native():
             return
-        _outcomes.update(dict.fromkeys(PATCHES, "waits for import"))
-        late = set()
-        for module in dict.fromkeys(patch.module for patch in PATCHES):
-            if module in sys.modules or any(patch.target == module for patch in PATCHES):
-                _apply(module)
-            else:
-                late.add(module)
-        if late:
-            sys.meta_path.insert(0, inplace.AfterImport(late, _apply))
+        _wanted.update({patch: _is_wanted(patch) for patch in PATCHES})
+        try:
+            _outcomes.update(dict.fromkeys(PATCHES, WAITS))
+            _apply_to_loaded()
+        except BaseException:
+            # The next call is to fail as this one does, not to find everything installed.
+            _outcomes.clear()
+            raise
+        modules = {patch.module for patch in PATCHES}
+        sys.meta_path.insert(0, inplace.AfterImport(modules, _apply_to))
+        # Those that another thread has begun to import since.
+        _apply_to_loaded()
 
 
 def installed() -> tuple[Installed, ...]:
@@ -269,16 +301,12 @@ def settle(*, refuse_conflict: bool = True) -> None:
     from django_mailers.backport import checks, conf
 
     checks.register()
-    conf.forget_cached()
+    conf.forget_cached(settings)
     if "django.test.utils" in sys.modules:
         from django_mailers.backport import environment
 
         environment.catch_up()
-    explicit = conf.explicit_settings()
-    if refuse_conflict:
-        conf.refuse_conflict(explicit)
-    if "MAILERS" not in explicit:
-        conf.warn_about_explicit_settings(explicit)
+    conf.check_explicit_settings(refuse=refuse_conflict)
 
 
 def removed_in_django_2028_warning() -> type[Warning]:
@@ -302,13 +330,22 @@ def _is_native() -> bool:
     return hasattr(mail, "mailers")
 
 
-def _apply(module: str) -> None:
-    """Apply the patches whose target is in `module`, importing it if need be."""
-    patches = [patch for patch in PATCHES if patch.module == module]
-    # All conditions first: a patch may add the name that another one's condition asks for.
-    wanted = {patch: _is_wanted(patch) for patch in patches}
-    for patch in patches:
-        _outcomes[patch] = _apply_one(patch) if wanted[patch] else "not needed"
+def _apply_to_loaded() -> None:
+    """Apply the patches that wait, to the modules that are loaded."""
+    for patch in PATCHES:
+        if _outcomes[patch] == WAITS and patch.module in sys.modules:
+            _apply(patch)
+
+
+def _apply_to(module: str) -> None:
+    """Apply the patches to what is in `module`, which has been loaded, or loaded again."""
+    for patch in PATCHES:
+        if patch.module == module:
+            _apply(patch)
+
+
+def _apply(patch: Patch) -> None:
+    _outcomes[patch] = _apply_one(patch) if _wanted[patch] else "not needed"
 
 
 def _is_wanted(patch: Patch) -> bool:
@@ -324,47 +361,52 @@ def _exists(path: str) -> bool:
 
 def _apply_one(patch: Patch) -> str:
     """Apply `patch` and return its outcome."""
-    if patch.target == patch.module:
+    if patch.publishes:
         replacement = importlib.import_module(f"{BACKPORT}.{patch.replacement}")
-        package, _, name = patch.module.rpartition(".")
-        sys.modules[patch.module] = replacement
-        setattr(sys.modules[package], name, replacement)
+        sys.modules[patch.target] = replacement
+        setattr(sys.modules[patch.module], patch.target.rpartition(".")[2], replacement)
         return "installed"
     owner, name = inplace.locate(patch.target)
     if patch.replacement is None:
-        foreign = _take_away(owner, name)
-        return f"left alone: {foreign}" if foreign else "installed"
+        return _outcome([_retire(owner, name, patch)])
     source, source_name = inplace.locate(f"{BACKPORT}.{patch.replacement}")
     replacement = getattr(source, source_name)
     current = vars(owner).get(name)
+    if current is replacement:
+        return "installed"
     if isinstance(replacement, type) and isinstance(current, type):
         members = {
             member: value
             for member, value in vars(replacement).items()
             if isinstance(value, FunctionType | property) or not member.startswith("__")
         }
-        foreign_members = [
-            foreign
-            for member, value in members.items()
-            if (foreign := _put(current, member, value, patch))
-        ]
-        return f"left alone: {', '.join(foreign_members)}" if foreign_members else "installed"
-    foreign = _put(owner, name, replacement, patch)
-    return f"left alone: {foreign}" if foreign else "installed"
+        # What is new to the class comes first: nobody calls it yet, but what is changed will.
+        order = sorted(members, key=lambda member: member in vars(current))
+        return _outcome([_put(current, member, members[member], patch) for member in order])
+    return _outcome([_put(owner, name, replacement, patch)])
 
 
-def _take_away(owner: Any, name: str) -> str | None:
-    """Delete what is Django's from `owner`; return whose it is if it is not."""
+def _outcome(foreign: list[str | None]) -> str:
+    left_alone = ", ".join(filter(None, foreign))
+    return f"left alone: {left_alone}" if left_alone else "installed"
+
+
+def _retire(owner: Any, name: str, patch: Patch) -> str | None:
+    """Take what is Django's away from `owner`; return whose it is if it is not."""
     current = vars(owner).get(name)
-    if current is None:
+    if current is None or isinstance(current, inplace.Retired):
         return None
     if isinstance(current, type):
-        own = current.__module__.startswith("django.")
-    else:
-        own = inplace.own_function(current, folders()) is current
-    if not own:
+        # By what its module has: anybody can write a name into __module__.
+        home = sys.modules.get(current.__module__)
+        if not _is_djangos(home) or getattr(home, current.__qualname__, None) is not current:
+            return inplace.describe(current)
+        delattr(owner, name)
+        return None
+    function = _own_function(current, patch)
+    if function is None or function is not current:
         return inplace.describe(current)
-    delattr(owner, name)
+    setattr(owner, name, inplace.Retired(function))
     return None
 
 
@@ -372,21 +414,69 @@ def _put(owner: Any, name: str, replacement: Any, patch: Patch) -> str | None:
     """Make `owner.name` do what `replacement` does.
 
     Returns None, or a description of the function that somebody else put there, if the one of
-    Django's below it cannot be reached.
+    Django's below it cannot be reached. Raises `ImproperlyConfigured` if there is one of Django's
+    own that cannot be changed.
     """
     current = vars(owner).get(name)
     if not callable(current) or isinstance(current, type):
         setattr(owner, name, replacement)
         return None
-    function = inplace.own_function(current, folders())
+    if current is replacement:
+        return None
+    function = _own_function(current, patch)
     if function is None:
+        _refuse_compiled(owner, current, patch)
         return inplace.describe(current)
-    inplace.lead(function, replacement, wraps=patch.wraps)
+    if not inplace.leads_to(function, replacement):
+        inplace.lead(function, replacement, wraps=patch.wraps)
     return None
 
 
-def folders() -> tuple[str, ...]:
-    """Return the folders that Django's own code is in."""
-    import django
+def _own_function(function: Any, patch: Patch) -> FunctionType | None:
+    """Return the function of Django's that `function` is or wraps; None if there is none."""
+    return inplace.own_function(
+        function, lambda candidate: is_of_module(candidate, sys.modules[patch.module])
+    )
 
-    return tuple(django.__path__)
+
+def is_of_module(function: FunctionType, module: ModuleType) -> bool:
+    """Whether `function` is what `module`, of Django, has defined, with Django's own code.
+
+    A decorator of Django's for its own functions counts; others use those for views on anything.
+    """
+    if function.__globals__ is vars(module):
+        return ownership.runs_own_code(function)
+    return (
+        ownership.belongs_to(function, "django.utils.deprecation")
+        and inplace.own_function(
+            getattr(function, "__wrapped__", None), lambda inner: is_of_module(inner, module)
+        )
+        is not None
+    )
+
+
+def _refuse_compiled(owner: Any, function: Any, patch: Patch) -> None:
+    """Raise `ImproperlyConfigured` if `function` is Django's own, and not in Python.
+
+    What makes machine code of Python leaves functions that have the module's globals, or else that
+    C knows to be of the module or the class.
+    """
+    module = sys.modules[patch.module]
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    if isinstance(function, FunctionType):
+        return
+    if (
+        getattr(function, "__globals__", None) is vars(module)
+        or getattr(function, "__self__", None) is module
+        or getattr(function, "__objclass__", None) is owner
+    ):
+        raise ImproperlyConfigured(
+            f"django_mailers cannot change {patch.target.replace(':', '.')}, which is of type "
+            f"{type(function).__name__!r}: this Django is not in Python, but compiled to machine "
+            "code. Mail would go past MAILERS. Install Django as it is released."
+        )
+
+
+def _is_djangos(module: ModuleType | None) -> bool:
+    return module is not None and f"{module.__name__}.".startswith("django.")

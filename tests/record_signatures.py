@@ -137,7 +137,8 @@ def describe_class(name: str, cls: type) -> dict[str, str]:
     table = {name: describe(cls)}
     if not issubclass(cls, tuple):
         for member, value in vars(cls).items():
-            if member in READ_ON_5_2:
+            # What nobody finds is not there, even if the class has a descriptor for it.
+            if member in READ_ON_5_2 or not hasattr(cls, member):
                 continue
             if member in INTERNAL or not member.startswith("_"):
                 table[f"{name}.{member}"] = describe(value)

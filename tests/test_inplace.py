@@ -16,8 +16,6 @@ from django.test import SimpleTestCase
 
 from django_mailers import inplace
 
-HERE = (str(Path(__file__).parent),)
-
 
 def lead(function: FunctionType, replacement, *, wraps=False) -> None:
     inplace.lead(function, replacement, wraps=wraps)
@@ -120,24 +118,68 @@ class LeadTests(SimpleTestCase):
         )
 
 
+class LeadsToTests(SimpleTestCase):
+    def test_leads_to(self):
+        def old():
+            return "old"
+
+        def new(original=None):
+            return "new"
+
+        self.assertIs(inplace.leads_to(old, new), False)
+        lead(old, new, wraps=True)
+        self.assertIs(inplace.leads_to(old, new), True)
+        self.assertIs(inplace.leads_to(old, old), False)
+        old.__code__ = (lambda: None).__code__
+        self.assertIs(inplace.leads_to(old, new), False)
+
+
+class RetiredTests(SimpleTestCase):
+    def test_only_its_own_module_finds_it(self):
+        source = """
+class Class:
+    def method(self):
+        return self
+    def call(self):
+        return self.method()
+"""
+        namespace = {"__name__": "elsewhere"}
+        exec(source, namespace)
+        cls = namespace["Class"]
+        cls.method = inplace.Retired(cls.method)
+        instance = cls()
+
+        self.assertIs(instance.call(), instance)
+        with self.assertRaisesMessage(AttributeError, "'Class' object has no attribute 'method'"):
+            _ = instance.method
+        with self.assertRaisesMessage(
+            AttributeError, "type object 'Class' has no attribute 'method'"
+        ):
+            _ = cls.method
+
+
+def is_here(function: FunctionType) -> bool:
+    return function.__globals__ is globals()
+
+
 class OwnFunctionTests(SimpleTestCase):
     def function(self):
         return None
 
-    def test_function_of_the_folder(self):
+    def test_function_itself(self):
         function = OwnFunctionTests.function
-        self.assertIs(inplace.own_function(function, HERE), function)
-        self.assertIsNone(inplace.own_function(function, ("/elsewhere",)))
+        self.assertIs(inplace.own_function(function, is_here), function)
+        self.assertIsNone(inplace.own_function(function, lambda candidate: False))
 
     def test_below_what_wraps_it(self):
         function = OwnFunctionTests.function
-        # wraps() of the standard library: the wrapper's file is not the test's.
+        # wraps() of the standard library: the wrapper is not a function of the test's.
         wrapper = functools.lru_cache(function)
-        self.assertIs(inplace.own_function(wrapper, HERE), function)
+        self.assertIs(inplace.own_function(wrapper, is_here), function)
 
     def test_no_function(self):
-        self.assertIsNone(inplace.own_function(len, HERE))
-        self.assertIsNone(inplace.own_function(functools.partial(len), HERE))
+        self.assertIsNone(inplace.own_function(len, is_here))
+        self.assertIsNone(inplace.own_function(functools.partial(len), is_here))
 
     def test_describe(self):
         function = OwnFunctionTests.function
@@ -188,7 +230,13 @@ class AfterImportTests(SimpleTestCase):
         for _ in range(2):
             importlib.import_module(f"{self.package}.watched")
         self.assertEqual(len(self.calls), 1)
-        self.assertEqual(self.finder.waiting, {f"{self.package}.broken"})
+
+    def test_reloaded(self):
+        module = importlib.import_module(f"{self.package}.watched")
+        self.assertIs(importlib.reload(module), module)
+        self.assertEqual(self.calls, [(f"{self.package}.watched", "loaded")] * 2)
+        self.assertEqual(module.value, "changed")
+        self.assertIs(type(module.__loader__), importlib.machinery.SourceFileLoader)
 
     def test_two_for_one_module(self):
         """The backport and the bridge change some modules both, in this order."""
@@ -219,6 +267,6 @@ class AfterImportTests(SimpleTestCase):
         self.assertNotIn(f"{self.package}.broken", sys.modules)
 
     def test_module_that_is_not_there(self):
-        self.finder.waiting.add(f"{self.package}.absent")
+        self.finder.modules |= {f"{self.package}.absent"}
         with self.assertRaises(ModuleNotFoundError):
             importlib.import_module(f"{self.package}.absent")

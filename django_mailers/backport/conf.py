@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import threading
+import weakref
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
@@ -10,15 +12,16 @@ from django import conf as django_conf
 from django.conf import UserSettingsHolder, settings
 from django.core.exceptions import ImproperlyConfigured
 
-from .deprecation import effective_caller, module_of, warn_about_external_use, warn_about_use
+from django_mailers.emailsettings import EMAIL_SETTINGS, defined_among, defined_settings
 
-DEPRECATED_EMAIL_SETTINGS = {
-    f"EMAIL_{name}"
-    for name in (
-        *("BACKEND", "HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "TIMEOUT", "FILE_PATH"),
-        *("USE_TLS", "USE_SSL", "SSL_CERTFILE", "SSL_KEYFILE"),
-    )
-}
+from .deprecation import (
+    DJANGO_SENDERS,
+    effective_caller,
+    module_of,
+    warn_about_external_use,
+    warn_about_use,
+)
+from .parents import parent_of
 
 # Names that settings.configure() has set, each with its warning if it is deprecated.
 _configured: set[str] = set()
@@ -37,14 +40,14 @@ def getattribute(original: Callable[..., Any], self: Any, name: str) -> Any:
     A value found beside MAILERS belongs to no mailer: it is Django's global default.
     """
     value = original(self, name)
-    if name not in DEPRECATED_EMAIL_SETTINGS:
+    if name not in EMAIL_SETTINGS:
         return value
     if not hasattr(self._wrapped, "MAILERS"):
         _warn_about_setting(name)
         return value
-    forget_cached()
+    forget_cached(self)
     caller = effective_caller()
-    if caller is not None and _is_test_environment(caller):
+    if caller is not None and (_is_test_environment(caller) or module_of(caller) in DJANGO_SENDERS):
         return value
     raise AttributeError(f"The {name} setting is not available when MAILERS is defined.")
 
@@ -52,16 +55,16 @@ def getattribute(original: Callable[..., Any], self: Any, name: str) -> Any:
 def setattribute(original: Callable[..., None], self: Any, name: str, value: Any) -> None:
     """`LazySettings.__setattr__()`: values cached before MAILERS was set must not outlive that."""
     # A holder warns itself.
-    if name in DEPRECATED_EMAIL_SETTINGS and not isinstance(self._wrapped, UserSettingsHolder):
+    if name in EMAIL_SETTINGS and not isinstance(self._wrapped, UserSettingsHolder):
         _warn_about_setting(name)
     original(self, name, value)
     if name == "MAILERS":
-        forget_cached()
+        forget_cached(self)
 
 
 def set_on_holder(original: Callable[..., None], self: Any, name: str, value: Any) -> None:
     """`UserSettingsHolder.__setattr__()`, by which `override_settings` and `configure` set."""
-    if name in DEPRECATED_EMAIL_SETTINGS:
+    if name in EMAIL_SETTINGS:
         _warn_about_setting(name)
     original(self, name, value)
 
@@ -74,7 +77,44 @@ def configure(original: Callable[..., None], self: Any, *args: Any, **options: A
     if not self.configured and not options.get("MAILERS_BRIDGE", True):
         refuse_conflict(options)
     original(self, *args, **options)
-    _configured.update(options)
+    if self is settings:
+        _configured.update(options)
+
+
+class Loading(threading.local):
+    """Whether this thread is about to load the settings of the project itself."""
+
+    is_projects = False
+
+
+_loading = Loading()
+# Settings of a module that have been looked at when they were made.
+_seen: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def set_up(original: Callable[..., None], self: Any, name: str | None = None) -> None:
+    """`LazySettings._setup()`: the project's settings are looked at when the app is loaded.
+
+    The install may happen while they are, and whether the bridge is on is not known before.
+    """
+    _loading.is_projects = self is settings
+    try:
+        original(self, name)
+    finally:
+        _loading.is_projects = False
+
+
+def init(original: Callable[..., None], self: Any, settings_module: str) -> None:
+    """`Settings.__init__()`, of any module but the project's: as `configure()` does."""
+    is_projects, _loading.is_projects = _loading.is_projects, False
+    original(self, settings_module)
+    if is_projects:
+        return
+    values = vars(self)
+    if not values.get("MAILERS_BRIDGE", True):
+        refuse_conflict({name: values[name] for name in values if self.is_overridden(name)})
+    _seen.add(self)
+    _warn_about_settings(defined_settings(self) - {"MAILERS"})
 
 
 class LazySettings:
@@ -82,14 +122,13 @@ class LazySettings:
 
     def __dir__(self: Any) -> list[str]:
         # Error reports and the debug page read everything that is listed (H9).
-        parent: Any = super(django_conf.LazySettings, self)
-        names: list[str] = parent.__dir__()
+        names: list[str] = parent_of(self, django_conf.LazySettings).__dir__()
         if not hasattr(self._wrapped, "MAILERS"):
             return names
         return [
             name
             for name in names
-            if name not in DEPRECATED_EMAIL_SETTINGS or self._wrapped.is_overridden(name)
+            if name not in EMAIL_SETTINGS or self._wrapped.is_overridden(name)
         ]
 
 
@@ -112,16 +151,16 @@ def _is_test_environment(frame: FrameType) -> bool:
     return module_of(frame) == "django.test.utils" and frame.f_code.co_name in TEST_ENVIRONMENT
 
 
-def forget_cached() -> None:
-    """Drop the values of EMAIL_* settings that `settings` has cached."""
-    for name in DEPRECATED_EMAIL_SETTINGS:
-        vars(settings).pop(name, None)
+def forget_cached(lazy: Any) -> None:
+    """Drop the values of EMAIL_* settings that `lazy`, a `LazySettings`, has cached."""
+    for name in EMAIL_SETTINGS:
+        vars(lazy).pop(name, None)
 
 
-def refuse_conflict(explicit: Iterable[str]) -> None:
-    """Raise `ImproperlyConfigured` if `explicit`, names a project defined, mixes both worlds."""
-    names = set(explicit)
-    deprecated = DEPRECATED_EMAIL_SETTINGS & names
+def refuse_conflict(values: Mapping[str, Any]) -> None:
+    """Raise `ImproperlyConfigured` if `values`, which a project defined, mix both worlds."""
+    names = defined_among(values)
+    deprecated = names - {"MAILERS"}
     if deprecated and "MAILERS" in names:
         raise ImproperlyConfigured(
             "Deprecated email settings are not allowed when MAILERS is defined: "
@@ -129,16 +168,20 @@ def refuse_conflict(explicit: Iterable[str]) -> None:
         )
 
 
-def explicit_settings() -> set[str]:
-    """Return which of MAILERS and the EMAIL_* settings the project has defined."""
-    return {
-        name
-        for name in {*DEPRECATED_EMAIL_SETTINGS, "MAILERS"}
-        if hasattr(settings._wrapped, name) and settings.is_overridden(name)
-    }
+def check_explicit_settings(*, refuse: bool) -> None:
+    """Look at the settings that the project has defined; called when the app is loaded.
+
+    Arguments: `refuse`, whether MAILERS together with EMAIL_* settings is an error. Without MAILERS
+    those are warned about, unless that has happened.
+    """
+    holder = settings._wrapped
+    names = defined_settings(holder)
+    if refuse:
+        refuse_conflict({name: getattr(holder, name) for name in names})
+    if "MAILERS" not in names and holder not in _seen:
+        _warn_about_settings(names - _configured)
 
 
-def warn_about_explicit_settings(names: Iterable[str]) -> None:
-    """Warn about `names`, EMAIL_* settings of a project that has not come to MAILERS yet."""
-    for name in sorted(set(names) - _configured):
+def _warn_about_settings(names: set[str]) -> None:
+    for name in sorted(names):
         warn_about_use(SETTING_WARNING.format(name=name))

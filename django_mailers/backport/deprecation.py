@@ -18,6 +18,9 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.utils import deprecation
 
+from django_mailers.emailsettings import defined_settings
+from django_mailers.ownership import DOOR_FILE
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 if hasattr(deprecation, "RemovedInDjango2028Warning"):
@@ -50,8 +53,15 @@ NO_DEFAULT_MAILER_WARNING = (
     "sending email."
 )
 
-# The file of the code that leads from Django's functions to ours: django_mailers.inplace.DOOR_FILE.
-DOOR_FILE = "<django_mailers>"
+# Modules of Django 5.2 and 6.0 that send mail. Their code is changed by the install, but for calls
+# that had begun before.
+DJANGO_SENDERS = {
+    "django.core.mail",
+    "django.core.mail.backends.filebased",
+    "django.core.mail.backends.smtp",
+    "django.core.mail.message",
+    "django.utils.log",
+}
 
 
 Through = Callable[[FrameType], bool]
@@ -126,9 +136,7 @@ def warn_about_default_mailers_if_needed() -> None:
 
     Only once per cause: a project that defines EMAIL_* settings is told about those.
     """
-    from .conf import explicit_settings  # which needs what is above
-
-    if not hasattr(settings, "MAILERS") and not explicit_settings():
+    if not hasattr(settings, "MAILERS") and not defined_settings(settings._wrapped):
         warn_about_use(NO_DEFAULT_MAILER_WARNING)
 
 
@@ -195,7 +203,14 @@ def report_using_incompatibility(
 def report_connection_incompatibility(
     fail_silently: bool, auth_user: str | None = None, auth_password: str | None = None
 ) -> None:
-    """Raise `TypeError` for an argument that `connection`, being made already, could not heed."""
+    """Raise `TypeError` for an argument that `connection`, being made already, could not follow.
+
+    But not to Django's own code of 5.2 and 6.0, which passes such arguments: a thread may have been
+    in it when the install happened.
+    """
+    caller = effective_caller()
+    if caller is not None and module_of(caller) in DJANGO_SENDERS:
+        return
     given = {
         "fail_silently": fail_silently,
         "auth_user and auth_password": not (auth_user is None and auth_password is None),

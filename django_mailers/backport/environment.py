@@ -47,7 +47,7 @@ def catch_up() -> None:
         # settings.configure() was used, and the EMAIL_BACKEND that Django's set-up put there looks
         # like one of the project's own.
         vars(settings._wrapped).pop("EMAIL_BACKEND", None)
-        forget_cached()
+        forget_cached(settings)
     _swap_mailers()
 
 
@@ -70,4 +70,4 @@ def _email_backend_untouched() -> Iterator[None]:
     finally:
         values.pop("EMAIL_BACKEND", None)
         values.update(before)
-        forget_cached()
+        forget_cached(settings)

@@ -13,7 +13,7 @@ from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import log as django_log
 
-from .deprecation import warn_about_use
+from .deprecation import effective_caller, module_of, warn_about_use
 
 
 def init(
@@ -66,6 +66,10 @@ class AdminEmailHandler:
 
     def send_mail(self: Any, subject: str, message: str, *args: Any, **kwargs: Any) -> None:
         """Send a report to ADMINS; nothing happens if the mailer for it does not exist."""
+        caller = effective_caller()
+        if caller is not None and module_of(caller) == django_log.__name__:
+            # Django's own emit(), which a thread was in when the install happened.
+            kwargs.pop("fail_silently", None)
         if not mail.mailers._is_configured:
             connection = mail.get_connection(backend=self.email_backend, fail_silently=True)
             mail.mail_admins(subject, message, *args, connection=connection, **kwargs)

@@ -188,6 +188,8 @@ def _send_to(
         report_using_incompatibility(connection, fail_silently)
     elif connection is not None:
         report_connection_incompatibility(fail_silently)
+        # Or Django's own code has passed both, which is let pass here but not again by send().
+        fail_silently = False
 
     recipients = getattr(settings, setting)
     if not recipients:

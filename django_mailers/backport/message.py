@@ -27,6 +27,7 @@ from .deprecation import (
     report_using_incompatibility,
     warn_about_external_use,
 )
+from .parents import parent_of
 
 # Headers with addresses, besides those that have an argument of EmailMessage (RFC 5322, 3.6).
 OTHER_ADDRESSES = {
@@ -153,7 +154,7 @@ class EmailMultiAlternatives:
         # Here, as a call from here is ours to the one above.
         if connection is not None:
             warn_about_external_use(CONNECTION_ARG_WARNING)
-        parent: Any = super(django_message.EmailMultiAlternatives, self)
+        parent = parent_of(self, django_message.EmailMultiAlternatives)
         recipients = {"cc": cc, "bcc": bcc, "reply_to": reply_to}
         others = {"attachments": attachments, "connection": connection, "headers": headers}
         parent.__init__(subject, body, from_email, to, **recipients, **others)

@@ -24,6 +24,7 @@ from django.utils.timezone import get_current_timezone
 from .deprecation import warn_about_use
 from .message import alternative_pair
 from .message import message as checked_message
+from .parents import parent_of
 
 # What Django 5.2's message() calls, one inside the other. A subclass that overrides one (to sign or
 # to encrypt, say) is rendered by 5.2's own code, as skipping the hook in silence would send the
@@ -147,7 +148,7 @@ class EmailMultiAlternatives:
 
     def _add_bodies(self: Any, msg: email.message.EmailMessage) -> None:
         if self.body or not self.alternatives:
-            parent: Any = super(django_message.EmailMultiAlternatives, self)
+            parent = parent_of(self, django_message.EmailMultiAlternatives)
             parent._add_bodies(msg)
         if not self.alternatives:
             return

@@ -10,24 +10,25 @@ backport it changes functions in place, on top of what that has put there.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from django import conf as django_conf
-from django.core import mail
 
-from django_mailers import inplace, polyfill
+from django_mailers import inplace, ownership, polyfill
 
+from . import hooks, rendering
 from .backends import create_connection
 from .common import is_wanted
 from .log import handler_init, handler_send_mail
-from .rendering import Subtype, add_attachments, add_bodies
+from .rendering import add_attachments, add_bodies
 from .sending import get_connection, send, sending_function
-from .settings import CONFLICTS, EMAIL_SETTINGS, check_conflicts, read_setting, settle
+from .settings import CONFLICTS, check_conflicts, read_setting, settle
 
-__all__ = ["EMAIL_SETTINGS", "accept_leftovers", "install", "is_wanted", "settle"]
+__all__ = ["accept_leftovers", "install", "is_wanted", "settle"]
 
 BRIDGES: dict[str, Callable[..., Any]] = {
     "django.conf:LazySettings.__getattr__": read_setting,
@@ -43,9 +44,14 @@ BRIDGES: dict[str, Callable[..., Any]] = {
     "django.utils.log:AdminEmailHandler.__init__": handler_init,
     "django.utils.log:AdminEmailHandler.send_mail": handler_send_mail,
 }
+LEFTOVERS = f"django.conf:{CONFLICTS}"
+SUBTYPES = (
+    "django.core.mail.message:EmailMessage.mixed_subtype",
+    "django.core.mail.message:EmailMultiAlternatives.alternative_subtype",
+)
 
-# The targets that are bridged.
-_bridged: set[str] = set()
+# What has been bridged, and how.
+_bridged: dict[str, Callable[..., Any]] = {}
 _lock = threading.Lock()
 
 
@@ -56,17 +62,13 @@ def install() -> None:
     gives Django 6.1's own behaviour. The reverse needs the bridge to be built.
     """
     with _lock:
-        if BRIDGES.keys() <= _bridged or not is_wanted():
+        if BRIDGES.keys() <= _bridged.keys() or not is_wanted():
             return
-        for target, function in BRIDGES.items():
-            _apply(target, function)
-            _bridged.add(target)
-        for owner, name in (
-            (mail.EmailMessage, "mixed_subtype"),
-            (mail.EmailMultiAlternatives, "alternative_subtype"),
-        ):
-            if not hasattr(owner, name):
-                setattr(owner, name, Subtype(name))
+        _build(BRIDGES)
+        for target in SUBTYPES:
+            rendering.provide(target)
+        for target in hooks.HOOKS:
+            hooks.provide(target)
 
 
 def accept_leftovers() -> None:
@@ -74,18 +76,45 @@ def accept_leftovers() -> None:
 
     Reads no settings; once more changes nothing.
     """
-    target = f"django.conf:{CONFLICTS}"
     with _lock:
-        if target not in _bridged and hasattr(django_conf, CONFLICTS):
-            _apply(target, check_conflicts)
-            _bridged.add(target)
+        if LEFTOVERS not in _bridged and hasattr(django_conf, CONFLICTS):
+            _build({LEFTOVERS: check_conflicts})
+
+
+def _build(bridges: dict[str, Callable[..., Any]]) -> None:
+    for target, function in bridges.items():
+        _apply(target, function)
+    _bridged.update(bridges)
+    modules = {target.partition(":")[0] for target in bridges}
+    sys.meta_path.insert(0, inplace.AfterImport(modules, _rebuild))
+
+
+def _rebuild(module: str) -> None:
+    """Build again what `importlib.reload(module)` has undone."""
+    for target, function in _bridged.items():
+        if target.startswith(f"{module}:"):
+            _apply(target, function)
+    if not BRIDGES.keys() <= _bridged.keys():
+        return
+    for target in SUBTYPES:
+        if target.startswith(f"{module}:"):
+            rendering.provide(target)
+    for target in hooks.HOOKS:
+        if target.startswith(f"{module}:"):
+            hooks.provide(target)
 
 
 def _apply(target: str, function: Callable[..., Any]) -> None:
     """Put `function` before the one that `target`, "module:name", means, if that is Django's."""
     owner, name = inplace.locate(target)
-    # By its name: somebody else's function in that place is left alone, as by the install (H7).
-    ours = (inplace.DOOR_FILE, str(Path(polyfill.__file__).parent))
-    own = inplace.own_function(vars(owner).get(name), (*polyfill.folders(), *ours))
-    if own is not None:
+    module = sys.modules[target.partition(":")[0]]
+
+    def is_own(candidate: FunctionType) -> bool:
+        # Somebody else's function in that place is left alone, as by the install (H7).
+        return polyfill.is_of_module(candidate, module) or ownership.belongs_to(
+            candidate, "django_mailers"
+        )
+
+    own = inplace.own_function(vars(owner).get(name), is_own)
+    if own is not None and not inplace.leads_to(own, function):
         inplace.lead(own, function, wraps=True, keep_signature=True)

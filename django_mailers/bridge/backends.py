@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
+import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from django.core import mail
 from django.utils.module_loading import import_string
 
 from django_mailers import polyfill
+from django_mailers.signatures import signature_of
 
 from .common import SMTP, is_on
 from .settings import building
@@ -53,7 +53,7 @@ def _create(
     entry: Mapping[str, Any],
     given: Mapping[str, Any],
 ) -> Any:
-    """Return what Django creates, for a class that passes `fail_silently` to its base as well."""
+    """Return what Django creates, also for a class that passes arguments of its own to its base."""
     configured = entry.get("OPTIONS", {})
     path, options = entry.get("BACKEND", SMTP), {**configured, **given}
 
@@ -69,13 +69,21 @@ def _create(
     try:
         return create(ignored)
     except mail.InvalidMailer as error:
-        message = f"MAILERS[{alias!r}]: Unknown options 'fail_silently'."
-        if error.args != (message,) or "fail_silently" in options:
+        surplus = _unknown_options(error, alias)
+        # Before MAILERS the base class took anything, but what an entry of MAILERS says must be
+        # right.
+        if not surplus or any(name in options for name in surplus):
             raise
-    polyfill.warn(
-        f"{path} passes fail_silently to BaseEmailBackend. It must set the attribute itself."
-    )
-    return create([*ignored, "fail_silently"])
+    cure = "It must set the attribute itself." if surplus == ["fail_silently"] else "It must not."
+    polyfill.warn(f"{path} passes {', '.join(surplus)} to BaseEmailBackend. {cure}")
+    return create([*ignored, *surplus])
+
+
+def _unknown_options(error: mail.InvalidMailer, alias: str) -> list[str]:
+    """Return the names that BaseEmailBackend has refused with `error`; none for another error."""
+    prefix = f"MAILERS[{alias!r}]: Unknown options "
+    text = str(error)
+    return re.findall(r"'(\w+)'", text.removeprefix(prefix)) if text.startswith(prefix) else []
 
 
 def _backend_class(entry: Mapping[str, Any]) -> Any:
@@ -89,18 +97,16 @@ def _backend_class(entry: Mapping[str, Any]) -> Any:
 def _create_legacy(entry: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
     """Return a backend whose class does not take `alias`; None if it does, or cannot be found."""
     backend_class = _backend_class(entry)
-    if backend_class is None or _takes_alias(backend_class):
+    if backend_class is None:
+        return None
+    signature = signature_of(backend_class)
+    if signature.takes_alias:
         return None
     polyfill.warn(
         f"{entry['BACKEND']}.__init__() must accept 'alias', or **kwargs for its base class."
     )
-    return backend_class(**{**entry.get("OPTIONS", {}), **given})
-
-
-@lru_cache(maxsize=128)
-def _takes_alias(backend_class: Any) -> bool:
-    try:
-        parameters = inspect.signature(backend_class).parameters.values()
-    except (TypeError, ValueError):
-        return True  # As far as one knows; Django will report what is wrong.
-    return any(p.name == "alias" or p.kind is p.VAR_KEYWORD for p in parameters)
+    options = {**entry.get("OPTIONS", {}), **given}
+    if "fail_silently" in signature.required:
+        # Before MAILERS every backend was told.
+        options.setdefault("fail_silently", False)
+    return backend_class(**options)

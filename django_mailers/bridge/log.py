@@ -9,7 +9,7 @@ from django.core import mail
 
 from django_mailers import polyfill
 
-from .common import class_name, is_on, without
+from .common import class_name, is_on, is_wanted, without
 
 
 def handler_init(
@@ -22,7 +22,7 @@ def handler_init(
 ) -> None:
     """`AdminEmailHandler.__init__()`: a `connection()` of a subclass, or `email_backend`, stays."""
     cls = type(self)
-    on = is_on()
+    on = is_wanted()
     if on and hasattr(self, "connection"):
         # Nobody else has the instance yet.
         self.__class__ = without(cls, "connection")
@@ -41,10 +41,11 @@ def handler_send_mail(
 ) -> None:
     """`AdminEmailHandler.send_mail()`: through the connection that older code asks for."""
     path = getattr(self, "email_backend", None)
-    if not is_on() or not (path or hasattr(self, "connection")):
+    has_hook = hasattr(self, "connection")
+    if not is_wanted() or not (has_hook or (path and is_on())):
         original(self, subject, message, *args, **kwargs)
         return
-    if hasattr(self, "connection"):
+    if has_hook:
         polyfill.warn(
             f"{class_name(self)}.connection() is not called from Django 6.1 on. Use 'using'."
         )

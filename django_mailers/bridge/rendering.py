@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core import mail
 
-from django_mailers import polyfill
+from django_mailers import inplace, polyfill
 
 from .common import class_name, is_on, without
 
@@ -62,3 +62,10 @@ class Subtype:
         if instance is not None:
             polyfill.warn(f"{class_name(instance)}.{self.name} is not there from Django 6.0 on.")
         return self.name.removesuffix("_subtype")
+
+
+def provide(target: str) -> None:
+    """Let Django's class have the attribute that `target` means, if it has not."""
+    owner, name = inplace.locate(target)
+    if not hasattr(owner, name):
+        setattr(owner, name, Subtype(name))

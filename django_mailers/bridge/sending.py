@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core import mail
 from django.utils.module_loading import import_string
 
@@ -17,6 +18,10 @@ GET_CONNECTION_WARNING = (
     "get_connection() is deprecated. See 'Migrating email to mailers' in Django's documentation "
     "for recommended replacements."
 )
+
+# Backends that a path means besides the one that has it. By exact paths, and not by what delivers
+# in the end: a queue that asks for SMTP to deliver must not get itself (H19).
+SAME_AS = {SMTP: ("django_mailers.backends.smtp.EmailBackend",)}
 
 # Per function how many positional arguments it has, and which further ones it had before 6.0.
 POSITIONAL = {
@@ -62,12 +67,15 @@ def _alias_with(path: str) -> str | None:
 
     In tests, where every mailer is locmem, the alias that has it outside of them: nothing is sent.
     """
+    paths = [path, *SAME_AS.get(path, ())]
     for entries in (mail.mailers.settings, _mailers_outside_of_tests()):
-        aliases = [alias for alias, entry in entries.items() if entry.get("BACKEND", SMTP) == path]
-        if mail.DEFAULT_MAILER_ALIAS in aliases:
+        found = {alias: entry.get("BACKEND", SMTP) for alias, entry in entries.items()}
+        if found.get(mail.DEFAULT_MAILER_ALIAS) in paths:
             return mail.DEFAULT_MAILER_ALIAS
-        if aliases and aliases[0] in mail.mailers:
-            return aliases[0]
+        for meant in paths:
+            aliases = [alias for alias, backend in found.items() if backend == meant]
+            if aliases and aliases[0] in mail.mailers:
+                return aliases[0]
     return None
 
 
@@ -81,6 +89,7 @@ def sending_function(original: Callable[..., Any], *args: Any, **kwargs: Any) ->
     if is_called_from_outside():
         args, kwargs = _as_keywords(original.__name__, args, kwargs)
         _warn_about_arguments(**kwargs)
+        _warn_about_pairs(original.__name__)
     if kwargs.get("connection") is not None and kwargs.get("using") is None and is_on():
         for name in ("fail_silently", "auth_user", "auth_password"):
             kwargs.pop(name, None)
@@ -129,6 +138,22 @@ def _as_keywords(
         "arguments instead."
     )
     return args[:count], {**kwargs, **moved}
+
+
+def _warn_about_pairs(function: str) -> None:
+    """Warn about (name, address) pairs in the setting that `function` sends to.
+
+    From Django 6.1 on that does so itself, whoever calls.
+    """
+    name = {"mail_admins": "ADMINS", "mail_managers": "MANAGERS"}.get(function)
+    if not polyfill.is_installed():
+        return
+    people = getattr(settings, name) if name else None
+    if people and all(isinstance(person, list | tuple) and len(person) == 2 for person in people):
+        polyfill.warn(
+            f"Using (name, address) pairs in the {name} setting is deprecated. Replace with a list "
+            "of email address strings."
+        )
 
 
 def _warn_about_arguments(

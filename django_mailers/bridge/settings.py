@@ -11,6 +11,7 @@ from django.conf import global_settings, settings
 from django.core import mail
 
 from django_mailers import polyfill
+from django_mailers.emailsettings import EMAIL_SETTINGS, defined_settings
 
 from .common import SMTP, as_django, is_called_from_outside, is_on, is_wanted
 
@@ -27,8 +28,6 @@ PROJECTIONS = {
     "EMAIL_USE_SSL": "use_ssl",
     "EMAIL_USE_TLS": "use_tls",
 }
-
-EMAIL_SETTINGS = {"EMAIL_BACKEND", *PROJECTIONS}
 
 # A function of `django.conf`, from Django 6.1 on and until it has no EMAIL_* settings any more.
 CONFLICTS = "_check_email_settings_conflicts"
@@ -97,11 +96,7 @@ def settle() -> None:
 
     With the bridge on they are warned about. Else Django 6.1 has refused them, or does now.
     """
-    explicit = {
-        name
-        for name in {*EMAIL_SETTINGS, "MAILERS"}
-        if hasattr(settings._wrapped, name) and settings.is_overridden(name)
-    }
+    explicit = defined_settings(settings._wrapped)
     if is_on():
         for name in sorted(explicit - {"MAILERS"}):
             polyfill.warn(

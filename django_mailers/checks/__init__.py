@@ -3,7 +3,7 @@
 Django looks at an entry of MAILERS when it is used for the first time, which may be the night in
 which something fails, and replaces all of them in tests (H33). These checks look at every entry
 whenever `manage.py` checks the project, and touch no network, no disk and no database in doing so:
-a backend is never made, see `django_mailers.checks.constructor`.
+a backend is never made, see `django_mailers.signatures`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from django.core import checks
 from django.core.checks import CheckMessage
 from django.core.mail import DEFAULT_MAILER_ALIAS
 
+from django_mailers.signatures import path_of
+
 from . import entries, exposure, installation, references
-from .constructor import DEVELOPMENT, path_of
+from .constructor import DEVELOPMENT
 from .table import report
 
 __all__ = ["check_deployment", "check_mailers", "register"]

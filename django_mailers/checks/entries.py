@@ -11,16 +11,9 @@ from django.utils.module_loading import import_string
 
 from django_mailers import bridge
 from django_mailers.backends.options import Kind
+from django_mailers.signatures import SMTP, Signature, signature_of
 
-from .constructor import (
-    DEVELOPMENT,
-    DJANGO,
-    FLAG,
-    PORT,
-    SMTP,
-    Constructor,
-    constructor,
-)
+from .constructor import DEVELOPMENT, DJANGO, FLAG, PORT, kinds_of
 from .table import closest, listed, report
 
 
@@ -32,11 +25,13 @@ class Mailer:
     path: str
     options: Mapping[str, Any]
     backend: type
-    constructor: Constructor
+    signature: Signature
+    # What is known of its options, each with the values that it may have, if those are known.
+    kinds: Mapping[str, Kind | None]
 
     def has(self, name: str) -> bool:
         """Whether Django's SMTP backend gets the option `name`, and gets it as it is here."""
-        return self.constructor.ends_in == SMTP and self.constructor.names.get(name) is not None
+        return self.signature.ends_in == SMTP and self.kinds.get(name) is not None
 
 
 def read(mailers: Mapping[Any, Any]) -> tuple[list[Mailer], list[CheckMessage]]:
@@ -58,7 +53,9 @@ def read(mailers: Mapping[Any, Any]) -> tuple[list[Mailer], list[CheckMessage]]:
             text = "OPTIONS must be a dict whose keys are strings."
             messages.append(report("mailers.E003", text, alias=alias))
         elif backend is not None:
-            found.append(Mailer(alias, path, options, backend, constructor(backend)))
+            signature = signature_of(backend)
+            kinds = kinds_of(signature)
+            found.append(Mailer(alias, path, options, backend, signature, kinds))
     return found, messages
 
 
@@ -83,7 +80,7 @@ def check(mailer: Mailer) -> Iterator[CheckMessage]:
 
 def _check_conflict(mailer: Mailer) -> Iterator[CheckMessage]:
     """Check with what a backend of ours knows about its options, if they come to it as they are."""
-    kinds = mailer.constructor.names
+    kinds = mailer.kinds
     backend: Any = mailer.backend
     # A subclass with an __init__() of its own may add what is missing.
     nearest = next(c for c in backend.__mro__ if {"__init__", "option_conflict"} & vars(c).keys())
@@ -141,21 +138,21 @@ def _import_backend(alias: Any, path: Any) -> tuple[type | None, CheckMessage | 
 def _check_constructor(mailer: Mailer) -> Iterator[CheckMessage]:
     if bridge.is_wanted():
         return
-    if not mailer.constructor.takes_alias:
+    if mailer.signature.is_complete and not mailer.signature.takes_alias:
         text = f"The __init__() of BACKEND {mailer.path!r} does not take 'alias'."
         yield report("mailers.E006", text, alias=mailer.alias)
-    if mailer.constructor.surplus:
+    if mailer.signature.surplus:
         text = (
             f"The __init__() of BACKEND {mailer.path!r} hands on "
-            f"{listed(mailer.constructor.surplus)}, which {mailer.constructor.ends_in!r} refuses."
+            f"{listed(mailer.signature.surplus)}, which {mailer.signature.ends_in!r} refuses."
         )
         yield report("mailers.E006", text, alias=mailer.alias)
 
 
 def _check_unknown(mailer: Mailer) -> Iterator[CheckMessage]:
-    known = mailer.constructor.names
+    known = mailer.kinds
     unknown = [name for name in mailer.options if name not in known and name != "alias"]
-    if not unknown or not mailer.constructor.is_complete:
+    if not unknown or not mailer.signature.is_complete:
         return
     # As the mailer itself says when it is used.
     text = f"Unknown options {', '.join(map(repr, unknown))}."
@@ -164,10 +161,10 @@ def _check_unknown(mailer: Mailer) -> Iterator[CheckMessage]:
 
 def _hint(mailer: Mailer, unknown: list[str]) -> str:
     """Say what to do about each of the `unknown` options."""
-    known = [name for name in mailer.constructor.names if not name.startswith("_")]
+    known = [name for name in mailer.kinds if not name.startswith("_")]
     sentences = []
     left_behind = []
-    if mailer.constructor.ends_in != SMTP:
+    if mailer.signature.ends_in != SMTP:
         left_behind = [name for name in unknown if name in DJANGO[SMTP]]
     open_to_guesses = [name for name in known if name not in mailer.options]
     guesses = {
@@ -194,15 +191,15 @@ def _hint(mailer: Mailer, unknown: list[str]) -> str:
 
 
 def _check_missing(mailer: Mailer) -> Iterator[CheckMessage]:
-    for name in mailer.constructor.required:
-        is_djangos = mailer.constructor.names[name] is not None
+    for name in mailer.signature.required:
+        is_djangos = mailer.kinds[name] is not None
         if name in mailer.options and not (is_djangos and mailer.options[name] is None):
             continue
         yield report("mailers.E009", f"OPTIONS must define {name!r}.", alias=mailer.alias)
 
 
 def _check_value(mailer: Mailer, name: str, value: Any) -> Iterator[CheckMessage]:
-    kind = mailer.constructor.names.get(name)
+    kind = mailer.kinds.get(name)
     if kind is None:
         return
     if not kind.allows(value):

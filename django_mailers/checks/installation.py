@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core import mail
 from django.core.checks import CheckMessage
 
-from django_mailers import bridge, polyfill
+from django_mailers import polyfill
+from django_mailers.emailsettings import defined_settings
 
 from .table import listed, report
 
@@ -45,13 +46,7 @@ def check_install() -> Iterator[CheckMessage]:
 
 def check_settings() -> Iterator[CheckMessage]:
     """Check that no EMAIL_* setting is defined beside MAILERS."""
-    # is_overridden() is true for a setting that a test has deleted, too.
-    defined = [
-        name
-        for name in sorted(bridge.EMAIL_SETTINGS)
-        if settings.is_overridden(name) and name in dir(settings._wrapped)
-    ]
-    if defined:
+    if defined := sorted(defined_settings(settings._wrapped) - {"MAILERS"}):
         have = "has" if len(defined) == 1 else "have"
         yield report("mailers.W008", f"{', '.join(defined)} {have} no effect beside MAILERS.")
 

@@ -75,7 +75,7 @@ def _targets(mailer: Mailer) -> Iterator[tuple[str, list[str], CheckMessage | No
     """Yield the options of a mailer that name others: each with those, or with what is wrong."""
     for option, expected in (("using", "the alias of a mailer"), ("mailers", "a list of aliases")):
         value = mailer.options.get(option)
-        if value is None or option not in mailer.constructor.names:
+        if value is None or option not in mailer.kinds:
             continue
         targets = [value] if option == "using" else value
         if isinstance(targets, list | tuple | Mapping) and all(

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.utils.module_loading import import_string
 
-from .django_api import MAIL, OPTIONS
-
-SMTP_OPTIONS = frozenset(OPTIONS.values()) - {"file_path"}
-# Read here and not from their signatures, which differ between versions of Django.
-DJANGO_OPTIONS = {
-    f"{MAIL}.backends.smtp": SMTP_OPTIONS,
-    f"{MAIL}.backends.filebased": frozenset({"file_path"}),
-}
+from django_mailers.signatures import signature_of
 
 
 @dataclass(frozen=True)
@@ -38,33 +30,14 @@ class Backend:
         """Why it cannot be imported, or None."""
         return str(self.imported) if isinstance(self.imported, ImportError) else None
 
-    @cached_property
-    def _accepted(self) -> tuple[frozenset[str], bool]:
-        """The options it takes, and whether one of them is the alias.
-
-        What goes into the `**kwargs` of an __init__() is taken to be handed to the next class, as
-        Django tells the authors of backends to do.
-        """
-        options: set[str] = set()
-        for cls in inspect.getmro(self.imported) if isinstance(self.imported, type) else ():
-            if cls.__module__.startswith(f"{MAIL}.backends."):
-                return frozenset(options | DJANGO_OPTIONS.get(cls.__module__, frozenset())), True
-            init = vars(cls).get("__init__")
-            if init is None or cls is object:
-                continue
-            parameters = inspect.signature(init).parameters.values()
-            options |= {parameter.name for parameter in parameters}
-            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-                return frozenset(options), "alias" in options
-        return frozenset(options), True
-
     def takes(self, option: str) -> bool:
-        return option in self._accepted[0]
+        """Whether it takes the option, as far as can be known without making one."""
+        return isinstance(self.imported, type) and signature_of(self.imported).may_take(option)
 
     @property
     def takes_alias(self) -> bool:
         """Whether MAILERS can make one, as it passes `alias` to every backend."""
-        return self._accepted[1]
+        return not isinstance(self.imported, type) or signature_of(self.imported).takes_alias
 
     @property
     def is_smtp(self) -> bool:

@@ -8,7 +8,6 @@ directly. All others take the normal road, and so does a message whose class cha
 
 from __future__ import annotations
 
-import email.policy
 import inspect
 import operator
 import string
@@ -18,17 +17,16 @@ from email.generator import BytesGenerator
 from email.message import MIMEPart
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
-from types import FunctionType
 from typing import Any
 
-import django
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail import message as django_message
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
+
+from django_mailers.ownership import belongs_to
 
 from . import bodies, headers, known
 from .headers import NotProved, addr_spec
@@ -55,8 +53,6 @@ SUBTYPES = ("mixed_subtype", "alternative_subtype")
 _ON_INSTANCES = {*HOOKS, *SUBTYPES}
 _DJANGO_CLASSES = (EmailMessage, EmailMultiAlternatives)
 _DJANGO_SUBTYPES = {name: getattr(EmailMultiAlternatives, name, None) for name in SUBTYPES}
-# Where Django's code and ours is: the last is what the install puts into functions of Django.
-_OWN_FILES = (*django.__path__, str(Path(__file__).resolve().parent.parent), "<django_mailers>")
 
 # Extra headers that take the place of others, written like this only.
 _LEADING = {"From", "To", "Cc", "Reply-To"}
@@ -88,12 +84,7 @@ def normally(message: Any) -> bytes:
     """Return `message` as Django's SMTP backend has it rendered."""
     # A message() written before Django 6.0 takes no policy, and may return one of the classes of
     # that time (H26, H27).
-    try:
-        inspect.signature(message.message).bind(policy=email.policy.SMTP)
-    except TypeError:
-        rendered = message.message()
-    else:
-        rendered = message.message(policy=email.policy.SMTP)
+    rendered = message.message(**({"policy": headers.SMTP} if _takes_policy(message) else {}))
     legacy = getattr(django_message, "MIMEMixin", ())
     if isinstance(rendered, legacy):
         data: bytes = rendered.as_bytes(linesep="\r\n")
@@ -102,6 +93,17 @@ def normally(message: Any) -> bytes:
     else:
         data = rendered.as_bytes(policy=rendered.policy.clone(linesep="\r\n"))
     return data
+
+
+def _takes_policy(message: Any) -> bool:
+    """Whether `message.message()` takes `policy`, or hands it on to Django's and that does.
+
+    Below Django 6.0 that may be a function of somebody else's that hands it on to 5.2's.
+    """
+    parameters = dict(inspect.signature(message.message).parameters)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        parameters.update(inspect.signature(EmailMessage.message).parameters)
+    return "policy" in parameters
 
 
 # --- Who may be rendered directly ----------------------------------------------------------------
@@ -129,7 +131,9 @@ def _hooks() -> tuple[Callable[[Any], Any], list[str]]:
     """
     names = [name for name in HOOKS if hasattr(EmailMultiAlternatives, name)]
     common = [name for name in names if hasattr(EmailMessage, name)]
-    return operator.attrgetter(*common), [*{*names} - {*common}, *SUBTYPES]
+    # A function may also be given other code.
+    codes = [f"{name}.__code__" for name in common if name != "__getattribute__"]
+    return operator.attrgetter(*common, *codes), [*{*names} - {*common}, *SUBTYPES]
 
 
 @lru_cache(maxsize=128)
@@ -142,11 +146,7 @@ def _are_djangos(cls: Any, *hooks: Any) -> bool:
         if function is None or function is object.__getattribute__:
             continue
         owner = next(base for base in cls.__mro__ if name in vars(base))
-        if (
-            owner not in _DJANGO_CLASSES
-            or not isinstance(function, FunctionType)
-            or not function.__code__.co_filename.startswith(_OWN_FILES)
-        ):
+        if owner not in _DJANGO_CLASSES or not belongs_to(function, "django", "django_mailers"):
             return False
     return all(
         _is_usual_subtype(base, name)

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends import filebased as django_filebased
 
 from ..exceptions import InvalidMailer
+from ..parents import parent_of
 
 
 def init(
@@ -32,7 +33,8 @@ def init(
     self._fname = None
     # The console backend below would take stdout; here the stream is the file that open() opens.
     options = {**kwargs, "stream": None}
-    super(django_filebased.EmailBackend, self).__init__(fail_silently=fail_silently, **options)
+    parent = parent_of(self, django_filebased.EmailBackend)
+    parent.__init__(fail_silently=fail_silently, **options)
     if file_path is None:
         raise InvalidMailer("OPTIONS must define 'file_path'.", alias=alias)
     self.file_path = os.path.abspath(file_path)

@@ -10,13 +10,14 @@ from email.headerregistry import Address, AddressHeader
 from typing import Any
 
 from django.conf import settings
+from django.core.mail import message as django_message
 from django.core.mail.backends import smtp as django_smtp
-from django.core.mail.message import MIMEMixin
 from django.utils.encoding import force_str, punycode
 
 from ..deprecation import warn_about_external_use
 from ..exceptions import InvalidMailer
 from ..message import PARSER_ERRORS
+from ..parents import parent_of
 
 # Until EMAIL_* goes: the settings behind the options of a backend that MAILERS knows nothing of.
 FALLBACKS = {
@@ -59,7 +60,7 @@ def init(
         warn_about_external_use(
             "Directly creating EmailBackend instances is deprecated. Use mail.mailers instead."
         )
-    super(django_smtp.EmailBackend, self).__init__(**kwargs)
+    parent_of(self, django_smtp.EmailBackend).__init__(**kwargs)
     self.fail_silently = fail_silently
     self.connection = None
     self._partial_connection = None
@@ -149,17 +150,24 @@ class EmailBackend:
         return str(Address(username=mailbox.local_part, domain=punycode(mailbox.domain)))
 
 
+def _takes_policy(message: Any) -> bool:
+    """Whether `message.message()` takes `policy`.
+
+    What takes anything (`**kwargs`) hands it on to Django's, which may be 5.2's, if somebody put a
+    function of his own in its place before the install.
+    """
+    parameters = dict(inspect.signature(message.message).parameters)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        parameters.update(inspect.signature(django_message.EmailMessage.message).parameters)
+    return "policy" in parameters
+
+
 def _wire_form(message: Any) -> bytes:
     """Return the bytes of `message` for SMTP: with CRLF at each line's end.
 
     A `message()` written for 5.2 takes no policy and may return one of 5.2's classes (H27).
     """
-    try:
-        inspect.signature(message.message).bind(policy=email.policy.SMTP)
-    except TypeError:
-        rendered = message.message()
-    else:
-        rendered = message.message(policy=email.policy.SMTP)
-    if isinstance(rendered, MIMEMixin):
+    rendered = message.message(**({"policy": email.policy.SMTP} if _takes_policy(message) else {}))
+    if isinstance(rendered, django_message.MIMEMixin):
         return rendered.as_bytes(linesep="\r\n")
     return rendered.as_bytes(policy=rendered.policy.clone(linesep="\r\n"))
