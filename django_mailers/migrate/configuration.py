@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.core.exceptions import ImproperlyConfigured
 
 from .django_api import DEFAULTS
+from .expressions import SettingsSource
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,26 @@ class Configuration:
     @property
     def module_name(self) -> str | None:
         return None if self.module is None else self.module.__name__
+
+    @cached_property
+    def source(self) -> SettingsSource | None:
+        """What the settings files say, None without any."""
+        return SettingsSource.of(self.module)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The settings to be replaced: defined now, or assigned where that does not count now."""
+        return self.explicit | (self.source.names if self.source is not None else set())
+
+    def without_copies(self) -> Configuration:
+        """Return this without defaults of Django's that nobody wrote down.
+
+        django-configurations, for one, defines every setting there is.
+        """
+        if self.source is None:
+            return self
+        copied = {name for name in self.explicit if self.values[name] == DEFAULTS[name]}
+        return replace(self, explicit=self.explicit - (copied - self.source.names))
 
 
 def current() -> Configuration:
@@ -62,7 +84,7 @@ def current() -> Configuration:
         has_mailers=hasattr(holder, "MAILERS"),
         module=importlib.import_module(used) if used else None,
         installed_apps=apps,
-    )
+    ).without_copies()
 
 
 def of_module(module: ModuleType, error: ImproperlyConfigured | None = None) -> Configuration:
@@ -75,4 +97,4 @@ def of_module(module: ModuleType, error: ImproperlyConfigured | None = None) -> 
         module=module,
         installed_apps=tuple(own.get("INSTALLED_APPS", ())),
         error=error,
-    )
+    ).without_copies()

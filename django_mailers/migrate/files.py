@@ -13,7 +13,7 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata, util
+from importlib import machinery, metadata, util
 from pathlib import Path
 
 SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
@@ -58,6 +58,14 @@ class SourceFile:
         return len(self.lines[line - 1].encode()[:column].decode())
 
 
+def shown(path: Path) -> Path:
+    """Return `path` as seen from here, which is shorter and says nothing about the machine."""
+    try:
+        return Path(os.path.relpath(path))
+    except ValueError:
+        return path  # on another drive of Windows
+
+
 def read(path: Path) -> SourceFile:
     """Parse `path`, whatever its encoding and its line ends. Raises `Unreadable`."""
     try:
@@ -91,6 +99,38 @@ def module_name(path: Path) -> str:
     if parts[-1] == "__init__":
         parts.pop()
     return ".".join(parts)
+
+
+def locate(module: str) -> Path | None:
+    """Return the file of a module, None if it has none; nothing is imported to find it."""
+    loaded = getattr(sys.modules.get(module), "__file__", None)
+    if loaded is not None:
+        return Path(loaded)
+    owner, _, _ = module.rpartition(".")
+    folders: list[str] | None = None
+    try:
+        if owner:
+            parent = sys.modules.get(owner)
+            folders = list(parent.__path__) if parent is not None else _package_folders(owner)
+        spec = machinery.PathFinder.find_spec(module, folders)
+        if spec is None and not owner:
+            spec = util.find_spec(module)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    origin = spec.origin if spec is not None else None
+    return Path(origin) if origin is not None and origin.endswith(".py") else None
+
+
+def _package_folders(name: str) -> list[str]:
+    """Return where the modules of the package `name`, which is not imported, are."""
+    folders: list[str] | None = None
+    parts = name.split(".")
+    for position in range(len(parts)):
+        spec = machinery.PathFinder.find_spec(".".join(parts[: position + 1]), folders)
+        if spec is None or spec.submodule_search_locations is None:
+            return []
+        folders = list(spec.submodule_search_locations)
+    return folders or []
 
 
 def python_files(paths: Iterable[Path]) -> list[Path]:

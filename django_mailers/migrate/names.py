@@ -16,7 +16,8 @@ from typing import TypeVar
 from .files import SourceFile
 
 Node = TypeVar("Node", bound=ast.AST)
-FunctionNode = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+FunctionNode = (*FUNCTIONS, ast.Lambda)
 Comprehension = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 

@@ -69,7 +69,7 @@ class Command(BaseCommand):
             current = configuration.current()
         except ImproperlyConfigured as error:
             raise CommandError(str(error), returncode=2) from error
-        report = audit.audit(self._paths(current, options), current.module_name, current.explicit)
+        report = audit.audit(self._paths(current, options), current.module_name, current.names)
         if options["check"]:
             self._check(report)
         elif options["diff"] or options["write"]:
@@ -92,7 +92,7 @@ class Command(BaseCommand):
         found = files.python_files(paths)
         if options["installed"]:
             found += [path for path in files.installed_paths(folders) if path not in found]
-        return [_shown(path) for path in found]
+        return [files.shown(path) for path in found]
 
     # The setting.
 
@@ -102,7 +102,7 @@ class Command(BaseCommand):
             return
         rendered = block.render(current, show_secrets=show_secrets)
         path = getattr(current.module, "__file__", None)
-        where = f"Put this at the end of {_shown(Path(path))}" if path else "Define this"
+        where = f"Put this at the end of {files.shown(Path(path))}" if path else "Define this"
         delete = f", and delete {', '.join(rendered.replaced)}" if rendered.replaced else ""
         self._comment(f"{where}{delete}.")
         if current.error is not None:
@@ -192,13 +192,6 @@ def _plain(text: str) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _shown(path: Path) -> Path:
-    """Return `path` from here on if it lies below, as compilers and linters show it."""
-    path = path.absolute()
-    here = Path.cwd()
-    return path.relative_to(here) if here in path.parents else path
 
 
 def _patch(path: Path, before: bytes, after: bytes) -> str:
