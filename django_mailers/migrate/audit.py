@@ -1,16 +1,17 @@
 """Find what Django 6.1 deprecates, and what stops to work once MAILERS is defined.
 
-The rules are in `calls` (whatever sends), `declarations` (classes, imports, LOGGING) and
-`definitions` (the settings). Each looks at names through `Project`, so that it finds a thing under
-whatever name it was imported, and nothing else.
+The rules are in `calls` (whatever sends), `attachments`, `declarations` (classes, imports, LOGGING)
+and `definitions` (the settings). Each looks at names through `Project`, so that it finds a thing
+under whatever name it was imported, and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from . import declarations, definitions, files
+from . import attachments, declarations, definitions, files
 from .calls import CallRules
 from .findings import Finding, Report
 from .names import Names
@@ -29,25 +30,35 @@ def audit(
     """
     report = Report()
     modules = []
+    root = files.import_root(settings_module) if settings_module else None
+    settings_file = files.locate(settings_module) if settings_module else None
     for path in paths:
         try:
-            file = files.read(path)
+            file = files.read(path, root)
+            if settings_module and settings_file and path.resolve() == settings_file.resolve():
+                # Whatever its folder looks like, this is what it is imported by.
+                file = replace(file, module=settings_module)
             modules.append(Module(file, Names(file)))
         except files.Unreadable as error:
             report.unreadable.append(str(error))
         except RecursionError:
             report.unreadable.append(f"{path}: it is nested too deeply")
     project = Project(modules, settings_module)
-    for module in project.modules:
-        report.findings += _audit_module(project, module)
+    # A rule may find in one module what is to be changed in another, and several may find it.
+    found = {finding for module in project.modules for finding in _audit_module(project, module)}
+    order = {module.file.path: position for position, module in enumerate(project.modules)}
+    report.findings = sorted(
+        found,
+        key=lambda finding: (order[finding.path], finding.line, finding.column, finding.code),
+    )
     report.findings += definitions.unseen(project, defined)
     return report
 
 
 def _audit_module(project: Project, module: Module) -> list[Finding]:
-    found = [
+    return [
         *CallRules(project, module).findings(),
+        *attachments.findings(project, module),
         *declarations.findings(project, module),
         *definitions.findings(project, module),
     ]
-    return sorted(found, key=lambda finding: (finding.line, finding.column, finding.code))

@@ -93,7 +93,7 @@ class _Writer:
         if self.backend.error is not None:
             self.notes.append(
                 "EMAIL_BACKEND cannot be imported, so its options are not known: "
-                f"{self.backend.error}"
+                f"{files.shortened(self.backend.error)}"
             )
         elif not self.backend.takes_alias:
             self.notes.append(

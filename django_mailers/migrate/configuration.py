@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import importlib
 import os
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.core.exceptions import ImproperlyConfigured
 
+from . import files
 from .django_api import DEFAULTS
 from .expressions import SettingsSource
+
+
+class Unimportable(Exception):
+    """The settings module `name` cannot be imported; says why, and where."""
+
+    def __init__(self, name: str, error: BaseException) -> None:
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        own = [
+            f"{files.shown(Path(frame.filename))}:{frame.lineno}"
+            for frame in traceback.extract_tb(error.__traceback__)
+            if files.is_own(Path(frame.filename))
+        ]
+        where = f" ({own[-1]})" if own and not isinstance(error, SyntaxError) else ""
+        super().__init__(f"{name}: it cannot be imported: {files.shortened(text)}{where}")
+        self.name = name
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,8 @@ def current() -> Configuration:
     """Return the configuration of this process.
 
     Settings with both MAILERS and EMAIL_* cannot be loaded on Django 6.1; then the module that
-    defines them is read as it is. An error that it raises itself is not caught.
+    defines them is read as it is. Raises `Unimportable` for an error that it raises itself, and
+    ImproperlyConfigured where no settings are named.
     """
     name = os.environ.get(ENVIRONMENT_VARIABLE)
     try:
@@ -69,7 +88,9 @@ def current() -> Configuration:
     except ImproperlyConfigured as error:
         if not name:
             raise
-        return of_module(importlib.import_module(name), error)
+        return of_module(_imported(name), error)
+    except (Exception, SystemExit) as error:  # settings are code: they may raise anything
+        raise Unimportable(name or "the settings", error) from error
     # The object behind `settings`: reading these through it warns, and fails beside MAILERS.
     holder = settings._wrapped
     explicit = {
@@ -85,6 +106,13 @@ def current() -> Configuration:
         module=importlib.import_module(used) if used else None,
         installed_apps=apps,
     ).without_copies()
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:  # as above
+        raise Unimportable(name, error) from error
 
 
 def of_module(module: ModuleType, error: ImproperlyConfigured | None = None) -> Configuration:

@@ -144,7 +144,7 @@ def may_hold_secret(value: ast.expr, secret: str, module: ModuleType | None = No
 def _keys(call: ast.Call, module: ModuleType | None) -> list[ast.expr]:
     """Return the arguments of `call` that say what is to be read."""
     name = ast.unparse(call.func).rpartition(".")[2].lower()
-    if name not in READING and READING.isdisjoint(name.split("_")):
+    if READING.isdisjoint({name, *name.split("_")}) or ast.unparse(call.func) == "str":
         return []
     named = [word.value for word in call.keywords if word.arg not in DEFAULT_ARGUMENTS]
     count = len(call.args)
