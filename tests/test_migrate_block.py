@@ -508,7 +508,7 @@ class SettingsFileTests(SimpleTestCase):
             (
                 ["import os"],
                 [
-                    "EMAIL_HOST is assigned nowhere: the block has its present value",
+                    f"EMAIL_HOST is perhaps assigned at {path}:3: the block has its present value",
                     NOT_SHOWN,
                     f"{path}:3 may define settings that are not seen here: the block has what is "
                     "in force now",

@@ -125,13 +125,12 @@ class UnreadableTests(FolderMixin, SimpleTestCase):
             {
                 "rot.py": "# coding: rot13\n",
                 "hex.py": "# coding: hex\n",
-                "undefined.py": "# coding: undefined\n",
                 "settings.py": "SECRET_KEY = 'x'\nINSTALLED_APPS = ['django_mailers']\n",
                 "manage.py": MANAGE,
             }
         )
         status, _, stderr = self.manage(
-            "manage.py", "migratemailers", "--check", "rot.py", "hex.py", "undefined.py"
+            "manage.py", "migratemailers", "--check", "rot.py", "hex.py"
         )
         self.assertEqual(
             (status, stderr),

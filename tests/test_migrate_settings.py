@@ -40,7 +40,8 @@ class LayoutMixin:
         """The block for the settings `module`, as they are in this environment."""
         with mock.patch.dict(sys.modules), mock.patch.dict(os.environ, environment or {}):
             importlib.invalidate_caches()
-            return render(configuration.of_module(importlib.import_module(module)))
+            found = importlib.import_module(module)
+            return render(configuration.of_module(found, name=module))
 
     def options(self, block: Block) -> dict[str, str]:
         """The options as they are written."""
@@ -330,6 +331,21 @@ class BranchTests(LayoutMixin, SimpleTestCase):
         block = self.render("other")
         self.assertEqual((block.replaced, block.notes), (["EMAIL_HOST"], []))
 
+    def test_names_in_a_loop(self) -> None:
+        self.write(
+            {
+                "conf.py": "import os\nfor name in ('EMAIL_HOST', 'EMAIL_USE_TLS'):\n"
+                "    if name in os.environ:\n        globals()[name] = os.environ[name]\n"
+            }
+        )
+        block = self.render("conf")
+        self.assertEqual(block.replaced, ["EMAIL_HOST", "EMAIL_USE_TLS"])
+        self.assertEqual(
+            block.notes[0],
+            "EMAIL_HOST is assigned at conf.py:2 and conf.py:4, and not in force now: the block "
+            "has its default",
+        )
+
     def test_a_literal_that_is_not_the_value(self) -> None:
         """Something has changed it from outside."""
         self.write({"conf.py": "EMAIL_HOST = 'a'\n"})
@@ -502,6 +518,51 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
             [
                 "EMAIL_USE_TLS is assigned at shop/extra.py:2, and not in force now: the block "
                 "has its default"
+            ],
+        )
+
+    def test_a_file_that_is_named_elsewhere(self) -> None:
+        self.write(
+            {
+                "extra.py": "if 0: EMAIL_USE_TLS = True\n",
+                "conf.py": "from pathlib import Path\nEMAIL_HOST = 'a'\n"
+                "path = Path(__file__).parent / 'extra.py'\nif path.exists():\n"
+                "    exec(path.read_text())\n",
+            }
+        )
+        block = self.render("conf")
+        self.assertEqual(self.options(block)["host"], '"a"')
+        self.assertEqual(
+            block.notes,
+            [
+                "EMAIL_USE_TLS is assigned at extra.py:1, and not in force now: the block has its "
+                "default"
+            ],
+        )
+
+    def test_a_module_beside_it(self) -> None:
+        self.write(
+            {
+                "config/__init__.py": "",
+                "config/settings.py": "import importlib, os\n"
+                "name = 'config.settings_' + os.environ.get('STAGE', 'dev')\n"
+                "globals().update(vars(importlib.import_module(name)))\n",
+                "config/settings_dev.py": "EMAIL_HOST = 'dev'\n",
+                "config/settings_live.py": "EMAIL_HOST = 'live'\nEMAIL_USE_TLS = True\n",
+                "config/tests.py": "override_settings(EMAIL_TIMEOUT=1)\n",
+            }
+        )
+        block = self.render("config.settings")
+        self.assertEqual(block.replaced, ["EMAIL_HOST", "EMAIL_USE_TLS"])
+        self.assertEqual(
+            block.notes,
+            [
+                "EMAIL_HOST is assigned at config/settings_dev.py:1, config/settings_live.py:1 and "
+                "config/settings.py:3: the block has its present value",
+                "EMAIL_USE_TLS is assigned at config/settings_live.py:2 and config/settings.py:3, "
+                "and not in force now: the block has its default",
+                "config/settings.py:3 may define settings that are not seen here: the block has "
+                "what is in force now",
             ],
         )
 

@@ -79,6 +79,10 @@ class Assignments:
 
     # Files.
 
+    @property
+    def paths(self) -> list[Path]:
+        return list(self._files)
+
     def _file(self, path: Path, module: str | None = None) -> files.SourceFile | None:
         if path not in self._files:
             try:
@@ -107,11 +111,11 @@ class Assignments:
                 self._hint_imports(file, statement)
             for write in spaces.writes(statement):
                 self._write(file, write, perhaps, stack)
-        self._hint_tree(file, attributes=False)
-        if file.is_package and any(entry.place.path == file.path for entry in self.unseen):
-            # One of them is chosen while this runs.
+        self._hint_tree(file)
+        if re.search(r"\bexec\b|import_module|__import__|run_path|run_module", file.text):
+            # One of those beside it may be what is chosen while this runs.
             for sibling in sorted(file.path.parent.glob("*.py")):
-                self._hint_file(sibling)
+                self._hint_file(sibling, deep=file.is_package)
 
     def _write(
         self, file: files.SourceFile, write: Write, perhaps: bool, stack: tuple[Path, ...]
@@ -197,29 +201,32 @@ class Assignments:
             if path is not None:
                 self._hint_file(path)
 
-    def _hint_file(self, path: Path) -> None:
+    def _hint_file(self, path: Path, *, deep: bool = True) -> None:
         if path in self._hinted or path in self._files or files.is_installed(path):
             return
         self._hinted.add(path)
         file = self._file(path)
         if file is not None:
-            self._hint_tree(file, attributes=True)
-            for statement, _ in statements(file.tree.body, True):
+            self._hint_tree(file, attributes=True, deep=deep)
+            for statement, _ in statements(file.tree.body, True) if deep else ():
                 if isinstance(statement, ast.ImportFrom) and path.parent in self._folders():
                     self._hint_imports(file, statement)
 
     def _folders(self) -> set[Path]:
         return {path.parent for path in self._files}
 
-    def _hint_tree(self, file: files.SourceFile, *, attributes: bool) -> None:
+    def _hint_tree(
+        self, file: files.SourceFile, *, attributes: bool = False, deep: bool = True
+    ) -> None:
         """Note what is named in `file` like a setting that MAILERS replaces.
 
-        `attributes`: whether the names that the module itself binds are meant as well.
+        `attributes`: whether the names that the module itself binds are meant as well; `deep`:
+        whether more is meant than they are.
         """
         if "EMAIL_" not in file.text:
             return
         for name, node, counts in _hints(file, attributes):
-            if name in DEFAULTS:
+            if name in DEFAULTS and (counts or deep):
                 places = self._hints.setdefault(name, {})
                 place = _place(file, node)
                 places[place] = places.get(place, False) or counts
@@ -342,8 +349,8 @@ def _hints(file: files.SourceFile, attributes: bool) -> Iterator[tuple[str, ast.
 
 
 def _names_in(node: ast.AST) -> Iterator[tuple[str, ast.AST, bool]]:
-    if isinstance(node, ast.Dict):
-        for key in node.keys:
+    if isinstance(node, ast.Dict | ast.List | ast.Set | ast.Tuple):
+        for key in node.keys if isinstance(node, ast.Dict) else node.elts:
             if isinstance(key, ast.Constant) and isinstance(key.value, str):
                 yield key.value, key, False
     elif isinstance(node, ast.Call) and not re.search(r"Env$", ast.unparse(node.func)):

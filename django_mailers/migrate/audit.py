@@ -7,7 +7,7 @@ under whatever name it was imported, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,18 +15,20 @@ from . import attachments, declarations, definitions, files
 from .calls import CallRules
 from .findings import Finding, Report
 from .names import Names
-from .project import Module, Project
+from .project import Module, Place, Project
 
 
 def audit(
     paths: Iterable[Path],
     settings_module: str | None = None,
-    defined: Collection[str] = (),
+    defined: Mapping[str, Collection[Place]] | Collection[str] = (),
+    settings_files: Collection[Path] = (),
 ) -> Report:
     """Audit the Python files at `paths`.
 
     `settings_module` is the dotted name of the settings, which are judged as such if their file is
-    among `paths`; `defined` are the settings that they are known to define, seen or not.
+    among `paths`; `defined` are the settings that they are known to define, seen or not, perhaps
+    with the places where; `settings_files` are the files that they consist of.
     """
     report = Report()
     modules = []
@@ -52,6 +54,8 @@ def audit(
         key=lambda finding: (order[finding.path], finding.line, finding.column, finding.code),
     )
     report.findings += definitions.unseen(project, defined)
+    if settings_files:
+        report.other_settings = definitions.others(project, settings_files)
     return report
 
 

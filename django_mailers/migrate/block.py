@@ -242,6 +242,8 @@ class _Writer:
 
     def _where(self, name: str) -> str:
         places = self.source.places(name) if self.source else []
+        if not places and self.source and self.source.unseen:
+            return f"is perhaps assigned at {_places(self.source.unseen)}"
         if not places:
             return "is assigned nowhere"
         now = "" if name in self.explicit else ", and not in force now"

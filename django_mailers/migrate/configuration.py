@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from . import files
 from .django_api import DEFAULTS
 from .expressions import SettingsSource
+from .project import Place
 
 
 class Unimportable(Exception):
@@ -39,7 +40,8 @@ class Unimportable(Exception):
 class Configuration:
     """`values` has each of the settings that MAILERS replaces; the project defines `explicit`.
 
-    `module` is the settings module, None if there is none; `error` is what keeps Django from
+    `module` is the settings module, None if there is none, and `name` what it is imported as if
+    that is not the name it has; `error` is what keeps Django from
     loading it, None if nothing does.
     """
 
@@ -47,22 +49,30 @@ class Configuration:
     explicit: frozenset[str]
     has_mailers: bool
     module: ModuleType | None = None
+    name: str | None = None
     installed_apps: tuple[str, ...] = ()
     error: ImproperlyConfigured | None = field(default=None, compare=False)
 
     @property
     def module_name(self) -> str | None:
-        return None if self.module is None else self.module.__name__
+        return self.name or (None if self.module is None else self.module.__name__)
 
     @cached_property
     def source(self) -> SettingsSource | None:
         """What the settings files say, None without any."""
-        return SettingsSource.of(self.module)
+        return SettingsSource.of(self.module, self.name)
 
     @property
     def names(self) -> frozenset[str]:
         """The settings to be replaced: defined now, or assigned where that does not count now."""
         return self.explicit | (self.source.names if self.source is not None else set())
+
+    @property
+    def places(self) -> dict[str, list[Place]]:
+        """Where each of `names` is assigned, as far as one can see."""
+        if self.source is None:
+            return {name: [] for name in self.names}
+        return {name: self.source.places(name) or self.source.unseen for name in self.names}
 
     def without_copies(self) -> Configuration:
         """Return this without defaults of Django's that nobody wrote down.
@@ -88,7 +98,7 @@ def current() -> Configuration:
     except ImproperlyConfigured as error:
         if not name:
             raise
-        return of_module(_imported(name), error)
+        return of_module(_imported(name), error, name)
     except (Exception, SystemExit) as error:  # settings are code: they may raise anything
         raise Unimportable(name or "the settings", error) from error
     # The object behind `settings`: reading these through it warns, and fails beside MAILERS.
@@ -104,6 +114,7 @@ def current() -> Configuration:
         explicit=frozenset(explicit),
         has_mailers=hasattr(holder, "MAILERS"),
         module=importlib.import_module(used) if used else None,
+        name=used,
         installed_apps=apps,
     ).without_copies()
 
@@ -115,7 +126,9 @@ def _imported(name: str) -> ModuleType:
         raise Unimportable(name, error) from error
 
 
-def of_module(module: ModuleType, error: ImproperlyConfigured | None = None) -> Configuration:
+def of_module(
+    module: ModuleType, error: ImproperlyConfigured | None = None, name: str | None = None
+) -> Configuration:
     """Return the configuration that the settings module defines."""
     own = vars(module)
     return Configuration(
@@ -123,6 +136,7 @@ def of_module(module: ModuleType, error: ImproperlyConfigured | None = None) -> 
         explicit=frozenset(setting for setting in DEFAULTS if setting in own),
         has_mailers="MAILERS" in own,
         module=module,
+        name=name,
         installed_apps=tuple(own.get("INSTALLED_APPS", ())),
         error=error,
     ).without_copies()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 
+from . import files
 from .django_api import DEFAULTS, OPTIONS, OVERRIDE_SETTINGS, SETTINGS, SHORT_BACKENDS
 from .findings import Finding
 from .flow import Flow
 from .names import absolute_import
-from .project import Module, Project
+from .project import Module, Place, Project
 
 REPLACED = frozenset(DEFAULTS)
 PEOPLE = ("ADMINS", "MANAGERS")
@@ -60,14 +62,33 @@ def _definitions(module: Module) -> Iterator[Finding]:
             yield _pairs(module, call, owner.id)
 
 
-def unseen(project: Project, defined: Collection[str]) -> Iterator[Finding]:
-    """Settings that are `defined` by other means than an assignment, such as `vars().update()`."""
+def unseen(
+    project: Project, defined: Mapping[str, Collection[Place]] | Collection[str]
+) -> list[Finding]:
+    """Return the settings that are `defined` by other means than an assignment, such as
+    `vars().update()`, or in modules that are not audited; where, if it is known."""
     if project.settings is None:
-        return
+        return []
     family = project.settings_family
     seen = {name for module in family for name in module.names.module.bindings}
-    for name in sorted((REPLACED & set(defined)) - seen):
-        yield Finding(project.settings.file.path, 1, 1, *_to_define(name))
+    first = Place(project.settings.file.path, 1)
+    found = [
+        Finding(files.shown(place.path), place.line, 1, *_to_define(name))
+        for name in (REPLACED & set(defined)) - seen
+        for place in (isinstance(defined, Mapping) and defined[name]) or [first]
+    ]
+    return sorted(found, key=lambda finding: (finding.path, finding.line, finding.problem))
+
+
+def others(project: Project, settings_files: Collection[Path]) -> list[str]:
+    """Return the names of modules that build upon the settings and define some of their own, but
+    are not among `settings_files`, the ones that are in force."""
+    return [
+        module.file.module
+        for module in project.settings_family
+        if module.file.path.resolve() not in settings_files
+        and not REPLACED.isdisjoint(module.names.module.bindings)
+    ]
 
 
 def _defined(module: Module, node: ast.AST, name: str, value: ast.expr | None) -> Finding:

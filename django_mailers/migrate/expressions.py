@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 from configparser import RawConfigParser
 from pathlib import Path
 from types import ModuleType
 
+from . import files
 from .assignments import Assignment, Assignments
 from .django_api import DEFAULTS
 from .project import Place
@@ -24,28 +26,35 @@ DEFAULT_ARGUMENTS = {"default", "fallback", "failobj", "default_value"}
 class SettingsSource:
     """What the settings module says in its source, and in that of all it takes settings from."""
 
-    def __init__(self, module: ModuleType, path: Path) -> None:
+    def __init__(self, module: ModuleType, name: str, path: Path) -> None:
         self.module = module
         self.path = path
         held = [value for value in vars(module).values() if isinstance(value, ModuleType)]
         others = [Path(file) for value in held if (file := getattr(value, "__file__", None))]
         # As django-configurations names the class that the settings come from.
         self.made_by = vars(module).get("CONFIGURATION")
-        self.assignments = Assignments.of(
-            path, module.__name__, others, copied=isinstance(self.made_by, str)
-        )
+        self.assignments = Assignments.of(path, name, others, copied=isinstance(self.made_by, str))
         self.assigned = self.assignments.assigned
 
     @classmethod
-    def of(cls, module: ModuleType | None) -> SettingsSource | None:
-        """Return the source of the settings `module`, None if there is no source."""
-        path = getattr(module, "__file__", None)
-        return None if module is None or path is None else cls(module, Path(path))
+    def of(cls, module: ModuleType | None, name: str | None = None) -> SettingsSource | None:
+        """Return the source of the settings `module`, imported as `name`, None without any."""
+        if module is None:
+            return None
+        name = name or module.__name__
+        path = files.locate(name) if name in sys.modules else None
+        file = path or getattr(module, "__file__", None)
+        return None if file is None else cls(module, name, Path(file))
 
     @property
     def names(self) -> set[str]:
         """The settings that MAILERS replaces and that are assigned somewhere."""
         return self.assignments.ever
+
+    @property
+    def files(self) -> set[Path]:
+        """The files that these settings consist of."""
+        return {path.resolve() for path in self.assignments.paths}
 
     @property
     def unseen(self) -> list[Place]:

@@ -171,9 +171,11 @@ def module_name(path: Path, root: Path | None = None) -> str:
 
 def locate(module: str) -> Path | None:
     """Return the file of a module, None if it has none; nothing is imported to find it."""
-    loaded = getattr(sys.modules.get(module), "__file__", None)
-    if loaded is not None:
-        return Path(loaded)
+    loaded = sys.modules.get(module)
+    path = getattr(loaded, "__file__", None)
+    # Settings that copy another module have its __file__, too.
+    if path is not None and getattr(loaded, "__name__", None) == module:
+        return Path(path)
     owner, _, _ = module.rpartition(".")
     folders: list[str] | None = None
     try:

@@ -38,6 +38,7 @@ class Namespaces:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("split_settings")
             for alias in node.names
         }
+        self.scripts = tuple(_scripts(tree))
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and self._is_space(node.value):
                 self.aliases |= {
@@ -98,7 +99,9 @@ class Namespaces:
             elif _may_name_a_setting(key):
                 yield Write(call)
         elif name in {"exec", "execfile"}:
-            yield Write(call, files=tuple(_paths_in(call)))
+            named = tuple(_scripts(call))
+            # Which file it is may be said elsewhere: `exec(path.read_text())`.
+            yield Write(call, files=named or self.scripts, conditional=not named)
         elif self.includes.get(name) == "include":
             for argument in call.args:
                 optional = isinstance(argument, ast.Call)
@@ -200,9 +203,9 @@ def _pattern(node: ast.expr) -> str:
     return "*"
 
 
-def _paths_in(call: ast.Call) -> Iterator[str]:
-    """Yield the names of Python files in the arguments of exec()."""
-    for node in ast.walk(call):
+def _scripts(tree: ast.AST) -> Iterator[str]:
+    """Yield the names of Python files that stand in `tree`."""
+    for node in ast.walk(tree):
         value = node.value if isinstance(node, ast.Constant) else None
         if isinstance(value, str) and value.endswith(".py"):
             yield value.rpartition("/")[2]

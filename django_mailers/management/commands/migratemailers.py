@@ -83,7 +83,12 @@ class Command(BaseCommand):
         if failed is not None:
             name = failed.name
         paths = self._paths(current, name, options)
-        report = audit.audit(paths, name, current.names if current is not None else ())
+        report = audit.audit(
+            paths,
+            name,
+            current.places if current is not None else (),
+            current.source.files if current is not None and current.source is not None else (),
+        )
         if failed is not None:
             report.unreadable.append(str(failed))
         if options["check"]:
@@ -92,7 +97,7 @@ class Command(BaseCommand):
             self._rewrite(report, write=options["write"])
         else:
             if current is not None:
-                self._print_block(current, show_secrets=options["show_secrets"])
+                self._print_block(current, report, show_secrets=options["show_secrets"])
             self._print_findings(report)
         if report.unreadable:
             raise CommandError("Not audited:\n" + "\n".join(report.unreadable), returncode=2)
@@ -118,13 +123,15 @@ class Command(BaseCommand):
 
     # The setting.
 
-    def _print_block(self, current: configuration.Configuration, *, show_secrets: bool) -> None:
+    def _print_block(
+        self, current: configuration.Configuration, report: Report, *, show_secrets: bool
+    ) -> None:
         if current.has_mailers and not current.explicit:
             self._say("MAILERS is defined, and no EMAIL_* setting is left beside it.\n\n")
             return
         rendered = block.render(current, show_secrets=show_secrets)
-        path = getattr(current.module, "__file__", None)
-        where = f"Put this at the end of {files.shown(Path(path))}" if path else "Define this"
+        path = current.source.path if current.source is not None else None
+        where = f"Put this at the end of {files.shown(path)}" if path else "Define this"
         delete = f", and delete {', '.join(rendered.replaced)}" if rendered.replaced else ""
         self._comment(f"{where}{delete}.")
         if current.error is not None:
@@ -135,7 +142,11 @@ class Command(BaseCommand):
                 "MAILERS is there already, and Django allows no EMAIL_* setting beside it: compare."
             )
         self.stdout.write(f"\n{rendered.source}")
-        for title, lines in [("Not carried over:", rendered.lost), ("Notes:", rendered.notes)]:
+        notes = rendered.notes + [
+            f"{name} defines some of these settings, too: see --settings {name}"
+            for name in report.other_settings
+        ]
+        for title, lines in [("Not carried over:", rendered.lost), ("Notes:", notes)]:
             if lines:
                 self._comment(title)
                 for line in lines:
