@@ -41,7 +41,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 "use mailers[alias] with an alias whose OPTIONS have 'fail_silently': True",
             ),
             (
-                "get_connection(username='news@example.com', password=p, timeout=3)",
+                "get_connection(username='news@example.com', password=NEWS_PASSWORD, timeout=3)",
                 "give 'username', 'password' and 'timeout' to an alias, such as "
                 "MAILERS['news'], and use mailers['news']",
             ),

@@ -466,7 +466,7 @@ class SettingsFileTests(SimpleTestCase):
             """
         )
         self.assertEqual(options["username"], '"ann"')
-        path = self.folder / "made_settings.py"
+        path = os.path.relpath(self.folder / "made_settings.py")
         present = f"EMAIL_HOST_USER is assigned at {path}:2: the block has its present value"
         self.assertEqual(block.notes, [present, NOT_SHOWN])
 
@@ -488,7 +488,7 @@ class SettingsFileTests(SimpleTestCase):
             with self.subTest(source):
                 block, options = self.render(textwrap.dedent(source) + "\n")
                 self.assertEqual(options["host"], '"b"')
-                path = self.folder / "made_settings.py"
+                path = os.path.relpath(self.folder / "made_settings.py")
                 places = f"{path}:{line.format(path)}"
                 self.assertEqual(
                     block.notes,
@@ -497,22 +497,27 @@ class SettingsFileTests(SimpleTestCase):
 
     def test_settings_that_are_assigned_nowhere(self) -> None:
         block, options = self.render(
-            "vars().update(EMAIL_HOST='b', EMAIL_HOST_PASSWORD='hunter2')\n"
+            "class C: HOST = 'b'; PASSWORD = 'hunter2'\n"
+            "for name in ('HOST', 'HOST_PASSWORD'):\n"
+            "    vars()['EMAIL_' + name] = getattr(C, name[-8:])\n"
         )
+        path = os.path.relpath(self.folder / "made_settings.py")
         self.assertEqual(options, {"host": '"b"', "password": 'os.environ["EMAIL_HOST_PASSWORD"]'})
         self.assertEqual(
             (block.imports, block.notes),
             (
                 ["import os"],
                 [
-                    "EMAIL_HOST is assigned nowhere: the block has its present value",
+                    f"EMAIL_HOST is perhaps assigned at {path}:3: the block has its present value",
                     NOT_SHOWN,
+                    f"{path}:3 may define settings that are not seen here: the block has what is "
+                    "in force now",
                 ],
             ),
         )
 
     def test_a_backend_that_varies(self) -> None:
-        path = self.folder / "made_settings.py"
+        path = os.path.relpath(self.folder / "made_settings.py")
         for source, why in [
             (
                 f"import os\nEMAIL_BACKEND = os.environ.get('BACKEND', '{CONSOLE}')\n",

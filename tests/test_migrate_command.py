@@ -299,11 +299,45 @@ class ProcessTests(SimpleTestCase):
         )
 
     def test_settings_that_fail(self) -> None:
-        """Their own error is the answer."""
+        """They are not audited; what can be read is."""
         self.write_settings("EMAIL_HOST = {}['HOST']")
-        status, stdout, stderr = self.run_process("-m", "django_mailers.migrate")
-        self.assertEqual((status, stdout), (1, ""))
-        self.assertEqual(stderr.strip().split("\n")[-1], "KeyError: 'HOST'")
+        defined = (
+            "made.py:4:1: setting-defined: EMAIL_HOST is deprecated; make it the option 'host' of "
+            "a mailer in MAILERS\n\n1 place in 1 file; --write changes 0 of them.\n"
+        )
+        self.assertEqual(
+            self.run_process("-m", "django_mailers.migrate", "--check"),
+            (
+                2,
+                defined,
+                "CommandError: Not audited:\nmade: it cannot be imported: KeyError: 'HOST' "
+                "(made.py:4)\n",
+            ),
+        )
+        for name, why in [
+            ("nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
+            ("leaves", "SystemExit: no settings here (leaves.py:1)"),
+            ("wrong", "SyntaxError: invalid syntax (wrong.py, line 1)"),
+            ("refuses", "ImproperlyConfigured: Set SMTP. (refuses.py:2)"),
+        ]:
+            (self.folder / "leaves.py").write_text("raise SystemExit('no settings here')\n")
+            (self.folder / "wrong.py").write_text("EMAIL_HOST = = 1\n")
+            (self.folder / "refuses.py").write_text(
+                "from django.core.exceptions import ImproperlyConfigured\n"
+                "raise ImproperlyConfigured('Set SMTP.')\n"
+            )
+            (self.folder / "other.py").write_text("")
+            with self.subTest(name):
+                self.assertEqual(
+                    self.run_process(
+                        "-m", "django_mailers.migrate", "--settings", name, "other.py"
+                    ),
+                    (
+                        2,
+                        "",
+                        f"CommandError: Not audited:\n{name}: it cannot be imported: {why}\n",
+                    ),
+                )
 
     def test_apps_of_the_project(self) -> None:
         """Without paths: the project's own apps and settings, once each."""

@@ -1,53 +1,68 @@
 """Find what Django 6.1 deprecates, and what stops to work once MAILERS is defined.
 
-The rules are in `calls` (whatever sends), `declarations` (classes, imports, LOGGING) and
-`definitions` (the settings). Each looks at names through `Project`, so that it finds a thing under
-whatever name it was imported, and nothing else.
+The rules are in `calls` (whatever sends), `attachments`, `declarations` (classes, imports, LOGGING)
+and `definitions` (the settings). Each looks at names through `Project`, so that it finds a thing
+under whatever name it was imported, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from . import declarations, definitions, files
+from . import attachments, declarations, definitions, files
 from .calls import CallRules
 from .findings import Finding, Report
 from .names import Names
-from .project import Module, Project
+from .project import Module, Place, Project
 
 
 def audit(
     paths: Iterable[Path],
     settings_module: str | None = None,
-    defined: Collection[str] = (),
+    defined: Mapping[str, Collection[Place]] | Collection[str] = (),
+    settings_files: Collection[Path] = (),
 ) -> Report:
     """Audit the Python files at `paths`.
 
     `settings_module` is the dotted name of the settings, which are judged as such if their file is
-    among `paths`; `defined` are the settings that they are known to define, seen or not.
+    among `paths`; `defined` are the settings that they are known to define, seen or not, perhaps
+    with the places where; `settings_files` are the files that they consist of.
     """
     report = Report()
     modules = []
+    root = files.import_root(settings_module) if settings_module else None
+    settings_file = files.locate(settings_module) if settings_module else None
     for path in paths:
         try:
-            file = files.read(path)
+            file = files.read(path, root)
+            if settings_module and settings_file and path.resolve() == settings_file.resolve():
+                # Whatever its folder looks like, this is what it is imported by.
+                file = replace(file, module=settings_module)
             modules.append(Module(file, Names(file)))
         except files.Unreadable as error:
             report.unreadable.append(str(error))
         except RecursionError:
             report.unreadable.append(f"{path}: it is nested too deeply")
     project = Project(modules, settings_module)
-    for module in project.modules:
-        report.findings += _audit_module(project, module)
+    # A rule may find in one module what is to be changed in another, and several may find it.
+    found = {finding for module in project.modules for finding in _audit_module(project, module)}
+    order = {module.file.path: position for position, module in enumerate(project.modules)}
+    report.findings = sorted(
+        found,
+        key=lambda finding: (order[finding.path], finding.line, finding.column, finding.code),
+    )
     report.findings += definitions.unseen(project, defined)
+    if settings_files:
+        report.other_settings = definitions.others(project, settings_files)
     return report
 
 
 def _audit_module(project: Project, module: Module) -> list[Finding]:
-    found = [
+    return [
         *CallRules(project, module).findings(),
+        *attachments.findings(project, module),
         *declarations.findings(project, module),
         *definitions.findings(project, module),
     ]
-    return sorted(found, key=lambda finding: (finding.line, finding.column, finding.code))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from . import files
 from .backends import Backend, quoted
 from .configuration import Configuration
 from .django_api import DEFAULTS, OPTIONS, SHORT_BACKENDS
-from .expressions import SettingsSource, may_hold_secret
+from .expressions import may_hold_secret
 from .findings import listed
+from .project import Place
 
 SECRET = "EMAIL_HOST_PASSWORD"  # noqa: S105  (the name of the setting)
 
@@ -46,7 +48,8 @@ class _Writer:
     def __init__(self, configuration: Configuration, show_secrets: bool) -> None:
         self.values = configuration.values
         self.explicit = configuration.explicit
-        self.source = SettingsSource.of(configuration.module)
+        self.names = configuration.names
+        self.source = configuration.source
         self.show_secrets = show_secrets
         self.backend = Backend(self._backend_path())
         self.lost: list[str] = []
@@ -66,12 +69,13 @@ class _Writer:
             lines += [f'            "{name}": {text},' for name, text in options.items()]
             lines.append("        },")
         lines += ["    },", "}"]
-        if not self.explicit:
+        self._judge_source()
+        if not self.names:
             self.notes.append(
                 "no EMAIL_* setting is defined: this is Django's default, a mail server on "
                 "localhost"
             )
-        return Block("\n".join(lines), self.imports, self.lost, self.notes, sorted(self.explicit))
+        return Block("\n".join(lines), self.imports, self.lost, self.notes, sorted(self.names))
 
     # The backend.
 
@@ -89,24 +93,37 @@ class _Writer:
         if self.backend.error is not None:
             self.notes.append(
                 "EMAIL_BACKEND cannot be imported, so its options are not known: "
-                f"{self.backend.error}"
+                f"{files.shortened(self.backend.error)}"
             )
         elif not self.backend.takes_alias:
             self.notes.append(
                 f"{self.backend.path} cannot be named in MAILERS yet: its __init__() takes no "
                 "'alias'; let it take **kwargs and pass them on"
             )
-        places = self.source.places("EMAIL_BACKEND") if self.source else []
-        if self.source and self.source.expression("EMAIL_BACKEND"):
-            self._only_now("EMAIL_BACKEND", f"reads {self._expression('EMAIL_BACKEND')}")
-        elif len(places) > 1:
-            self._only_now("EMAIL_BACKEND", f"is assigned at {listed(map(str, places))}")
+        expression = self._expression("EMAIL_BACKEND")
+        if expression is not None:
+            self._only_now(f"reads {expression}")
+        elif self._is_ambiguous("EMAIL_BACKEND"):
+            self._only_now(self._where("EMAIL_BACKEND"))
 
-    def _only_now(self, name: str, why: str) -> None:
+    def _only_now(self, why: str) -> None:
         self.notes.append(
-            f"{name} {why}: the block is for its present value; another backend takes other "
+            f"EMAIL_BACKEND {why}: the block is for its present value; another backend takes other "
             "options, so choose between whole entries of MAILERS"
         )
+
+    def _judge_source(self) -> None:
+        if self.source is None:
+            return
+        if self.source.unseen:
+            self.notes.append(
+                f"{_places(self.source.unseen)} may define settings that are not seen "
+                "here: the block has what is in force now"
+            )
+        if self.source.made_by:
+            self.notes.append(
+                f"the settings are attributes of {self.source.made_by}: MAILERS belongs there"
+            )
 
     # Its options.
 
@@ -117,8 +134,9 @@ class _Writer:
             )
         for name, option in OPTIONS.items():
             if self.backend.error is not None or not self.backend.takes(option):
-                if name in self.explicit and not self._is_default(name):
-                    self.lost.append(f"{name}: {self._untaken(option)}")
+                if name in self.names and not self._is_default(name):
+                    where = f" ({self._where(name)})" if self._varies(name) else ""
+                    self.lost.append(f"{name}{where}: {self._untaken(option)}")
                 continue
             text = self._text(name)
             if text is not None:
@@ -131,7 +149,7 @@ class _Writer:
 
     def _is_default(self, name: str) -> bool:
         """Whether `name` has its default here and everywhere else."""
-        return self.values[name] == DEFAULTS[name] and not self._expression(name)
+        return self.values[name] == DEFAULTS[name] and not self._is_ambiguous(name)
 
     def _text(self, name: str) -> str | None:
         """Return the source of the option that `name` becomes, None to leave it out."""
@@ -158,11 +176,13 @@ class _Writer:
     def _port(self, value: object) -> str | None:
         """The default of a mailer depends on TLS, that of EMAIL_PORT does not."""
         if not value:
+            if self._is_ambiguous("EMAIL_PORT"):
+                self._note_present_value("EMAIL_PORT")
             return "0"  # what smtplib takes for its own default; None would be 587 or 465 here
         security = {name: self.values[name] for name in ("EMAIL_USE_TLS", "EMAIL_USE_SSL")}
         default = 465 if security["EMAIL_USE_SSL"] else 587 if security["EMAIL_USE_TLS"] else 25
         varies = any(self._expression(name) or self._is_ambiguous(name) for name in security)
-        if value == default and not varies:
+        if value == default and not varies and not self._is_ambiguous("EMAIL_PORT"):
             return None
         if self._is_ambiguous("EMAIL_PORT"):
             self._note_present_value("EMAIL_PORT")
@@ -170,12 +190,18 @@ class _Writer:
 
     def _secret(self, value: str, expression: str | None) -> str | None:
         assignment = self.source.assignment(SECRET) if self.source else None
-        if expression is not None and assignment is not None and assignment.value is not None:
-            if self.show_secrets or not may_hold_secret(assignment.value, value):
+        if self.source and expression is not None and assignment and assignment.value is not None:
+            if self.show_secrets or not may_hold_secret(
+                assignment.value, value, self.source.module
+            ):
                 return expression
         elif not value and not self._is_ambiguous(SECRET):
             return None
-        if self.show_secrets:
+        elif self._varies(SECRET) and value:
+            self.notes.append(f"{SECRET} {self._where(SECRET)}: compare them")
+        elif self._varies(SECRET):
+            self._note_present_value(SECRET)
+        if self.show_secrets or (not value and expression is None):
             return quoted(value)
         if "os" not in (vars(self.source.module) if self.source else ()):
             self.imports = ["import os"]
@@ -196,16 +222,32 @@ class _Writer:
         return text
 
     def _is_ambiguous(self, name: str) -> bool:
-        """Whether the settings file gives the value of `name` in a way that may vary."""
-        if self.source is None or name not in self.explicit:
+        """Whether the settings files give the value of `name` in a way that may vary."""
+        if self.source is None or name not in self.names:
             return False
         assignment = self.source.assignment(name)
-        return assignment is None or not assignment.is_constant
+        if assignment is None or not assignment.is_constant:
+            return True
+        return not self.source.has_value(name, self.values[name])
+
+    def _varies(self, name: str) -> bool:
+        """Whether `name` is assigned in several places, or perhaps not at all."""
+        if self.source is None or not self.source.places(name):
+            return False
+        return self.source.assignment(name) is None
 
     def _note_present_value(self, name: str) -> None:
+        value = "present value" if name in self.explicit else "default"
+        self.notes.append(f"{name} {self._where(name)}: the block has its {value}")
+
+    def _where(self, name: str) -> str:
         places = self.source.places(name) if self.source else []
-        where = f"is assigned at {listed(map(str, places))}" if places else "is assigned nowhere"
-        self.notes.append(f"{name} {where}: the block has its present value")
+        if not places and self.source and self.source.unseen:
+            return f"is perhaps assigned at {_places(self.source.unseen)}"
+        if not places:
+            return "is assigned nowhere"
+        now = "" if name in self.explicit else ", and not in force now"
+        return f"is assigned at {_places(places)}{now}"
 
     def _literal(self, value: object) -> str | None:
         if value is None or type(value) in {bool, float, int, str}:
@@ -213,3 +255,7 @@ class _Writer:
         if isinstance(value, PurePath | str):
             return quoted(str(value))
         return None
+
+
+def _places(places: Iterable[Place]) -> str:
+    return listed(f"{files.shown(place.path)}:{place.line}" for place in places)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .arguments import Arguments, is_literal, suggested_alias
+from .deferred import Deferred
 from .django_api import (
     ADMIN_HANDLER,
     GET_CONNECTION,
     MAILERS,
     MESSAGES,
-    MIME_CLASSES,
     POSITIONAL,
     SHORT_BACKENDS,
     SMTP_BACKEND,
@@ -21,11 +21,15 @@ from .findings import Finding, Fix, listed
 from .imports import ImportPlan
 from .messages import MessageTypes
 from .names import Meaning
-from .project import Module, Project
+from .project import Module, Place, Project
 
 HANDLE_ERRORS = (
     "let the error out and handle it, or name an alias with using=, whose OPTIONS have "
     "'fail_silently': True"
+)
+FROM_A_DATABASE = (
+    "if the login comes from a database, django.core.mail.backends.smtp."
+    "EmailBackend(alias='event', host=..., ...) reads no settings"
 )
 UPGRADE = "'django-upgrade --target-version 6.0 --only mail_api_kwargs' makes them keywords"
 
@@ -39,6 +43,7 @@ class CallRules:
         self.file = module.file
         self.types = MessageTypes(project, module)
         self.plan = ImportPlan(project, module)
+        self.deferred = Deferred(project, module, self.types)
         # Calls of get_connection() that go together with the argument that they are.
         self.consumed: set[ast.AST] = set()
 
@@ -70,8 +75,10 @@ class CallRules:
         receiver = self.types.of(call.func.value) if isinstance(call.func, ast.Attribute) else None
         if receiver is not None and method == "send":
             yield from self._send(call, receiver)
-        elif receiver is not None and method == "attach":
-            yield from self._attachments(call, call.args[:1])
+        elif receiver is not None and method == "get_connection":
+            yield from self._asks_for_connection(call, receiver)
+        for later in self.deferred.calls(call):
+            yield from self._later(*later)
         meaning = self.project.meaning(self.module, call.func)
         # Else a class of this very module, or nothing of Django's at all.
         path = meaning.path if meaning else self.project.base_of(self.module, call.func)
@@ -81,10 +88,24 @@ class CallRules:
             yield from self._get_connection(call, meaning)
         elif meaning is not None and path in POSITIONAL:
             yield from self._arguments(call, meaning)
-            if path in MESSAGES:
-                yield from self._message_attachments(call)
         else:
             yield from self._subclass(call, path)
+
+    def _later(self, call: ast.Call, meaning: Meaning, is_send: bool) -> Iterator[Finding]:
+        """A call that something else makes later, put together from what that is given."""
+        if is_send:
+            yield from self._send(call, meaning)
+        elif meaning.path != GET_CONNECTION:
+            yield from self._arguments(call, meaning)
+
+    def _asks_for_connection(self, call: ast.Call, receiver: Meaning) -> Iterator[Finding]:
+        if not self.project.overrides(receiver.path, "get_connection"):
+            yield self._finding(
+                call,
+                "message-connection",
+                "EmailMessage.get_connection() is gone in Django 6.1",
+                "use mailers[alias]",
+            )
 
     def _subclass(self, call: ast.Call, path: str) -> Iterator[Finding]:
         """A call of a class that is Django's, or of one that derives from it."""
@@ -96,7 +117,7 @@ class CallRules:
                 "smtp-direct",
                 f"{ast.unparse(call.func)}() is made without MAILERS, which works no longer once "
                 "MAILERS is defined",
-                "give it an alias and use mailers[alias]",
+                "give it an alias and use mailers[alias]" + self._other_way(arguments),
             )
         elif ancestor == ADMIN_HANDLER and "email_backend" in arguments:
             yield self._finding(
@@ -105,10 +126,12 @@ class CallRules:
                 "AdminEmailHandler(email_backend=...) is refused once MAILERS is defined",
                 "give the backend an alias and pass using=",
             )
-        elif ancestor in MESSAGES:
-            yield from self._message_attachments(call)
-            if "connection" in arguments and not is_literal(arguments["connection"], None):
-                yield self._connection(arguments.node("connection"), arguments["connection"])
+        elif (
+            ancestor in MESSAGES
+            and "connection" in arguments
+            and not is_literal(arguments["connection"], None)
+        ):
+            yield self._connection(arguments.node("connection"), arguments["connection"])
 
     # get_connection().
 
@@ -132,7 +155,7 @@ class CallRules:
             yield self._deprecated_connection(
                 call,
                 f"give {listed(repr(name) for name in options)} to an alias, such as "
-                f"MAILERS[{alias!r}], and use mailers[{alias!r}]",
+                f"MAILERS[{alias!r}], and use mailers[{alias!r}]" + self._other_way(arguments),
             )
         elif silent is not None and not is_literal(silent, False):
             yield self._deprecated_connection(
@@ -147,6 +170,16 @@ class CallRules:
                 yield replace(finding, fixes=(fix,))
             else:
                 yield replace(finding, refusal=refusal)
+
+    def _other_way(self, arguments: Arguments) -> str:
+        """What else to do, unless all options are written down or settings: always the same."""
+        for name in arguments:
+            for node in ast.walk(arguments[name]):
+                if isinstance(node, ast.Name) and not node.id.isupper():
+                    meaning = self.project.meaning(self.module, node)
+                    if meaning is None or meaning.path.partition(".")[0] not in {"django", "os"}:
+                        return f"; {FROM_A_DATABASE}"
+        return ""
 
     def _deprecated_connection(self, call: ast.Call, replacement: str) -> Finding:
         return self._finding(call, "get-connection", "get_connection() is deprecated", replacement)
@@ -192,7 +225,11 @@ class CallRules:
         arguments = Arguments(call, meaning.path)
         if arguments.surplus:
             yield self._positional(call, name, arguments)
-        refusal = meaning.doubt or self._spread_refusal(arguments)
+        refusal = (
+            meaning.doubt
+            or self._spread_refusal(arguments)
+            or _by_a_test(self.project.replacement(self.module, call.func))
+        )
         if "fail_silently" in arguments:
             yield from self._fail_silently(call, arguments, refusal)
         if "connection" in arguments:
@@ -348,36 +385,14 @@ class CallRules:
         arguments = Arguments(call, first=("fail_silently",))
         if "fail_silently" not in arguments:
             return
-        refusal = receiver.doubt or self._spread_refusal(arguments)
+        refusal = (
+            receiver.doubt
+            or self._spread_refusal(arguments)
+            or _by_a_test(self.project.replaced_method(self.module, receiver, "send"))
+        )
         if refusal is None and self.project.overrides(receiver.path, "send"):
             refusal = f"{receiver.path} has a send() of its own"
         yield from self._fail_silently(call, arguments, refusal)
-
-    def _message_attachments(self, call: ast.Call) -> Iterator[Finding]:
-        for keyword in call.keywords:
-            if keyword.arg == "attachments" and isinstance(keyword.value, ast.List | ast.Tuple):
-                yield from self._attachments(call, keyword.value.elts)
-
-    def _attachments(self, call: ast.Call, nodes: list[ast.expr]) -> Iterator[Finding]:
-        for node in nodes:
-            if self._is_mime(node):
-                yield self._finding(
-                    node,
-                    "mime-attachment",
-                    "an attachment of a class of email.mime is deprecated",
-                    "attach (filename, content, mimetype) or an email.message.MIMEPart",
-                )
-
-    def _is_mime(self, node: ast.expr) -> bool:
-        if isinstance(node, ast.Name):
-            values = [binding.value for binding in self.module.names.bindings(node)]
-            return bool(values) and all(
-                isinstance(value, ast.Call) and self._is_mime(value) for value in values
-            )
-        meaning = (
-            self.project.meaning(self.module, node.func) if isinstance(node, ast.Call) else None
-        )
-        return meaning is not None and meaning.path in MIME_CLASSES
 
     def _message_attribute(self, node: ast.Attribute) -> Iterator[Finding]:
         if node.attr not in {"connection", "mixed_subtype", "alternative_subtype"}:
@@ -398,3 +413,7 @@ class CallRules:
                 f"EmailMessage.{node.attr} makes Django 6.1 raise AttributeError",
                 "change what message() returns instead",
             )
+
+
+def _by_a_test(place: Place | None) -> str | None:
+    return f"{place} puts something else in its place" if place else None

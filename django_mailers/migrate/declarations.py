@@ -16,6 +16,7 @@ from .django_api import (
     REMOVED_NAMES,
 )
 from .findings import Finding
+from .messages import MessageTypes
 from .names import absolute_import
 from .project import Module, Project, bound_names, defines
 
@@ -26,13 +27,29 @@ HOOKS = (
     ("message", "mixed_subtype", "change what message() returns instead"),
     (ALTERNATIVES, "alternative_subtype", "change what message() returns instead"),
 )
+# Methods of messages that nothing calls any more.
+UNUSED = {
+    *("_create_alternatives", "_create_attachment", "_create_attachments", "_create_message"),
+    "_create_mime_attachment",
+}
 
 
 def findings(project: Project, module: Module) -> Iterator[Finding]:
     for statement in module.names.nodes(ast.ImportFrom):
         yield from _imports(project, module, statement)
+    types = MessageTypes(project, module)
     for attribute in module.names.nodes(ast.Attribute):
         yield from _attribute(project, module, attribute)
+        if attribute.attr in UNUSED and types.of(attribute.value) is not None:
+            yield _unused(module, attribute, attribute.attr)
+        elif attribute.attr == "connection" and _is_handler(project, module, attribute.value):
+            yield _finding(
+                module,
+                attribute,
+                "hook",
+                "AdminEmailHandler.connection() is gone in Django 6.1",
+                "call mail_admins() with using=",
+            )
     for display in module.names.nodes(ast.Dict):
         yield from _handler(project, module, display)
     for node in module.classes.values():
@@ -113,6 +130,44 @@ def _hooks(module: Module, node: ast.ClassDef, ancestor: str) -> Iterator[Findin
                 f"{called} makes Django 6.1 raise AttributeError",
                 replacement,
             )
+
+    if ancestor in MESSAGES:
+        for statement in node.body:
+            for name in UNUSED.intersection(bound_names(statement)):
+                yield _unused(module, statement, name)
+
+
+def _unused(module: Module, node: ast.AST, name: str) -> Finding:
+    return _finding(
+        module,
+        node,
+        "hook",
+        f"EmailMessage.{name}() is gone since Django 6.0",
+        "change what message() returns instead",
+    )
+
+
+def _is_handler(project: Project, module: Module, node: ast.expr) -> bool:
+    """Whether `node` is an AdminEmailHandler: one that is made, or `self` in such a class."""
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Name) and node.func.id == "super":
+            scope = module.names.scope_of[node]
+            while scope.parent is not None and not scope.is_class:
+                scope = scope.parent
+            return isinstance(scope.node, ast.ClassDef) and _handles(project, module, scope.node)
+        path = project.base_of(module, node.func)
+        return path is not None and project.ancestor(path) == ADMIN_HANDLER
+    bindings = module.names.bindings(node) if isinstance(node, ast.Name) else []
+    return any(
+        (binding.instance_of is not None and _handles(project, module, binding.instance_of))
+        or (isinstance(binding.value, ast.Call) and _is_handler(project, module, binding.value))
+        for binding in bindings
+    )
+
+
+def _handles(project: Project, module: Module, node: ast.ClassDef) -> bool:
+    is_known = module.classes.get(node.name) is node
+    return is_known and project.ancestor(f"{module.file.module}.{node.name}") == ADMIN_HANDLER
 
 
 def _backend(project: Project, module: Module, node: ast.ClassDef) -> Iterator[Finding]:

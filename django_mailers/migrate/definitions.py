@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 
+from . import files
 from .django_api import DEFAULTS, OPTIONS, OVERRIDE_SETTINGS, SETTINGS, SHORT_BACKENDS
 from .findings import Finding
-from .project import Module, Project
+from .flow import Flow
+from .names import absolute_import
+from .project import Module, Place, Project
 
 REPLACED = frozenset(DEFAULTS)
 PEOPLE = ("ADMINS", "MANAGERS")
+# Functions and methods whose result is no string.
+MAKES_PAIRS = {"list", "parseaddr", "partition", "rsplit", "split", "tuple"}
 UPGRADE = "'django-upgrade --target-version 6.0 --only settings_admins_managers' writes addresses"
 
 
@@ -23,6 +29,8 @@ def findings(project: Project, module: Module) -> Iterator[Finding]:
             # Bound here, or by an import of *.
             if module.names.scope_of[node].lookup(node.id) in {None, module.names.module}:
                 yield _read(module, node, node.id)
+    for statement in module.names.nodes(ast.ImportFrom):
+        yield from _import(project, module, statement)
     for attribute in module.names.nodes(ast.Attribute):
         if attribute.attr in REPLACED:
             yield from _attribute(project, module, attribute)
@@ -44,15 +52,43 @@ def _definitions(module: Module) -> Iterator[Finding]:
             if name in REPLACED:
                 yield _defined(module, binding.node, name, binding.value)
 
+    for statement in module.names.nodes(ast.AugAssign):
+        target = statement.target
+        if isinstance(target, ast.Name) and target.id in PEOPLE and _has_pairs(statement.value):
+            yield _pairs(module, target, target.id)
+    for call in module.names.nodes(ast.Call):
+        owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+        if isinstance(owner, ast.Name) and owner.id in PEOPLE and _adds_pairs(call):
+            yield _pairs(module, call, owner.id)
 
-def unseen(project: Project, defined: Collection[str]) -> Iterator[Finding]:
-    """Settings that are `defined` by other means than an assignment, such as `vars().update()`."""
+
+def unseen(
+    project: Project, defined: Mapping[str, Collection[Place]] | Collection[str]
+) -> list[Finding]:
+    """Return the settings that are `defined` by other means than an assignment, such as
+    `vars().update()`, or in modules that are not audited; where, if it is known."""
     if project.settings is None:
-        return
+        return []
     family = project.settings_family
     seen = {name for module in family for name in module.names.module.bindings}
-    for name in sorted((REPLACED & set(defined)) - seen):
-        yield Finding(project.settings.file.path, 1, 1, *_to_define(name))
+    first = Place(project.settings.file.path, 1)
+    found = [
+        Finding(files.shown(place.path), place.line, 1, *_to_define(name))
+        for name in (REPLACED & set(defined)) - seen
+        for place in (isinstance(defined, Mapping) and defined[name]) or [first]
+    ]
+    return sorted(found, key=lambda finding: (finding.path, finding.line, finding.problem))
+
+
+def others(project: Project, settings_files: Collection[Path]) -> list[str]:
+    """Return the names of modules that build upon the settings and define some of their own, but
+    are not among `settings_files`, the ones that are in force."""
+    return [
+        module.file.module
+        for module in project.settings_family
+        if module.file.path.resolve() not in settings_files
+        and not REPLACED.isdisjoint(module.names.module.bindings)
+    ]
 
 
 def _defined(module: Module, node: ast.AST, name: str, value: ast.expr | None) -> Finding:
@@ -75,13 +111,40 @@ def _to_define(name: str) -> tuple[str, str, str]:
 
 
 def _has_pairs(value: ast.expr | None) -> bool:
-    return (
-        isinstance(value, ast.List | ast.Tuple)
-        and bool(value.elts)
-        and all(
-            isinstance(entry, ast.List | ast.Tuple) and len(entry.elts) == 2 for entry in value.elts
-        )
-    )
+    """Whether a list of people has (name, address) pairs in it, as far as one can see."""
+    if isinstance(value, ast.List | ast.Tuple | ast.Set):
+        return any(_is_pair(entry) for entry in value.elts)
+    if isinstance(value, ast.ListComp | ast.GeneratorExp | ast.SetComp):
+        return _is_pair(value.elt)
+    if isinstance(value, ast.BinOp | ast.IfExp | ast.BoolOp):
+        parts = (part for part in ast.iter_child_nodes(value) if isinstance(part, ast.expr))
+        return any(map(_has_pairs, parts))
+    return isinstance(value, ast.Call) and _returns_pairs(value)
+
+
+def _returns_pairs(call: ast.Call) -> bool:
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name == "map" and call.args:
+        return ast.unparse(call.args[0]).rpartition(".")[2] in MAKES_PAIRS
+    if name in {"list", "tuple"} and call.args:
+        return _has_pairs(call.args[0])
+    return name in {"getaddresses", "zip"} or (name == "items" and not call.args)
+
+
+def _is_pair(entry: ast.expr) -> bool:
+    """Whether an entry is not an address, which is a string."""
+    if isinstance(entry, ast.List | ast.Tuple):
+        return len(entry.elts) == 2
+    if not isinstance(entry, ast.Call):
+        return False
+    return ast.unparse(entry.func).rpartition(".")[2] in MAKES_PAIRS
+
+
+def _adds_pairs(call: ast.Call) -> bool:
+    method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if method in {"append", "insert"}:
+        return bool(call.args) and _is_pair(call.args[-1])
+    return method == "extend" and bool(call.args) and _has_pairs(call.args[0])
 
 
 def _pairs(module: Module, node: ast.AST, name: str) -> Finding:
@@ -90,11 +153,19 @@ def _pairs(module: Module, node: ast.AST, name: str) -> Finding:
     )
 
 
+def _import(project: Project, module: Module, node: ast.ImportFrom) -> Iterator[Finding]:
+    """`from shop.settings import EMAIL_HOST`, but for what makes it a setting of this module."""
+    if absolute_import(node, module.file) not in project.settings_names:
+        return
+    defines = module in project.settings_family
+    for alias in node.names:
+        name = alias.asname or alias.name
+        if alias.name in REPLACED and not (defines and name in REPLACED):
+            yield _read(module, alias, alias.name)
+
+
 def _attribute(project: Project, module: Module, node: ast.Attribute) -> Iterator[Finding]:
-    meaning = project.meaning(module, node)
-    if meaning is not None and meaning.path == f"{SETTINGS}.{node.attr}":
-        pass
-    elif not _is_settings_fixture(module, node.value):
+    if not (project.is_settings(module, node.value) or _is_settings_fixture(module, node.value)):
         return
     if isinstance(node.ctx, ast.Load):
         yield _read(module, node, node.attr)
@@ -123,22 +194,49 @@ def _call(project: Project, module: Module, call: ast.Call) -> Iterator[Finding]
         for keyword in call.keywords:
             if keyword.arg in REPLACED:
                 yield _overridden(module, keyword, keyword.arg)
+            elif keyword.arg is None:
+                yield from _overrides(project, module, keyword.value)
             elif keyword.arg in PEOPLE and _has_pairs(keyword.value):
                 yield _pairs(module, keyword, keyword.arg)
     elif path == f"{SETTINGS}.configure":
         for keyword in call.keywords:
             if keyword.arg in REPLACED:
                 yield _defined(module, keyword, keyword.arg, keyword.value)
-    elif (
-        isinstance(call.func, ast.Name)
-        and call.func.id in {"getattr", "hasattr"}
-        and len(call.args) > 1
-    ):
-        owner = project.meaning(module, call.args[0])
-        name = call.args[1]
-        is_settings = owner is not None and owner.path == SETTINGS
-        if is_settings and isinstance(name, ast.Constant) and name.value in REPLACED:
-            yield _read(module, call, name.value)
+    elif len(call.args) > 1 and project.is_settings(module, call.args[0]):
+        yield from _by_name(project, module, call)
+    elif call.args and ast.unparse(call.func).rpartition(".")[2] in {"patch", "setattr"}:
+        yield from _patched(project, module, call)
+
+
+def _by_name(project: Project, module: Module, call: ast.Call) -> Iterator[Finding]:
+    """`getattr(settings, name)` and its like, wherever `name` comes from."""
+    function = ast.unparse(call.func).rpartition(".")[2]
+    for other, leaf in Flow(project).leaves(module, call.args[1]):
+        name = leaf.value if isinstance(leaf, ast.Constant) else None
+        if not isinstance(name, str) or name not in REPLACED:
+            continue
+        # Where the name is written, if that is not here: that is what has to change.
+        node = call if leaf is call.args[1] else leaf
+        if function in {"getattr", "hasattr"}:
+            yield _read(other, node, name)
+        elif function in {"setattr", "delattr", "object"}:
+            yield _overridden(other, node, name)
+
+
+def _patched(project: Project, module: Module, call: ast.Call) -> Iterator[Finding]:
+    """`patch("django.conf.settings.EMAIL_HOST", ...)`, by the name of that."""
+    path = call.args[0].value if isinstance(call.args[0], ast.Constant) else None
+    owner, _, name = path.rpartition(".") if isinstance(path, str) else ("", "", "")
+    if name in REPLACED and (owner == SETTINGS or owner in project.settings_names):
+        yield _overridden(module, call, name)
+
+
+def _overrides(project: Project, module: Module, mapping: ast.expr) -> Iterator[Finding]:
+    """`override_settings(**{"EMAIL_HOST": ...})`, also if the dictionary has a name."""
+    for other, node in Flow(project).mappings(module, mapping):
+        for key in node.keys:
+            if isinstance(key, ast.Constant) and key.value in REPLACED:
+                yield _overridden(other, key, str(key.value))
 
 
 def _is_own_settings(module: Module, node: ast.expr) -> bool:

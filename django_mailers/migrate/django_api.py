@@ -74,6 +74,10 @@ NAMES = {
     ),
     f"{MAIL}.message.SafeMIMEMessage": "use email.message.EmailMessage",
     f"{MAIL}.message.MIMEMixin": "use email.message.EmailMessage",
+    f"{MAIL}.message.utf8_charset": "Django encodes text by Python's own rules now",
+    f"{MAIL}.message.utf8_charset_qp": "Django encodes text by Python's own rules now",
+    f"{MAIL}.message.RFC5322_EMAIL_LINE_LENGTH_LIMIT": "write 998",
+    f"{MAIL}.message.ADDRESS_HEADERS": "use email.headerregistry, which knows these headers",
     f"{MAIL}.message.sanitize_address": "use email.headerregistry.Address",
     f"{MAIL}.SMTPConnection": "use mailers.default; the class is gone since Django 1.4",
 }

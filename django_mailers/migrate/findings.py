@@ -69,10 +69,12 @@ class Finding:
 @dataclass
 class Report:
     """The findings of an audit in the order of files and lines, and the files that it could not
-    read, each as a line that says why."""
+    read, each as a line that says why. `other_settings` are settings modules that build upon the
+    one in force and define what MAILERS replaces as well."""
 
     findings: list[Finding] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    other_settings: list[str] = field(default_factory=list)
 
     def fixes(self) -> dict[Path, list[Fix]]:
         """Return the changes to make, by file."""

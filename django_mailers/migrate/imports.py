@@ -38,10 +38,9 @@ class ImportPlan:
         direct = self.names.meaning(call.func)
         if direct is None or direct.path != GET_CONNECTION:
             return f"it is imported through {direct.path}" if direct else "it is not imported"
-        for path in (f"{self.file.module}.{ast.unparse(call.func)}", GET_CONNECTION):
-            place = self.project.replaced.get(path)
-            if place and (path != GET_CONNECTION or isinstance(call.func, ast.Attribute)):
-                return f"{place} puts something else in its place"
+        place = self.project.replacement(self.module, call.func)
+        if place is not None:
+            return f"{place} puts something else in its place"
         if self._has_comment(call):
             return "there is a comment in the call"
         if isinstance(call.func, ast.Name):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from .django_api import MESSAGES
+from .flow import Flow, returned
 from .names import Binding, Meaning
 from .project import Module, Project
 
 
 class MessageTypes:
-    """Knows `EmailMessage(...)` itself, names that are bound to nothing else, and `self` and
-    `super()` in a class that derives from it; nothing that a function is given."""
+    """Knows `EmailMessage(...)` itself, names that are bound to nothing else, what functions of the
+    project return, and `self` and `super()` in a class that derives from it; of what a function is
+    given only what its annotations say."""
 
-    def __init__(self, project: Project, module: Module) -> None:
+    def __init__(self, project: Project, module: Module, calls: tuple[ast.AST, ...] = ()) -> None:
         self.project = project
         self.module = module
+        # The functions that are being looked into.
+        self._calls = calls
 
     def of(self, node: ast.expr) -> Meaning | None:
         """Return the class that `node` is an instance of, if that is a message's."""
@@ -23,7 +28,9 @@ class MessageTypes:
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name) and node.func.id == "super":
                 return self._super(node)
-            return self._class(node.func)
+            return self._class(node.func) or self._result(node.func)
+        if isinstance(node, ast.Await):
+            return self.of(node.value) if isinstance(node.value, ast.Call) else None
         if not isinstance(node, ast.Name):
             return None
         found = [self._bound(binding) for binding in names.bindings(node)]
@@ -35,7 +42,38 @@ class MessageTypes:
     def _bound(self, binding: Binding) -> Meaning | None:
         if binding.instance_of is not None:
             return self._defined(binding.instance_of)
-        return self._class(binding.value.func) if isinstance(binding.value, ast.Call) else None
+        if isinstance(binding.node, ast.arg) and binding.node.annotation is not None:
+            found = self._annotated(binding.node.annotation)
+            return _doubtful(found, f"line {binding.line} only annotates it") if found else None
+        return self.of(binding.value) if isinstance(binding.value, ast.Call | ast.Await) else None
+
+    def _annotated(self, annotation: ast.expr) -> Meaning | None:
+        if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+            name = annotation.value
+            scope = self.module.names.module
+            bindings = scope.bindings.get(name, [])
+            path = bindings[0].imported if len(bindings) == 1 else None
+            if path is not None and self.project.ancestor(path) in MESSAGES:
+                return Meaning(self.project.canonical(path), scope, tuple(bindings))
+            return self._defined(self.module.classes[name]) if name in self.module.classes else None
+        return self._class(annotation)
+
+    def _result(self, function: ast.expr) -> Meaning | None:
+        """Return the class of message that a function of the project returns."""
+        found = Flow(self.project).function(self.module, function)
+        if found is None or found[1] in self._calls or len(self._calls) > 20:
+            return None
+        module, node, doubt = found
+        types = MessageTypes(self.project, module, (*self._calls, node))
+        if node.returns is not None and (kind := types._annotated(node.returns)) is not None:
+            return _doubtful(kind, doubt or f"{node.name}() may return a class of its own")
+        kinds = [types.of(value) for value in returned(node) or ()]
+        known = [kind for kind in kinds if kind is not None]
+        if not known or len(known) != len(kinds):
+            return None
+        if len({kind.path for kind in known}) > 1:
+            doubt = f"{node.name}() returns messages of several classes"
+        return _doubtful(known[0], known[0].doubt or doubt)
 
     def _super(self, node: ast.Call) -> Meaning | None:
         scope = self.module.names.scope_of[node]
@@ -62,3 +100,7 @@ class MessageTypes:
             return meaning if self.project.ancestor(meaning.path) in MESSAGES else None
         definition = self.module.classes.get(node.id) if isinstance(node, ast.Name) else None
         return None if definition is None else self._defined(definition)
+
+
+def _doubtful(meaning: Meaning, doubt: str | None) -> Meaning:
+    return replace(meaning, doubt=doubt)

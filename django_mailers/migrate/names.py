@@ -16,7 +16,8 @@ from typing import TypeVar
 from .files import SourceFile
 
 Node = TypeVar("Node", bound=ast.AST)
-FunctionNode = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+FunctionNode = (*FUNCTIONS, ast.Lambda)
 Comprehension = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -25,14 +26,16 @@ class Binding:
     """One place that gives a name its meaning.
 
     `imported` is the dotted name of what an import binds; `value` the expression that an
-    assignment or a `with` binds; `instance_of` the class whose method has this as first parameter.
-    `node` is the node that binds; for an import the alias, with the statement in `statement`.
+    assignment or a `with` binds; `element_of` what a loop runs over; `instance_of` the class whose
+    method has this as first parameter. `node` is the node that binds; for an import the
+    alias, with the statement in `statement`.
     """
 
     node: ast.AST
     line: int
     imported: str | None = None
     value: ast.expr | None = None
+    element_of: ast.expr | None = None
     instance_of: ast.ClassDef | None = None
     statement: ast.ImportFrom | ast.Import | None = None
     conditional: bool = False
@@ -91,11 +94,14 @@ class Names(ast.NodeVisitor):
         self.stars: list[tuple[ast.ImportFrom, str]] = []
         self.scope_of: dict[ast.AST, Scope] = {}
         self.parent_of: dict[ast.AST, ast.AST] = {}
+        # The function that each parameter belongs to.
+        self.function_of: dict[ast.AST, ast.AST] = {}
         self._nodes: dict[type[ast.AST], list[ast.AST]] = {}
         self._parent: ast.AST = file.tree
         self._declares = "global" in file.text or "nonlocal" in file.text
         self._scope = self.module
         self._conditional = False
+        self._iterable: ast.expr | None = None
         for statement in file.tree.body:
             self.visit(statement)
 
@@ -204,9 +210,17 @@ class Names(ast.NodeVisitor):
     visit_If = visit_Try = visit_TryStar = visit_While = visit_Match = _maybe
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
-        self._maybe(node)
+        outer, self._conditional = self._conditional, True
+        self._visit_elements(node.target, node.iter)
+        self._visit_all([node.iter, *node.body, *node.orelse])
+        self._conditional = outer
 
     visit_AsyncFor = visit_For
+
+    def _visit_elements(self, target: ast.expr, iterable: ast.expr) -> None:
+        outer, self._iterable = self._iterable, iterable
+        self.visit(target)
+        self._iterable = outer
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._bind(node.name, node)
@@ -224,6 +238,7 @@ class Names(ast.NodeVisitor):
                 _declare(node.body, self._scope)
             for position, parameter in enumerate(_parameters(arguments)):
                 own = method_of if position == 0 and not static else None
+                self.function_of[parameter] = node
                 self._bind(parameter.arg, parameter, instance_of=own)
             self._visit_all(node.body)
 
@@ -247,9 +262,12 @@ class Names(ast.NodeVisitor):
         # Python evaluates this one outside.
         self.visit(first.iter)
         with self._inside(Scope(node, self._scope)):
-            self._visit_all([first.target, *first.ifs])
+            self._visit_elements(first.target, first.iter)
+            self._visit_all(first.ifs)
             for other in others:
-                self._visit_all([other.iter, other.target, *other.ifs])
+                self.visit(other.iter)
+                self._visit_elements(other.target, other.iter)
+                self._visit_all(other.ifs)
             if isinstance(node, ast.DictComp):
                 self._visit_all([node.key, node.value])
             else:
@@ -321,7 +339,7 @@ class Names(ast.NodeVisitor):
 
     def visit_Name(self, node: ast.Name) -> None:
         if not isinstance(node.ctx, ast.Load):
-            self._bind(node.id, node)
+            self._bind(node.id, node, element_of=self._iterable)
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         if node.name:

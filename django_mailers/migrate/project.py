@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .django_api import ALIASES, CLASSES, GET_CONNECTION
+from .django_api import ALIASES, CLASSES, GET_CONNECTION, SETTINGS
 from .files import SourceFile
 from .names import Meaning, Names, absolute_import
 
@@ -35,9 +35,11 @@ class Project:
         self.modules = list(modules)
         self.by_name = {module.file.module: module for module in self.modules}
         # Who imports get_connection from a module that only imported it, and who puts a double in
-        # its place; by its dotted name there, such as "shop.mail.get_connection".
+        # the place of something; by its dotted name there, such as "shop.mail.get_connection".
         self.imported: dict[str, Place] = {}
         self.replaced: dict[str, Place] = {}
+        # The same for names of which it cannot be said where they are replaced.
+        self.replaced_somewhere: dict[str, Place] = {}
         for module in self.modules:
             for node in module.file.tree.body:
                 if isinstance(node, ast.ClassDef):
@@ -46,6 +48,9 @@ class Project:
             self._note_reliance(module)
         self.settings = self.by_name.get(settings_module or "")
         self.settings_family = self._family()
+        self.settings_names = {module.file.module for module in self.settings_family}
+        if settings_module:
+            self.settings_names.add(settings_module)  # whether or not it is audited
 
     def meaning(self, module: Module, node: ast.expr) -> Meaning | None:
         """Return what `node` refers to, by its canonical name."""
@@ -65,6 +70,11 @@ class Project:
             if len(bindings) == 1 and bindings[0].imported is not None:
                 path = bindings[0].imported
         return ALIASES.get(path, path)
+
+    def is_settings(self, module: Module, node: ast.expr) -> bool:
+        """Whether `node` refers to django.conf.settings, or to a settings module itself."""
+        found = self.meaning(module, node)
+        return found is not None and (found.path == SETTINGS or found.path in self.settings_names)
 
     def ancestor(self, path: str) -> str | None:
         """Return the class of Django's mail API that the class `path` is or derives from."""
@@ -110,33 +120,89 @@ class Project:
         bases = [self.base_of(module, base) for base in node.bases]
         return any(self.overrides(base, method) for base in bases if base and base != path)
 
+    def replacement(self, module: Module, node: ast.expr) -> Place | None:
+        """Return where somebody puts a double in the place of what `node` reads, or of what that
+        is read from: of `shop.news.mail` for `mail.send_mail` in shop.news."""
+        first, *others = ast.unparse(node).split(".")
+        paths = [f"{module.file.module}.{first}"]
+        for name in others:
+            paths.append(f"{paths[-1]}.{name}")
+        direct = module.names.meaning(node)
+        if direct is not None and (others or direct.scope is not module.names.module):
+            # Looked up when it is called.
+            paths += [direct.path, self.canonical(direct.path)]
+        return self._replaced(paths, [first, *others])
+
+    def replaced_method(self, module: Module, cls: Meaning, method: str) -> Place | None:
+        """Return where somebody replaces `method` of the class `cls`, or the class itself as
+        `module` has it."""
+        owner, _, name = cls.path.rpartition(".")
+        paths = [f"{cls.path}.{method}", f"{owner}.message.{name}.{method}"]
+        local = [
+            binding.node.asname or binding.node.name.partition(".")[0]
+            for binding in cls.bindings
+            if isinstance(binding.node, ast.alias)
+        ]
+        return self._replaced([*paths, *(f"{module.file.module}.{name}" for name in local)], local)
+
+    def _replaced(self, paths: Iterable[str], names: Iterable[str]) -> Place | None:
+        found = (self.replaced.get(path) for path in paths)
+        somewhere = (self.replaced_somewhere.get(name) for name in names)
+        return next(filter(None, (*found, *somewhere)), None)
+
     def _note_reliance(self, module: Module) -> None:
-        name = GET_CONNECTION.rpartition(".")[2]
-        if name not in module.file.text:
+        """Note what `module` imports from another that only imported it, or replaces there."""
+        for statement in module.names.nodes(ast.ImportFrom):
+            origin = absolute_import(statement, module.file)
+            if any(alias.name == GET_CONNECTION.rpartition(".")[2] for alias in statement.names):
+                place = Place(module.file.path, statement.lineno)
+                self.imported.setdefault(f"{origin}.get_connection", place)
+        kinds = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call, ast.Attribute)
+        for node in (node for kind in kinds for node in module.names.nodes(kind)):
+            for path in self._doubled(module, node):
+                place = Place(module.file.path, getattr(node, "lineno", 0))
+                owner, _, name = path.rpartition(".")
+                if not owner:
+                    self.replaced_somewhere.setdefault(name, place)
+                    continue
+                self.replaced.setdefault(path, place)
+                self.replaced.setdefault(f"{self.canonical(owner)}.{name}", place)
+
+    def _doubled(self, module: Module, node: ast.AST) -> Iterator[str]:
+        """Yield what `node` may replace: dotted names, or just a name if its owner is unknown."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # As in patch("shop.mail.get_connection").
+            if "." in node.value and node.value.replace(".", "").isidentifier():
+                yield node.value
+        elif isinstance(node, ast.JoinedStr | ast.BinOp):
+            # As in patch(f"{MODULE}.mail") and patch(MODULE + ".mail").
+            last = node.values[-1] if isinstance(node, ast.JoinedStr) and node.values else None
+            last = node.right if isinstance(node, ast.BinOp) else last
+            text = last.value if isinstance(last, ast.Constant) else None
+            if isinstance(text, str) and text.startswith("."):
+                yield from (name for name in text.split(".") if name)
+        elif isinstance(node, ast.Call) and node.args:
+            yield from self._doubled_by_call(module, node)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            meaning = module.names.meaning(node)
+            if meaning is not None:
+                yield meaning.path
+
+    def _doubled_by_call(self, module: Module, call: ast.Call) -> Iterator[str]:
+        function = ast.unparse(call.func).rpartition(".")[2]
+        owner, *others = call.args
+        meaning = module.names.meaning(owner)
+        path = meaning.path if meaning is not None else None
+        if path is None and isinstance(owner, ast.Constant):
+            path = str(owner.value)
+        if path is None or function in {"getattr", "hasattr"}:
             return
-        for node in ast.walk(module.file.tree):
-            place = Place(module.file.path, getattr(node, "lineno", 0))
-            meaning = None
-            if isinstance(node, ast.ImportFrom):
-                origin = absolute_import(node, module.file)
-                if any(alias.name == name for alias in node.names):
-                    self.imported.setdefault(f"{origin}.{name}", place)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                # As in patch("shop.mail.get_connection").
-                owner, _, last = node.value.rpartition(".")
-                if last == name and owner.replace(".", "").isidentifier():
-                    self.replaced.setdefault(node.value, place)
-            elif isinstance(node, ast.Call) and len(node.args) > 1:
-                # As in patch.object(mail, "get_connection").
-                attribute = node.args[1]
-                if isinstance(attribute, ast.Constant) and attribute.value == name:
-                    meaning = module.names.meaning(node.args[0])
-                if meaning is not None:
-                    self.replaced.setdefault(f"{meaning.path}.{name}", place)
-            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                meaning = module.names.meaning(node) if node.attr == name else None
-                if meaning is not None:
-                    self.replaced.setdefault(meaning.path, place)
+        # As in patch.object(mail, "get_connection") and patch.multiple("shop.news", mail=...).
+        name = others[0].value if others and isinstance(others[0], ast.Constant) else None
+        if isinstance(name, str) and meaning is not None:
+            yield f"{path}.{name}"
+        if function == "multiple":
+            yield from (f"{path}.{keyword.arg}" for keyword in call.keywords if keyword.arg)
 
     def _family(self) -> list[Module]:
         """Return the settings module, what it imports * from, and what imports * from those."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import io
+import os
 import tokenize
 from argparse import ArgumentParser
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
@@ -60,59 +64,89 @@ class Command(BaseCommand):
         mode.add_argument("--write", action="store_true", help="make the changes that are safe")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        for stream in (self.stdout, self.stderr):
+            stream._out = Pipe(stream._out)
+        try:
+            self._handle(options)
+        finally:
+            self.stdout.flush()
+            self.stderr.flush()
+
+    def _handle(self, options: dict[str, Any]) -> None:
         if options["diff"] or options["write"]:
             if not rewrite.is_available():
                 raise CommandError(NEEDS_LIBCST, returncode=2)
             if options["installed"]:
                 raise CommandError("--installed is only for reading.", returncode=2)
-        try:
-            current = configuration.current()
-        except ImproperlyConfigured as error:
-            raise CommandError(str(error), returncode=2) from error
-        report = audit.audit(self._paths(current, options), current.module_name, current.explicit)
+        current, failed = _configuration()
+        name = current.module_name if current is not None else None
+        if failed is not None:
+            name = failed.name
+        paths = self._paths(current, name, options)
+        report = audit.audit(
+            paths,
+            name,
+            current.places if current is not None else (),
+            current.source.files if current is not None and current.source is not None else (),
+        )
+        if failed is not None:
+            report.unreadable.append(str(failed))
         if options["check"]:
             self._check(report)
         elif options["diff"] or options["write"]:
             self._rewrite(report, write=options["write"])
         else:
-            self._print_block(current, show_secrets=options["show_secrets"])
+            if current is not None:
+                self._print_block(current, report, show_secrets=options["show_secrets"])
             self._print_findings(report)
         if report.unreadable:
             raise CommandError("Not audited:\n" + "\n".join(report.unreadable), returncode=2)
 
-    def _paths(self, current: configuration.Configuration, options: dict[str, Any]) -> list[Path]:
-        missing = [str(path) for path in options["paths"] if not path.exists()]
+    def _paths(
+        self,
+        current: configuration.Configuration | None,
+        settings_module: str | None,
+        options: dict[str, Any],
+    ) -> list[Path]:
+        missing = [str(path) for path in options["paths"] if not os.path.lexists(path)]
         if missing:
             raise CommandError(f"No such file or folder: {', '.join(missing)}", returncode=2)
         if apps.ready:
             folders = [Path(config.path) for config in apps.get_app_configs()]
         else:
-            folders = files.app_folders(current.installed_apps)
-        paths = options["paths"] or files.own_paths(current.module_name, folders)
+            folders = files.app_folders(current.installed_apps if current is not None else ())
+        paths = options["paths"] or files.own_paths(settings_module, folders)
         found = files.python_files(paths)
         if options["installed"]:
             found += [path for path in files.installed_paths(folders) if path not in found]
-        return [_shown(path) for path in found]
+        return [files.shown(path) for path in found]
 
     # The setting.
 
-    def _print_block(self, current: configuration.Configuration, *, show_secrets: bool) -> None:
+    def _print_block(
+        self, current: configuration.Configuration, report: Report, *, show_secrets: bool
+    ) -> None:
         if current.has_mailers and not current.explicit:
             self._say("MAILERS is defined, and no EMAIL_* setting is left beside it.\n\n")
             return
         rendered = block.render(current, show_secrets=show_secrets)
-        path = getattr(current.module, "__file__", None)
-        where = f"Put this at the end of {_shown(Path(path))}" if path else "Define this"
+        path = current.source.path if current.source is not None else None
+        where = f"Put this at the end of {files.shown(path)}" if path else "Define this"
         delete = f", and delete {', '.join(rendered.replaced)}" if rendered.replaced else ""
         self._comment(f"{where}{delete}.")
         if current.error is not None:
-            self._comment(f"Django cannot load the settings as they are: {current.error}")
+            error = files.shortened(str(current.error))
+            self._comment(f"Django cannot load the settings as they are: {error}")
         elif current.has_mailers:
             self._comment(
                 "MAILERS is there already, and Django allows no EMAIL_* setting beside it: compare."
             )
         self.stdout.write(f"\n{rendered.source}")
-        for title, lines in [("Not carried over:", rendered.lost), ("Notes:", rendered.notes)]:
+        notes = rendered.notes + [
+            f"{name} defines some of these settings, too: see --settings {name}"
+            for name in report.other_settings
+        ]
+        for title, lines in [("Not carried over:", rendered.lost), ("Notes:", notes)]:
             if lines:
                 self._comment(title)
                 for line in lines:
@@ -128,6 +162,8 @@ class Command(BaseCommand):
         for finding in report.findings:
             self.stdout.write(self._line(finding))
         places = len(report.findings)
+        if not places and report.unreadable:
+            return
         if not places:
             self._say("Nothing in the code has to change.", self.style.SUCCESS)
             return
@@ -185,6 +221,48 @@ class Command(BaseCommand):
         self.stdout.write(text, style)
 
 
+class Pipe:
+    """A stream whose reader may leave, as `head` does: the rest of the output is dropped."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        self._try(lambda: self._stream.write(text))
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except OSError as error:
+            # EINVAL is what Windows says.
+            if error.errno not in {errno.EPIPE, errno.EINVAL}:
+                raise
+            # What is in the buffer goes nowhere, else Python complains when it exits.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+def _configuration() -> tuple[
+    configuration.Configuration | None, configuration.Unimportable | None
+]:
+    """Return the configuration, or why the settings cannot be imported."""
+    try:
+        return configuration.current(), None
+    except ImproperlyConfigured as error:
+        raise CommandError(str(error), returncode=2) from error
+    except configuration.Unimportable as error:
+        # At the end of a command Django closes the databases, for which it asks the settings.
+        settings.configure()
+        return None, error
+
+
 def _plain(text: str) -> str:
     """What is left to do is no error, which is how Django would print it on stderr."""
     return text
@@ -192,13 +270,6 @@ def _plain(text: str) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _shown(path: Path) -> Path:
-    """Return `path` from here on if it lies below, as compilers and linters show it."""
-    path = path.absolute()
-    here = Path.cwd()
-    return path.relative_to(here) if here in path.parents else path
 
 
 def _patch(path: Path, before: bytes, after: bytes) -> str:
