@@ -363,7 +363,8 @@ class PrepAddressTests(InjectionTestCase):
 class ParserErrorTests(InjectionTestCase):
     """H21: where Python's parser fails on an invalid address, it is a ValueError all the same.
 
-    By Python 3.13 the IndexErrors of "a@" and "<" and the TypeErrors are gone, the others are not.
+    By Python 3.13 the IndexErrors of "a@" and "<" and the TypeErrors are gone, by 3.14.8 all are: it
+    makes headers of these addresses, and reports defects that refuse them in the envelope.
     """
 
     IN_ENVELOPE = {
@@ -380,8 +381,6 @@ class ParserErrorTests(InjectionTestCase):
         ".:": AttributeError,
         "Group:;a": AttributeError,
     }
-    # Those of which no Python that we know can make a header.
-    ALWAYS = {"a@[", "a@[127.0.0.1", "a@[ ", '"', "Group:;a"}
 
     def test_envelope(self):
         for address in self.IN_ENVELOPE:
@@ -403,10 +402,6 @@ class ParserErrorTests(InjectionTestCase):
                 {"headers": {"Sender": address}},
             ):
                 with self.subTest(**field):
-                    if address in self.ALWAYS:
-                        with self.assertRaises(ValueError):
-                            simple(**field).message(policy=email.policy.SMTP)
-                        continue
                     try:
                         made = simple(**field).message(policy=email.policy.SMTP)
                     except ValueError:
