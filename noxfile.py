@@ -17,9 +17,9 @@ from pathlib import Path
 import nox
 
 MATRIX = {
-    "5.2": ["3.10", "3.11", "3.12", "3.13"],
-    "6.0": ["3.12", "3.13"],
-    "6.1": ["3.12", "3.13"],
+    "5.2": ["3.10", "3.11", "3.12", "3.13", "3.14"],
+    "6.0": ["3.12", "3.13", "3.14"],
+    "6.1": ["3.12", "3.13", "3.14", "3.15"],
 }
 PAIRS = [
     nox.param(python, django, id=f"python{python}-django{django}")
@@ -61,10 +61,16 @@ def erase(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize(["python", "django"], PAIRS)
 def tests(session: nox.Session, django: str) -> None:
-    """Run the suite, or what is named after "--", and measure its coverage."""
+    """Run the suite, or what is named after "--", and measure its coverage.
+
+    Between the oldest and the newest Python of a Django, all but the tests that are tagged "slow".
+    """
     # Compiling all of Django takes longer than to compile what is imported of it.
     session.install("--no-compile", "-e", ".[test]", f"django~={django}.0")
-    session.run("coverage", "run", "runtests.py", "--parallel=auto", *session.posargs)
+    labels = session.posargs
+    if not labels and session.python not in {MATRIX[django][0], MATRIX[django][-1]}:
+        labels = ["--exclude-tag=slow"]
+    session.run("coverage", "run", "runtests.py", "--parallel=auto", *labels)
 
 
 @nox.session

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -51,18 +52,37 @@ def record_unraisable(report: Path) -> None:
     sys.unraisablehook = hook
 
 
-def main(argv: list[str]) -> int:
-    sys.path.insert(0, str(HERE))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+def set_up_worker(report: Path) -> None:
+    """Do in a parallel worker what it does not inherit: from Python 3.14 on it is not forked."""
     make_warnings_errors()
+    record_unraisable(report)
 
+
+def make_runner_class(report: Path) -> Any:
+    """Return the class of Django's runner, with workers that are set up as this process is."""
     import django
     from django.conf import settings
-    from django.test.runner import get_max_test_processes
+    from django.test.runner import ParallelTestSuite
     from django.test.utils import get_runner
 
+    # Django 5.2: it knows two start methods, neither of which is Python 3.14's default.
+    if django.VERSION < (6, 0) and multiprocessing.get_start_method() == "forkserver":
+        multiprocessing.set_start_method("fork", force=True)
+
+    class Suite(ParallelTestSuite):
+        process_setup = set_up_worker
+        process_setup_args = (report,)
+
+    return type("Runner", (get_runner(settings),), {"parallel_test_suite": Suite})
+
+
+def run(argv: list[str], report: Path) -> int:
+    """Run the tests that `argv` names; return how many have failed."""
+    import django
+    from django.test.runner import get_max_test_processes
+
     django.setup()
-    runner_class = get_runner(settings)
+    runner_class = make_runner_class(report)
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("labels", nargs="*", default=["tests"])
     parser.add_argument("-v", "--verbosity", type=int, default=1)
@@ -76,10 +96,17 @@ def main(argv: list[str]) -> int:
         for label in options.pop("labels")
     ]
     print(f"Django {django.__version__}, Python {sys.version.split()[0]}")
+    return runner_class(**options).run_tests(labels)
+
+
+def main(argv: list[str]) -> int:
+    sys.path.insert(0, str(HERE))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    make_warnings_errors()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "unraisable.txt")
         record_unraisable(report)
-        failures = runner_class(**options).run_tests(labels)
+        failures = run(argv, report)
         gc.collect()
         if report.exists():
             print(f"Raised where Python could not raise:\n{report.read_text()}", file=sys.stderr)

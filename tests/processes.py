@@ -9,6 +9,9 @@ import textwrap
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# PYTHONWARNINGS that make every warning an error, but for what importing aiosmtpd 1.4.6 gives on
+# Python 3.15.
+STRICT = "error,ignore:'typing.ByteString' and:DeprecationWarning"
 
 # A project that keeps what it sends, for scripts that only need some settings.
 CONFIGURE = """

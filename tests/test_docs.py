@@ -34,6 +34,7 @@ from django.core.mail import InvalidMailer, mailers
 from django.core.management import call_command
 from django.test import SimpleTestCase, override_settings
 
+from .processes import STRICT
 from .servers import SMTPServer, enter, trusting_the_ca
 
 FILEBASED = "django.core.mail.backends.filebased.EmailBackend"
@@ -210,7 +211,7 @@ class PageMixin:
         self.environment = os.environ | {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
-            "PYTHONWARNINGS": "error",
+            "PYTHONWARNINGS": STRICT,
             "SMTP_HOST": server.host,
             "SMTP_PORT": str(server.port),
             "SMTP_USER": "shop",
@@ -384,7 +385,7 @@ class MigratingTests(PageMixin, SimpleTestCase):
     def run_process(self, command: Any, **options: Any) -> subprocess.CompletedProcess[str]:
         # The page begins before the migration, with settings that 6.1 warns about.
         environment = options.pop("env", self.environment)
-        relaxed = {"PYTHONWARNINGS": "error,ignore::PendingDeprecationWarning"}
+        relaxed = {"PYTHONWARNINGS": f"{STRICT},ignore::PendingDeprecationWarning"}
         return super().run_process(command, env=environment | relaxed, **options)
 
 

@@ -3,11 +3,12 @@
 import unittest
 from importlib.util import find_spec
 
+import django
 from django.conf import settings
 from django.core import mail
 from django.core.mail import mailers
 from django.core.mail.backends import dummy, locmem
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 from django.test import runner as django_test_runner
 from django.test import utils as django_test_utils
 
@@ -253,20 +254,25 @@ class RunnerTests(ProjectMixin, SimpleTestCase):
             [f"in tests: {IN_TESTS}", "OK", *lines, f"after tests: {MAILERS}"],
         )
 
-    def test_subclass_in_parallel(self):
-        self.assertPasses("Extended", "--parallel", "2", lines=["processes: 2"])
-
-    def test_subclass_in_spawned_processes(self):
-        """They inherit nothing: each of them sets up its own test environment."""
-        spawn = """
+    def assertPassesInParallel(self, method=None):
+        start = f"""
             import multiprocessing
 
             if __name__ == "__main__":
-                multiprocessing.set_start_method("spawn")
+                multiprocessing.set_start_method({method!r})
         """
-        self.assertPasses(
-            "Extended", "--parallel", "2", manage=(spawn, MANAGE), lines=["processes: 2"]
-        )
+        manage = (start, MANAGE) if method else (MANAGE,)
+        self.assertPasses("Extended", "--parallel", "2", manage=manage, lines=["processes: 2"])
+
+    @tag("slow")
+    def test_subclass_in_parallel(self):
+        # With forkserver, Python's default from 3.14 on, Django 5.2 sets nothing up in them.
+        self.assertPassesInParallel("fork" if django.VERSION < (6, 0) else None)
+
+    @tag("slow")
+    def test_subclass_in_spawned_processes(self):
+        """They inherit nothing: each of them sets up its own test environment."""
+        self.assertPassesInParallel("spawn")
 
     def test_runner_of_its_own(self):
         self.assertPasses("Own")

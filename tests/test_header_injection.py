@@ -21,7 +21,7 @@ from django_mailers import polyfill
 
 from .corpus import python_message, simple
 from .servers import SMTPServer
-from .utils import SMTP
+from .utils import REFUSES_LOCAL_PARTS, SMTP
 
 PROVIDED = bool(polyfill.installed())
 
@@ -336,6 +336,7 @@ class PrepAddressTests(InjectionTestCase):
             with self.subTest(address), self.assertRefused(non_printables(address, character)):
                 self.prep_address(address)
 
+    @skipUnless(REFUSES_LOCAL_PARTS, "Django leaves it to Python")
     def test_local_part_not_ascii(self):
         """There is no ASCII form of it; a server with SMTPUTF8 takes it as it is."""
         for address in NOT_ASCII:
@@ -363,7 +364,8 @@ class PrepAddressTests(InjectionTestCase):
 class ParserErrorTests(InjectionTestCase):
     """H21: where Python's parser fails on an invalid address, it is a ValueError all the same.
 
-    By Python 3.13 the IndexErrors of "a@" and "<" and the TypeErrors are gone, the others are not.
+    By Python 3.13 the IndexErrors of "a@" and "<" and the TypeErrors are gone, by 3.14.8 all
+    are: it makes headers of these addresses, and has defects that keep them out of envelopes.
     """
 
     IN_ENVELOPE = {
@@ -380,8 +382,6 @@ class ParserErrorTests(InjectionTestCase):
         ".:": AttributeError,
         "Group:;a": AttributeError,
     }
-    # Those of which no Python that we know can make a header.
-    ALWAYS = {"a@[", "a@[127.0.0.1", "a@[ ", '"', "Group:;a"}
 
     def test_envelope(self):
         for address in self.IN_ENVELOPE:
@@ -403,10 +403,6 @@ class ParserErrorTests(InjectionTestCase):
                 {"headers": {"Sender": address}},
             ):
                 with self.subTest(**field):
-                    if address in self.ALWAYS:
-                        with self.assertRaises(ValueError):
-                            simple(**field).message(policy=email.policy.SMTP)
-                        continue
                     try:
                         made = simple(**field).message(policy=email.policy.SMTP)
                     except ValueError:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import email.policy
 import random
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from email.errors import MessageError
 from email.message import EmailMessage as PythonMessage
 from email.message import MIMEPart
 from typing import Any
@@ -22,6 +24,7 @@ from hypothesis import strategies as st
 
 from django_mailers import render as rendering
 from django_mailers.render import bodies, headers, known, render
+from django_mailers.render.localparts import DEFECT
 
 from .corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise, pinned
 
@@ -39,37 +42,39 @@ SLOW = """
 alternative_html_bytes_invalid alternative_html_escaped_bytes alternative_html_latin1
 alternative_html_lazy alternative_int alternative_json alternative_json_latin1
 alternative_parameters alternative_rfc822 alternative_without_slash attachment_bytearray
-attachment_calendar_parameters attachment_delivery_status attachment_external_body
-attachment_filename_lazy attachment_filename_newline attachment_int_as_binary attachment_latin1
-attachment_latin1_cannot attachment_lazy_as_binary attachment_legacy_application
-attachment_legacy_base attachment_legacy_image attachment_legacy_text attachment_memoryview
-attachment_partial attachment_rfc822_8bit attachment_rfc822_accented_filename
+attachment_bytes_empty attachment_calendar_parameters attachment_delivery_status
+attachment_external_body attachment_filename_lazy attachment_filename_newline
+attachment_int_as_binary attachment_latin1 attachment_latin1_cannot attachment_lazy_as_binary
+attachment_legacy_application attachment_legacy_base attachment_legacy_image attachment_legacy_text
+attachment_memoryview attachment_partial attachment_rfc822_8bit attachment_rfc822_accented_filename
 attachment_rfc822_bytes attachment_rfc822_bytes_crlf attachment_rfc822_django
 attachment_rfc822_django_nested attachment_rfc822_empty attachment_rfc822_folded
 attachment_rfc822_legacy attachment_rfc822_legacy_folded attachment_rfc822_legacy_mime
 attachment_rfc822_not_a_message attachment_rfc822_python attachment_rfc822_python_smtp
 attachment_rfc822_str attachment_text_bytearray attachment_text_escaped_bytes attachment_text_int
-attachment_text_lazy attachment_text_parameters attachment_type_multipart
-attachment_type_parameters attachment_type_upper body_bytes body_escaped_bytes body_int
-body_lone_surrogate body_long_line_escaped_bytes cc cc_header cc_header_upper encoding_ascii
-encoding_ascii_cannot encoding_big5_long encoding_charset_object encoding_charset_object_qp
-encoding_euc_jp encoding_gb18030 encoding_iso_2022_jp encoding_koi8_r encoding_latin1
-encoding_latin1_ascii_only encoding_latin1_bytes encoding_latin1_cannot encoding_latin1_long_line
-encoding_of_the_settings encoding_shift_jis encoding_unknown encoding_utf8_upper encoding_utf_16
-encoding_utf_7 encoding_windows_1252 everybody from_default_accents from_header_idna
-from_header_lower from_idna from_idna_name header_bcc header_bcc_any_case header_bool header_bytes
-header_content_language header_content_transfer_encoding header_content_type header_date_datetime
-header_date_naive header_dict header_float header_int header_list header_mime_version
-header_name_accents header_name_empty header_name_with_colon header_name_with_space header_newline
-header_none header_resent header_same_in_other_case header_subject header_subject_lower
-reply_to_header reply_to_several subclass_encoding subclass_newsletter subclass_signed
-subject_carriage_return subject_crlf_folded subject_crlf_injection subject_form_feed subject_int
-subject_lazy_newline subject_line_separator subject_lone_surrogate subject_newline
-subject_next_line subject_record_separator subject_vertical_tab to_address_object to_header_idna
-to_header_list to_header_lower to_idna to_idna_emoji to_idna_group to_idna_name
-to_idna_quoted_local_part to_idna_sharp_s to_idna_upper to_many_idna to_newline
-to_unicode_local_part_name to_with_none
+attachment_text_lazy attachment_text_parameters attachment_type_multipart attachment_type_parameters
+attachment_type_upper body_bytes body_escaped_bytes body_int body_lone_surrogate
+body_long_line_escaped_bytes cc cc_header cc_header_upper encoding_ascii encoding_ascii_cannot
+encoding_big5_long encoding_charset_object encoding_charset_object_qp encoding_euc_jp
+encoding_gb18030 encoding_iso_2022_jp encoding_koi8_r encoding_latin1 encoding_latin1_ascii_only
+encoding_latin1_bytes encoding_latin1_cannot encoding_latin1_long_line encoding_of_the_settings
+encoding_shift_jis encoding_unknown encoding_utf8_upper encoding_utf_16 encoding_utf_7
+encoding_windows_1252 everybody from_default_accents from_header_idna from_header_lower from_idna
+from_idna_name header_bcc header_bcc_any_case header_bool header_bytes header_content_language
+header_content_transfer_encoding header_content_type header_date_datetime header_date_naive
+header_dict header_float header_int header_list header_mime_version header_name_accents
+header_name_empty header_name_with_colon header_name_with_space header_newline header_none
+header_resent header_same_in_other_case header_subject header_subject_lower reply_to_header
+reply_to_several subclass_encoding subclass_newsletter subclass_signed subject_carriage_return
+subject_crlf_folded subject_crlf_injection subject_form_feed subject_int subject_lazy_newline
+subject_line_separator subject_lone_surrogate subject_newline subject_next_line
+subject_record_separator subject_vertical_tab to_address_object to_header_idna to_header_list
+to_header_lower to_idna to_idna_emoji to_idna_group to_idna_name to_idna_quoted_local_part
+to_idna_sharp_s to_idna_upper to_many_idna to_newline to_unicode_local_part_name to_with_none
 """.split()  # noqa: SIM905
+if sys.version_info >= (3, 15):
+    # What Python refuses to write.
+    SLOW = sorted([*SLOW, "to_unicode_local_part", "to_unicode_without_domain"])
 
 
 def by_django(message: EmailMessage) -> bytes:
@@ -88,6 +93,15 @@ def outcome(way: Callable[[Any], bytes], message: EmailMessage) -> bytes | tuple
         return type(error), str(error)
     finally:
         random.setstate(state)
+
+
+def is_local_part(made: bytes | tuple[type, str]) -> bool:
+    """Whether Python has refused to write a local part that is not ASCII."""
+    return (
+        isinstance(made, tuple)
+        and issubclass(made[0], MessageError)
+        and made[1].startswith("Non-ASCII ")
+    )
 
 
 class RenderTestCase(SimpleTestCase):
@@ -126,7 +140,12 @@ class RenderTestCase(SimpleTestCase):
         """Compare with Django what render() makes of a message; return whether it was fast."""
         expected = outcome(by_django, make())
         with self.watched() as slow:
-            self.assertEqual(outcome(render, make()), expected)
+            found = outcome(render, make())
+        if found != expected and is_local_part(expected):
+            # Python 3.15; tests/test_local_parts.py has more.
+            self.assertEqual((found[0], found[1][-len(DEFECT) :]), (ValueError, DEFECT))
+        else:
+            self.assertEqual(found, expected)
         if fast is not None:
             self.assertIs(not slow, fast)
         return not slow
@@ -176,7 +195,7 @@ class LimitTests(RenderTestCase):
         try:
             header = headers.SMTP.header_store_parse(name, value)[1]
             expected = headers.SMTP.fold_binary(name, header)
-        except ValueError:
+        except (ValueError, MessageError):
             with self.assertRaises(headers.NotProved):
                 function(name, value)
             return
@@ -274,6 +293,11 @@ class LimitTests(RenderTestCase):
                 message = PythonMessage(policy=headers.SMTP)
                 message.set_content(content, "image", "png")
                 expected = message.as_bytes().split(b"\r\n\r\n", 1)[1]
+                if not content:
+                    # Nothing, or an empty line since Python 3.15.
+                    with self.assertRaises(headers.NotProved):
+                        bodies.file(content, "image", "png", "message", None)
+                    continue
                 self.assertEqual(b"".join(bodies.base64(content)), expected)
 
 

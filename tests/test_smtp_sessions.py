@@ -15,6 +15,7 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes, policy
+from unittest import skipUnless
 
 from django.core import mail
 from django.core.mail import EmailMessage, mailers, send_mail, send_mass_mail
@@ -34,7 +35,7 @@ from .servers import (
     spoilt,
     trusting_the_ca,
 )
-from .utils import SMTP, ignore_deprecations, legacy_settings
+from .utils import REFUSES_LOCAL_PARTS, SMTP, ignore_deprecations, legacy_settings
 
 PASSWORD = "correct-horse-battery"
 LOGIN = {"username": "ada", "password": PASSWORD}
@@ -308,6 +309,7 @@ class RefusedBeforeSendingTests(SessionTestCase):
         self.assertEqual(self.server.messages, [])
         self.server.sessions.clear()
 
+    @skipUnless(REFUSES_LOCAL_PARTS, "Django leaves it to Python")
     def test_non_ascii_local_part(self):
         # Among good recipients too; and though the server offers SMTPUTF8.
         for email in [
@@ -379,7 +381,7 @@ class RefusedBeforeSendingTests(SessionTestCase):
         self.assertNothingSent()
 
     def test_messages_before_the_bad_one_are_sent(self):
-        emails = [message("one@example.com"), message("jörg@example.com"), message()]
+        emails = [message("one@example.com"), message("two@@example.com"), message()]
         error = self.error(mailers["relay"].send_messages, emails)
         self.assertIsInstance(error, ValueError)
         self.assertEqual([m.rcpt_tos for m in self.server.messages], [["one@example.com"]])
@@ -1008,7 +1010,7 @@ class FailSilentlyTests(SessionTestCase):
     def test_mistakes_of_the_message_are_not_swallowed(self):
         server = self.serve(SMTPServer(), fail_silently=True)
         for email in [
-            message("jörg@example.com"),
+            message("bob@@example.com"),
             message("bob@example.com\nBcc: eve@example.com"),
             message(subject="x\r\nBcc: eve@example.com"),
         ]:

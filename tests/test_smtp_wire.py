@@ -9,6 +9,7 @@ import os
 import smtplib
 import socket
 import ssl
+import sys
 from email.message import EmailMessage
 
 from django.test import SimpleTestCase
@@ -691,7 +692,12 @@ class PlaceTests(WireTestCase):
             ),
         ]:
             with self.subTest(place=place):
-                expected = FileNotFoundError(errno.ENOENT, f"{place}: {os.strerror(errno.ENOENT)}")
+                text = os.strerror(errno.ENOENT)
+                expected = FileNotFoundError(errno.ENOENT, f"{place}: {text}")
+                if tls.certfile and sys.version_info >= (3, 15):
+                    # Python says which one it is.
+                    server_only = place.partition(": ")[0]
+                    expected = FileNotFoundError(errno.ENOENT, f"{server_only}: {text}", missing)
                 error = self.error(server, security="tls", tls=tls)
                 self.assertEqual((repr(error), str(error)), (repr(expected), str(expected)))
         with self.assertRaises(ssl.SSLError) as caught:

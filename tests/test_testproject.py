@@ -19,6 +19,7 @@ from django.test import SimpleTestCase
 
 import django_mailers
 
+from .processes import STRICT
 from .servers import enter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +46,7 @@ class ManageMixin:
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": settings,
             "PYTHONPATH": os.pathsep.join([str(self.modules), str(ROOT)]),
-            "PYTHONWARNINGS": "error",
+            "PYTHONWARNINGS": STRICT,
             "TMPDIR": str(self.temporary),
         }
         return subprocess.run(

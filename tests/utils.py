@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,11 @@ from django.conf import settings
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import ignore_warnings, override_settings
 
-from django_mailers import RemovedInDjango2028Warning
+from django_mailers import RemovedInDjango2028Warning, polyfill
+
+# Django's SMTP backend leaves local parts that are not ASCII to Python's parser, which refuses them
+# before Python 3.15; the backport, and the backend of this app, do it themselves.
+REFUSES_LOCAL_PARTS = sys.version_info < (3, 15) or bool(polyfill.installed())
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 LOCMEM = "django.core.mail.backends.locmem.EmailBackend"

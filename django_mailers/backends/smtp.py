@@ -16,7 +16,7 @@ from django.dispatch import receiver
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from ..render import addr_spec, render
+from ..render import addr_spec, localparts, render
 from ..smtp import (
     Envelope,
     Lease,
@@ -287,7 +287,13 @@ class EmailBackend(django_smtp.EmailBackend):
 
     def prep_address(self, address: Any, force_ascii: bool = True) -> str:
         """Return `address` as it goes into the envelope: Django's method, but faster."""
-        return addr_spec(address) or super().prep_address(address, force_ascii)
+        plain = addr_spec(address)
+        if plain is not None:
+            return plain
+        prepared: str = super().prep_address(address, force_ascii)
+        if force_ascii and not prepared.isascii():
+            raise localparts.refusal(address)
+        return prepared
 
     # What django_mailers.send_many() calls
 

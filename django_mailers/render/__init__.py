@@ -13,6 +13,7 @@ import operator
 import string
 from collections.abc import Callable
 from datetime import datetime, timezone
+from email.errors import MessageError
 from email.generator import BytesGenerator
 from email.message import MIMEPart
 from functools import lru_cache
@@ -28,7 +29,7 @@ from django.utils.timezone import get_current_timezone
 
 from django_mailers.ownership import belongs_to
 
-from . import bodies, headers, known
+from . import bodies, headers, known, localparts
 from .headers import NotProved, addr_spec
 
 __all__ = ["addr_spec", "render"]
@@ -67,7 +68,8 @@ def render(message: EmailMessage) -> bytes:
     The bytes are those of `message.message(policy=email.policy.SMTP).as_bytes()`, with a `Date`, a
     `Message-ID` and boundaries made in the same way.
 
-    Raises whatever that raises: `ValueError` for a header or an address that cannot be one.
+    Raises whatever that raises: `ValueError` for a header or an address that cannot be one; for a
+    local part that is not ASCII too, where that raises another error (Python 3.15).
     """
     if known.is_known() and _is_djangos(message):
         try:
@@ -77,7 +79,12 @@ def render(message: EmailMessage) -> bytes:
             rendered = None
         if rendered is not None:
             return rendered
-    return normally(message)
+    try:
+        return normally(message)
+    except MessageError:
+        # A HeaderWriteError, for one.
+        localparts.refuse_in(message)
+        raise
 
 
 def normally(message: Any) -> bytes:

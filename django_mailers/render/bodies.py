@@ -50,6 +50,9 @@ def text(content: str, subtype: str, role: Role, filename: str | None = None) ->
 
 def file(content: bytes, maintype: str, subtype: str, role: Role, filename: str | None) -> Part:
     """Return a part of any other type."""
+    if not content:
+        # Nothing at all, or an empty line since Python 3.15.
+        raise NotProved
     return [headers(maintype, subtype, "base64", role, filename), *base64(content)]
 
 

@@ -55,11 +55,12 @@ class TLSConfig:
 
 @contextmanager
 def _naming(*paths: FilePath | None) -> Iterator[None]:
-    """Name the files in an error, as neither Python nor OpenSSL does."""
+    """Name the files in an error that does not: only Python 3.15 says which one is missing."""
     try:
         yield
     except OSError as error:
-        add_place(error, " and ".join(os.fsdecode(path) for path in paths if path))
+        if not error.filename:
+            add_place(error, " and ".join(os.fsdecode(path) for path in paths if path))
         raise
 
 

@@ -140,11 +140,15 @@ class EmailBackend:
         accepted = {NO_DOMAIN} if force_ascii else {NO_DOMAIN, NON_ASCII}
         # A dict, for the defects in their order, each once.
         defects = [text for text in dict.fromkeys(map(str, found)) if text not in accepted]
+        mailboxes = parsed.all_mailboxes
+        if force_ascii and not all((mailbox.local_part or "").isascii() for mailbox in mailboxes):
+            # No defect by Python 3.15 (python/cpython#81074).
+            defects += [] if NON_ASCII in defects else [NON_ASCII]
         if defects:
             raise ValueError(f"Invalid address {address!r}: {'; '.join(defects)}")
-        if len(parsed.all_mailboxes) != 1:
+        if len(mailboxes) != 1:
             raise ValueError(f"Invalid address {address!r}: must be a single address")
-        mailbox = parsed.all_mailboxes[0]
+        mailbox = mailboxes[0]
         if not force_ascii or not mailbox.domain or mailbox.domain.isascii():
             return mailbox.addr_spec
         return str(Address(username=mailbox.local_part, domain=punycode(mailbox.domain)))

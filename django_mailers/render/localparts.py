@@ -1,0 +1,44 @@
+"""Local parts that are not ASCII: without SMTPUTF8 there is no way to write them.
+
+Before Python 3.15 its parser reports them as a defect, of which Django makes a `ValueError`. From
+3.15 on it lets them pass (python/cpython#81074): then it is the generator that raises, a
+`HeaderWriteError`, or for a Bcc, which is in no header, smtplib, which cannot encode the address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email.headerregistry import AddressHeader
+from typing import Any
+
+from django.utils.encoding import force_str
+
+# Python's words, with its parenthesis.
+DEFECT = "local-part contains non-ASCII characters)"
+_OTHER_HEADERS = ("sender", "resent-from", "resent-sender", "resent-to", "resent-cc")
+
+
+def refusal(address: object) -> ValueError:
+    """Return the error for an address with such a local part, in the words of Django."""
+    return ValueError(f"Invalid address {force_str(address)!r}: {DEFECT}")
+
+
+def refuse_in(message: Any) -> None:
+    """Raise `ValueError` if one of the headers of `message` has such an address."""
+    for address in _addresses(message):
+        if not _is_ascii(force_str(address)):
+            raise refusal(address)
+
+
+def _is_ascii(address: str) -> bool:
+    mailboxes = AddressHeader.value_parser(address).all_mailboxes
+    return all((mailbox.local_part or "").isascii() for mailbox in mailboxes)
+
+
+def _addresses(message: Any) -> Iterator[object]:
+    given = {name.lower(): value for name, value in message.extra_headers.items()}
+    yield given.get("from", message.from_email)
+    fields = {"to": message.to, "cc": message.cc, "reply-to": message.reply_to}
+    for name, addresses in fields.items():
+        yield from [given[name]] if name in given else addresses
+    yield from (given[name] for name in _OTHER_HEADERS if name in given)
