@@ -6,14 +6,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
+from django.core.mail import mailers
 from django.test import SimpleTestCase
 
+from django_mailers import send_many
 from django_mailers.smtp import Envelope, Pool, PoolOptions, Reply, Server
 from django_mailers.smtp import doubts as doubts_module
 from django_mailers.smtp.doubts import Doubt, Limits, Probe, doubt_about
 
 from .servers import DROP, TIMEOUT, enter
 from .smtp_sink import FEATURES, Last, Sink, interrupts
+from .test_smtp_backend import ALIAS, SMTPBackendTestCase, message, subjects
 from .test_smtp_closing import MODES, envelopes
 
 
@@ -321,3 +324,28 @@ class ProbeTests(LimitTestCase):
             self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
             self.assertEqual(pool.stats()["busy"], 0)
             self.assertIsInstance(pool.limits.begin(452, 0), Probe)
+
+
+class BackendTests(SMTPBackendTestCase):
+    """What a user sees of a server that takes ten messages in a session."""
+
+    def setUp(self):
+        super().setUp()
+        self.behave = limited(10, "DATA", "452 4.5.3 No more")
+        self.behave.sink = self.sink = self.serve(Sink(behave=self.behave))
+
+    def test_one_by_one(self):
+        self.assertEqual([message(str(n)).send(using=ALIAS) for n in range(30)], [1] * 30)
+        self.assertEqual(subjects(self.sink), [str(n) for n in range(30)])
+
+    def test_a_batch(self):
+        report = send_many([message(str(n)) for n in range(30)], using=ALIAS)
+        self.assertEqual(report.counts["sent"], 30)
+        self.assertEqual(report.retryable, [])
+        self.assertEqual(sorted(map(int, subjects(self.sink))), [*range(30)])
+
+    def test_an_open_mailer(self):
+        with mailers[ALIAS] as mailer:
+            self.assertEqual([mailer.send_messages([message(str(n))]) for n in range(30)], [1] * 30)
+            self.assertIs(mailer.connection, mailer._lease.session)
+        self.assertEqual(mailers[ALIAS].pool.stats()["busy"], 0)
