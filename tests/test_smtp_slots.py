@@ -196,7 +196,7 @@ class RandomInterruptTests(SimpleTestCase):
             from tests.interrupting import main
             main()
             """,
-            timeout=600,
+            timeout=1800,
         )
         self.assertEqual((process.stdout, process.returncode), ("0 lost\n", 0), process.stderr)
 
@@ -216,10 +216,24 @@ class RandomInterruptTests(SimpleTestCase):
         self.interrupt("eventlet", 300)
 
     @tag("slow")
-    def test_many(self):
-        for kind in ["exception", "keyboard", "async", "gevent", "eventlet"]:
-            with self.subTest(kind=kind):
-                self.interrupt(kind, 50_000)
+    def test_many_signals(self):
+        self.interrupt("exception", 50_000)
+
+    @tag("slow")
+    def test_many_keyboard_interrupts(self):
+        self.interrupt("keyboard", 50_000)
+
+    @tag("slow")
+    def test_many_exceptions_in_threads(self):
+        self.interrupt("async", 50_000)
+
+    @tag("slow")
+    def test_many_in_gevent(self):
+        self.interrupt("gevent", 50_000)
+
+    @tag("slow")
+    def test_many_in_eventlet(self):
+        self.interrupt("eventlet", 50_000)
 
 
 class GarbageTests(SlotsTestCase):
