@@ -377,6 +377,7 @@ class FewerSessionsTests(SlotsTestCase):
                 # Each of the four slots was tried once, and no more.
                 self.assertLessEqual(failures, 4)
                 pool.close()
+                wait_until(lambda: all(protocol.ended for protocol in self.sink.protocols))
 
     def test_refused_at_ehlo(self):
         count = iter(range(1000))
@@ -399,6 +400,7 @@ class FewerSessionsTests(SlotsTestCase):
                 results = pool.deliver([envelope() for _ in range(10)])
                 self.assertEqual([result.status for result in results], ["sent"] * 10)
                 pool.close()
+                wait_until(lambda: all(protocol.ended for protocol in self.sink.protocols))
 
     def test_the_lower_size_is_forgotten(self):
         self.sink.max_sessions = 1
