@@ -115,7 +115,8 @@ class ReportLimiter:
     # In this process.
 
     def _forget(self) -> None:
-        self._lock = threading.Lock()
+        # One that a signal handler may take again which logs an error in the middle of it.
+        self._lock = threading.RLock()
         # By site: when it was reported last, and how often it was suppressed since.
         self._sites: OrderedDict[str, tuple[float, int]] = OrderedDict()
         # When the reports of the last period were sent; never more than `limit`.

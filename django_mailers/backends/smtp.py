@@ -249,9 +249,11 @@ class EmailBackend(django_smtp.EmailBackend):
     def close(self) -> None:
         """Give the pinned session back to the pool, if there is one."""
         with self._lock:
-            if self._lease is not None:
-                self._lease.close()
+            lease = self._lease
+            if lease is not None:
+                # In this order: nothing is pinned any more, whatever interrupts the rest.
                 self._lease = self.connection = None
+                lease.close()
         super().close()
 
     def send_messages(self, email_messages: Iterable[Any]) -> int:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import _thread
+import math
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .envelope import Envelope, Result
 from .interrupts import note_sent
+from .slots import LOOK
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -52,14 +56,26 @@ class Helper:
         self._begun = 0
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="django_mailers-smtp")
+        # Held until it has come to its end.
+        self._at_work = threading.Lock()
+        self._at_work.acquire()
 
     def start(self) -> None:
         """Begin. Raises `RuntimeError` where no thread can be had."""
         self._thread.start()
 
-    def join(self, timeout: float | None = None) -> None:
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+    def leave(self) -> None:
+        """Let `join()` return: nothing more is to come."""
+        self._at_work.release()
+
+    def join(self, timeout: float = math.inf) -> None:
+        """Wait until it has come to its end, and at most `timeout` seconds."""
+        # Not Thread.join(), see _start().
+        deadline = time.monotonic() + timeout
+        while not self._at_work.acquire(timeout=max(0, min(LOOK, deadline - time.monotonic()))):
+            is_over = self._thread.ident is not None and not self._thread.is_alive()
+            if is_over or time.monotonic() >= deadline:
+                break
 
     def results(self) -> list[Result]:
         """Return a Result for each message of the share; "skipped" for those it left."""
@@ -80,6 +96,8 @@ class Helper:
         except BaseException as error:
             # In a thread it would only be printed. It is told as what became of the messages.
             self._error = error
+        finally:
+            self.leave()
 
     def _deliver(self) -> None:
         # Who waits for a session is no help, and all would wait for him.
@@ -128,13 +146,27 @@ def deliver_in_parallel(pool: Pool, messages: Sequence[Envelope], parallel: int)
 
 
 def _start(helpers: Sequence[Helper]) -> None:
-    for helper in helpers:
-        try:
-            helper.start()
-        except RuntimeError:
-            # The system has no more threads, or the interpreter is about to end: one session sends
-            # it all.
-            break
+    """Start as many of `helpers` as there are threads for.
+
+    That is done by another thread: of Thread.start(), an Event is part, and an interrupt of the
+    main thread there can leave its lock taken, so that the new thread would wait for ever.
+    """
+    try:
+        _thread.start_new_thread(_start_each, (helpers,))
+    except RuntimeError:
+        for helper in helpers:
+            helper.leave()
+
+
+def _start_each(helpers: Sequence[Helper]) -> None:
+    left = list(helpers)
+    # The system has no more threads, or the interpreter is about to end: one session sends it all.
+    with suppress(RuntimeError):
+        while left:
+            left[0].start()
+            del left[0]
+    for helper in left:
+        helper.leave()
 
 
 def _stop(helpers: Sequence[Helper]) -> None:

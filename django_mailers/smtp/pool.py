@@ -510,6 +510,7 @@ class Pool:
             return  # A signal handler has taken it.
         self._retired.append(session)
         self._counts[name] += 1
+        self._ended = time.monotonic()
         if session.slot is not None:
             self._slots.free(session.slot)
 

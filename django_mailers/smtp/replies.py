@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import select
+import selectors
 import smtplib
 import socket
 import ssl
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from time import monotonic
 
 from .envelope import Reply
 
@@ -37,6 +37,8 @@ class ReplyReader:
 
     smtplib reads through a file object, which cannot tell what it has buffered: but what is there
     and was not asked for is how a session that is out of step, or over, gives itself away.
+
+    The socket's timeout is that of a whole reply, however it comes: a byte each second is no reply.
     """
 
     def __init__(self) -> None:
@@ -46,7 +48,7 @@ class ReplyReader:
         """Drop what has come and was not read yet, and forget the socket."""
         self._data = b""
         self._position = 0
-        self._poll: Any = None
+        self._selector: selectors.BaseSelector | None = None
 
     @property
     def buffered(self) -> bool:
@@ -73,26 +75,29 @@ class ReplyReader:
             # use.
             sock.recv(1)
         except ssl.SSLWantReadError:
-            sock.settimeout(timeout)
             return True
         except OSError:
             pass
+        finally:
+            sock.settimeout(timeout)
         return False
 
     def _has_come(self, sock: socket.socket) -> bool:
         """Whether there is anything to read now, the end of the connection included."""
         if isinstance(sock, ssl.SSLSocket) and sock.pending():
             return True
-        if not hasattr(select, "poll"):  # Windows
-            return bool(select.select([sock], [], [], 0)[0])
-        if self._poll is None:
+        if self._selector is None:
+            # Neither has a file descriptor of its own, to be closed, and to be lost in a fork.
+            # select() is all that Windows has; elsewhere it cannot do with numbers above 1023.
+            kind = getattr(selectors, "PollSelector", selectors.SelectSelector)
+            selector = self._selector = kind()
             # By its number, which remains the same with TLS.
-            self._poll = select.poll()
-            self._poll.register(sock, select.POLLIN)
-        return bool(self._poll.poll(0))
+            selector.register(sock, selectors.EVENT_READ)
+        return bool(self._selector.select(0))
 
     def read_some(self, sock: socket.socket, most: int) -> Sequence[Reply]:
-        """Read one reply, and up to `most` if they have come already. See `read()`."""
+        """Read one reply, and up to `most` if they have come already. See `_read()`."""
+        started = monotonic()
         if self._position == len(self._data):
             data = self._receive(sock)
             if len(data) <= USUAL_SIZE:
@@ -101,24 +106,24 @@ class ReplyReader:
                     return usual
             self._data, self._position = data, 0
         replies, self._position = _plain(self._data, self._position, most)
-        return replies or [self.read(sock)]
+        return replies or [self._read(sock, started)]
 
-    def read(self, sock: socket.socket) -> Reply:
-        """Read one reply.
+    def _read(self, sock: socket.socket, started: float) -> Reply:
+        """Read one reply, which is waited for since `started`.
 
         Its code is -1 if it is none: no code, or lines with different ones.
 
         Raises `smtplib.SMTPServerDisconnected` at an end of the connection, also in the midst of a
         reply (half a "250" may have been a 2 of anything), `smtplib.SMTPResponseException` if
-        the reply is too long, and `OSError`.
+        the reply is too long, `TimeoutError` if it does not come in time, and `OSError`.
         """
-        line = self._readline(sock)
+        line = self._readline(sock, started)
         code = self._code(line)
         if line[3:4] != b"-":
             return Reply(code, line[4:].strip())
         size, lines = len(line), [line[4:].strip()]
         while code != MALFORMED and line[3:4] == b"-":
-            line = self._readline(sock)
+            line = self._readline(sock, started)
             size += len(line)
             if size > MAX_REPLY:
                 raise smtplib.SMTPResponseException(500, "Reply too long.")
@@ -141,12 +146,26 @@ class ReplyReader:
             raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
         return data
 
-    def _readline(self, sock: socket.socket) -> bytes:
+    def _receive_rest(self, sock: socket.socket, started: float) -> bytes:
+        """Receive more of a reply, in what is left of the time for it."""
+        timeout = sock.gettimeout()
+        if timeout is None:
+            return self._receive(sock)
+        left = started + timeout - monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        try:
+            sock.settimeout(left)
+            return self._receive(sock)
+        finally:
+            sock.settimeout(timeout)
+
+    def _readline(self, sock: socket.socket, started: float) -> bytes:
         while (end := self._data.find(b"\n", self._position)) < 0:
             rest = self._data[self._position :]
             if len(rest) > MAX_LINE:
                 break
-            self._data, self._position = rest + self._receive(sock), 0
+            self._data, self._position = rest + self._receive_rest(sock, started), 0
         line = self._data[self._position : end + 1]
         if end < 0 or len(line) > MAX_LINE:
             raise smtplib.SMTPResponseException(500, "Line too long.")

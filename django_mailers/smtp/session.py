@@ -228,8 +228,8 @@ class Session(smtplib.SMTP):
 
     # smtplib's own
 
-    def _get_socket(self, *args: Any) -> socket.socket:
-        sock: socket.socket = super()._get_socket(*args)  # type: ignore[misc]
+    def _get_socket(self, host: str, port: int, *args: Any) -> socket.socket:
+        sock = self._open_socket(host, port, *args)
         try:
             if self._meanwhile is not None:
                 self._meanwhile()
@@ -237,6 +237,22 @@ class Session(smtplib.SMTP):
             sock.close()
             raise
         return sock
+
+    def _open_socket(self, host: str, port: int, *args: Any) -> socket.socket:
+        # One by one: create_connection() takes an alarm's TimeoutError for one of the network, and
+        # tries the next address.
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        connect = super()._get_socket  # type: ignore[misc]
+        for address in addresses[:-1]:
+            try:
+                return connect(address, port, *args)
+            except ssl.SSLError:
+                raise  # This is the server, and it cannot be trusted.
+            except OSError as error:
+                if is_injected(error):
+                    raise
+        return connect(addresses[-1] if len(addresses) > 1 else host, port, *args)
 
     def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         self._replies.clear()

@@ -10,7 +10,8 @@ from .pool import Pool, PoolOptions
 from .session import Server
 
 _shared: dict[tuple[Server, PoolOptions], Pool] = {}
-_lock = threading.Lock()
+# One that the same thread may take again: a signal handler may send mail in the middle of it.
+_lock = threading.RLock()
 
 
 def shared_pool(server: Server, options: PoolOptions | None = None) -> Pool:
@@ -21,7 +22,7 @@ def shared_pool(server: Server, options: PoolOptions | None = None) -> Pool:
         if pool is not None:
             return pool
         others = list(_shared.items())
-        pool = _shared[key] = Pool(*key)
+        pool = _shared.setdefault(key, Pool(*key))
     # Settings may come and go, as with mailers of tenants or passwords that are renewed.
     for other_key, other in others:
         if other.close_if_unused():
@@ -43,7 +44,7 @@ def close_pools() -> None:
 def _renew_lock() -> None:
     # A thread that the child does not have may hold it. The pools have forgotten their sessions.
     global _lock  # noqa: PLW0603
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 atexit.register(close_pools)

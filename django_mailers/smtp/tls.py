@@ -109,7 +109,8 @@ class TLS:
         self._sessions[sock.server_hostname, sock.getpeername()[1]] = session
 
 
-_lock = threading.Lock()
+# One that the same thread may take again: a signal handler may send mail while files are read.
+_lock = threading.RLock()
 _shared: dict[TLSConfig, tuple[tuple[object, ...], TLS]] = {}
 
 
@@ -132,7 +133,7 @@ def shared_tls(config: TLSConfig) -> TLS:
 def _renew_lock() -> None:
     # A thread that the child does not have may hold it. The contexts stay good in a child.
     global _lock  # noqa: PLW0603
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
