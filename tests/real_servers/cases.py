@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
+import os
 import smtplib
 import sys
 import threading
@@ -43,6 +45,11 @@ class ServerCase:
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            # A worker of the runner would go on to the end, if the runner is killed.
+            watch = threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True)
+            watch.start()
         cls.greylist = greylist = enter(cls, Greylist())
         daemon = cls.daemon_class({**SETTINGS, "greylist": greylist.port})
         try:
