@@ -462,6 +462,7 @@ class DatabaseTests(FoundMixin, SimpleTestCase):
             ("get_connection(host=event.host)", True),
             ("get_connection(username=event.user, password=decrypt(event.password))", True),
             ("EmailBackend(host=event.host)", True),
+            ("get_connection(host=event.host, **event.options)", True),
             ("get_connection(host=settings.OTHER_HOST)", False),
             ("get_connection(host='a', password=PASSWORD)", False),
             ("EmailBackend(host='a')", False),
