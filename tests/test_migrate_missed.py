@@ -8,6 +8,7 @@ from django_mailers.migrate.findings import Report
 
 from .test_migrate_audit import KEYWORDS, SILENT, USING
 from .test_migrate_rewrite import SourceMixin
+from .utils import legacy_settings
 
 HOST = "EMAIL_HOST is not there once MAILERS is defined; use mailers.default.host"
 PORT = "EMAIL_PORT is not there once MAILERS is defined; use mailers.default.port"
@@ -461,6 +462,7 @@ class DatabaseTests(FoundMixin, SimpleTestCase):
             ("get_connection(host=event.host)", True),
             ("get_connection(username=event.user, password=decrypt(event.password))", True),
             ("EmailBackend(host=event.host)", True),
+            ("get_connection(host=event.host, **event.options)", True),
             ("get_connection(host=settings.OTHER_HOST)", False),
             ("get_connection(host='a', password=PASSWORD)", False),
             ("EmailBackend(host='a')", False),
@@ -475,11 +477,14 @@ class DatabaseTests(FoundMixin, SimpleTestCase):
         """On every Django, with and without MAILERS, and whatever the settings have."""
         from django.core.mail.backends.smtp import EmailBackend
 
-        with override_settings(MAILERS={"default": {"OPTIONS": {"host": "a", "username": "b"}}}):
-            backend = EmailBackend(alias="event", host="mail.example.com", use_tls=True)
-        names = ("alias", "host", "port", "username", "password", "use_tls", "use_ssl", "timeout")
-        self.assertEqual(
-            {name: getattr(backend, name) or None for name in names},
-            dict.fromkeys(names)
-            | {"alias": "event", "host": "mail.example.com", "port": 587, "use_tls": True},
-        )
+        for conditions in (
+            override_settings(MAILERS={"default": {"OPTIONS": {"host": "a", "username": "b"}}}),
+            legacy_settings(EMAIL_HOST="a", EMAIL_HOST_USER="b", EMAIL_HOST_PASSWORD="c"),
+        ):
+            with conditions:
+                backend = EmailBackend(alias="event", host="mail.example.com", use_tls=True)
+            names = ("host", "port", "username", "password", "use_tls", "use_ssl", "timeout")
+            self.assertEqual(
+                {name: getattr(backend, name) or None for name in names},
+                dict.fromkeys(names) | {"host": "mail.example.com", "port": 587, "use_tls": True},
+            )

@@ -138,8 +138,7 @@ class UnreadableTests(FolderMixin, SimpleTestCase):
                 2,
                 "CommandError: Not audited:\n"
                 "rot.py: rot13 is not an encoding of text\n"
-                "hex.py: hex is not an encoding of text\n"
-                "undefined.py: undefined encoding\n",
+                "hex.py: hex is not an encoding of text\n",
             ),
         )
 

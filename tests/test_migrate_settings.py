@@ -159,10 +159,10 @@ class BranchTests(LayoutMixin, SimpleTestCase):
         self.assertEqual(
             block.lost,
             [
-                f"EMAIL_HOST (is assigned at conf.py:7, and not in force now): {CONSOLE} takes no "
-                "'host'",
-                f"EMAIL_USE_TLS (is assigned at conf.py:8, and not in force now): {CONSOLE} takes "
-                "no 'use_tls'",
+                f"EMAIL_HOST, which is assigned at conf.py:7, and not in force now: {CONSOLE} "
+                "takes no 'host'",
+                f"EMAIL_USE_TLS, which is assigned at conf.py:8, and not in force now: {CONSOLE} "
+                "takes no 'use_tls'",
             ],
         )
         self.assertEqual(block.replaced, ["EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_USE_TLS"])
@@ -344,6 +344,26 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             block.notes[0],
             "EMAIL_HOST is assigned at conf.py:2 and conf.py:4, and not in force now: the block "
             "has its default",
+        )
+
+    def test_a_function_that_is_given_the_namespace(self) -> None:
+        self.write(
+            {
+                "conf.py": "def configure(space, live=False):\n"
+                "    if live: space.setdefault('EMAIL_USE_TLS', True)\n"
+                "configure(globals())\nEMAIL_HOST = 'a'\n"
+            }
+        )
+        block = self.render("conf")
+        self.assertEqual(block.replaced, ["EMAIL_HOST", "EMAIL_USE_TLS"])
+        self.assertEqual(
+            block.notes,
+            [
+                "EMAIL_USE_TLS is assigned at conf.py:2 and conf.py:3, and not in force now: the "
+                "block has its default",
+                "conf.py:3 may define settings that are not seen here: the block has what is in "
+                "force now",
+            ],
         )
 
     def test_a_literal_that_is_not_the_value(self) -> None:
@@ -699,6 +719,21 @@ class ReaderTests(LayoutMixin, SimpleTestCase):
         ):
             with self.subTest(expression):
                 self.assertEqual(self.written(expression), expression)
+
+    def test_a_url_with_the_password(self) -> None:
+        self.write(
+            {
+                "conf.py": "from urllib.parse import unquote, urlsplit\n"
+                "EMAIL_HOST = urlsplit('smtp://ann:h%40nter2@mail').hostname\n"
+                "EMAIL_HOST_PASSWORD = unquote(urlsplit('smtp://ann:h%40nter2@mail').password)\n"
+            }
+        )
+        block = self.render("conf")
+        self.assertEqual(
+            self.options(block),
+            {"host": '"mail"', "password": 'os.environ["EMAIL_HOST_PASSWORD"]'},
+        )
+        self.assertNotIn("nter2", repr(block))
 
     def test_what_may_be_a_password(self) -> None:
         for expression in (

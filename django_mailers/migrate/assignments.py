@@ -358,6 +358,10 @@ def _names_in(node: ast.AST) -> Iterator[tuple[str, ast.AST, bool]]:
         for keyword in node.keywords:
             if keyword.arg is not None:
                 yield keyword.arg, keyword, False
+        if re.search(r"\b(setdefault|setattr|__setitem__)$", ast.unparse(node.func)):
+            for argument in node.args:
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    yield argument.value, node, False
     elif (
         isinstance(node, ast.Subscript)
         and isinstance(node.ctx, ast.Store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from urllib.parse import quote
 
 from . import files
 from .backends import Backend, quoted
@@ -135,7 +136,7 @@ class _Writer:
         for name, option in OPTIONS.items():
             if self.backend.error is not None or not self.backend.takes(option):
                 if name in self.names and not self._is_default(name):
-                    where = f" ({self._where(name)})" if self._varies(name) else ""
+                    where = f", which {self._where(name)}" if self._varies(name) else ""
                     self.lost.append(f"{name}{where}: {self._untaken(option)}")
                 continue
             text = self._text(name)
@@ -217,9 +218,10 @@ class _Writer:
             return None
         text = self.source.expression(name)
         secret = str(self.values[SECRET] or "")
-        if name != SECRET and text and secret and secret in text and not self.show_secrets:
-            return None
-        return text
+        if name == SECRET or not text or not secret or self.show_secrets:
+            return text
+        # As it is, and as it stands in a URL.
+        return None if secret in text or quote(secret, safe="") in text else text
 
     def _is_ambiguous(self, name: str) -> bool:
         """Whether the settings files give the value of `name` in a way that may vary."""

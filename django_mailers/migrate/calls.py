@@ -56,7 +56,6 @@ class CallRules:
                 found += self._call(call)
         for attribute in names.nodes(ast.Attribute):
             found += self._value(attribute)
-            found += self._message_attribute(attribute)
         for name in names.nodes(ast.Name):
             found += self._value(name)
         return [self.plan.completed(finding) for finding in found]
@@ -147,7 +146,9 @@ class CallRules:
             yield self._backend_connection(call, backend)
         elif arguments.spread:
             yield replace(
-                self._deprecated_connection(call, "use mailers[alias]"),
+                self._deprecated_connection(
+                    call, "use mailers[alias]" + self._other_way(arguments)
+                ),
                 refusal=self._spread_refusal(arguments),
             )
         elif options:
@@ -393,26 +394,6 @@ class CallRules:
         if refusal is None and self.project.overrides(receiver.path, "send"):
             refusal = f"{receiver.path} has a send() of its own"
         yield from self._fail_silently(call, arguments, refusal)
-
-    def _message_attribute(self, node: ast.Attribute) -> Iterator[Finding]:
-        if node.attr not in {"connection", "mixed_subtype", "alternative_subtype"}:
-            return
-        if self.types.of(node.value) is None:
-            return
-        if node.attr == "connection":
-            yield self._finding(
-                node,
-                "message-connection",
-                "EmailMessage.connection is deprecated",
-                "pass using= to send()",
-            )
-        elif isinstance(node.ctx, ast.Store):
-            yield self._finding(
-                node,
-                "hook",
-                f"EmailMessage.{node.attr} makes Django 6.1 raise AttributeError",
-                "change what message() returns instead",
-            )
 
 
 def _by_a_test(place: Place | None) -> str | None:

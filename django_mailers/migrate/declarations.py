@@ -40,9 +40,8 @@ def findings(project: Project, module: Module) -> Iterator[Finding]:
     types = MessageTypes(project, module)
     for attribute in module.names.nodes(ast.Attribute):
         yield from _attribute(project, module, attribute)
-        if attribute.attr in UNUSED and types.of(attribute.value) is not None:
-            yield _unused(module, attribute, attribute.attr)
-        elif attribute.attr == "connection" and _is_handler(project, module, attribute.value):
+        yield from _of_message(module, types, attribute)
+        if attribute.attr == "connection" and _is_handler(project, module, attribute.value):
             yield _finding(
                 module,
                 attribute,
@@ -135,6 +134,33 @@ def _hooks(module: Module, node: ast.ClassDef, ancestor: str) -> Iterator[Findin
         for statement in node.body:
             for name in UNUSED.intersection(bound_names(statement)):
                 yield _unused(module, statement, name)
+
+
+def _of_message(module: Module, types: MessageTypes, node: ast.Attribute) -> Iterator[Finding]:
+    """Attributes of a message that it should not be asked for, or given."""
+    name = node.attr
+    if name not in {*UNUSED, "connection", "mixed_subtype", "alternative_subtype"}:
+        return
+    if types.of(node.value) is None:
+        return
+    if name in UNUSED:
+        yield _unused(module, node, name)
+    elif name == "connection":
+        yield _finding(
+            module,
+            node,
+            "message-connection",
+            "EmailMessage.connection is deprecated",
+            "pass using= to send()",
+        )
+    elif isinstance(node.ctx, ast.Store):
+        yield _finding(
+            module,
+            node,
+            "hook",
+            f"EmailMessage.{name} makes Django 6.1 raise AttributeError",
+            "change what message() returns instead",
+        )
 
 
 def _unused(module: Module, node: ast.AST, name: str) -> Finding:
