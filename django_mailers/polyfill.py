@@ -264,13 +264,10 @@ def install() -> None:
         if _outcomes or _is_native():
             return
         _wanted.update({patch: _is_wanted(patch) for patch in PATCHES})
-        try:
-            _outcomes.update(dict.fromkeys(PATCHES, WAITS))
-            _apply_to_loaded()
-        except BaseException:
-            # The next call is to fail as this one does, not to find everything installed.
-            _outcomes.clear()
-            raise
+        # Before anything is changed: half an install would be worse than none.
+        _refuse_what_cannot_be_changed()
+        _outcomes.update(dict.fromkeys(PATCHES, WAITS))
+        _apply_to_loaded()
         modules = {patch.module for patch in PATCHES}
         sys.meta_path.insert(0, inplace.AfterImport(modules, _apply_to))
         # Those that another thread has begun to import since.
@@ -333,7 +330,7 @@ def _is_native() -> bool:
 def _apply_to_loaded() -> None:
     """Apply the patches that wait, to the modules that are loaded."""
     for patch in PATCHES:
-        if _outcomes[patch] == WAITS and patch.module in sys.modules:
+        if _outcomes[patch] == WAITS and _is_loaded(patch):
             _apply(patch)
 
 
@@ -366,29 +363,44 @@ def _apply_one(patch: Patch) -> str:
         sys.modules[patch.target] = replacement
         setattr(sys.modules[patch.module], patch.target.rpartition(".")[2], replacement)
         return "installed"
-    owner, name = inplace.locate(patch.target)
     if patch.replacement is None:
-        return _outcome([_retire(owner, name, patch)])
+        foreign = [_retire(*inplace.locate(patch.target), patch)]
+    else:
+        foreign = [_put(*change, patch) for change in _changes(patch)]
+    left_alone = ", ".join(filter(None, foreign))
+    return f"left alone: {left_alone}" if left_alone else "installed"
+
+
+def _changes(patch: Patch) -> list[tuple[Any, str, Any]]:
+    """Return what `patch` puts where: the owner, the name there, and the replacement for each."""
+    owner, name = inplace.locate(patch.target)
     source, source_name = inplace.locate(f"{BACKPORT}.{patch.replacement}")
     replacement = getattr(source, source_name)
     current = vars(owner).get(name)
-    if current is replacement:
-        return "installed"
-    if isinstance(replacement, type) and isinstance(current, type):
-        members = {
-            member: value
-            for member, value in vars(replacement).items()
-            if isinstance(value, FunctionType | property) or not member.startswith("__")
-        }
-        # What is new to the class comes first: nobody calls it yet, but what is changed will.
-        order = sorted(members, key=lambda member: member in vars(current))
-        return _outcome([_put(current, member, members[member], patch) for member in order])
-    return _outcome([_put(owner, name, replacement, patch)])
+    if current is replacement or not (isinstance(replacement, type) and isinstance(current, type)):
+        return [(owner, name, replacement)]
+    members = {
+        member: value
+        for member, value in vars(replacement).items()
+        if isinstance(value, FunctionType | property) or not member.startswith("__")
+    }
+    # What is new to the class comes first: nobody calls it yet, but what is changed will.
+    order = sorted(members, key=lambda member: member in vars(current))
+    return [(current, member, members[member]) for member in order]
 
 
-def _outcome(foreign: list[str | None]) -> str:
-    left_alone = ", ".join(filter(None, foreign))
-    return f"left alone: {left_alone}" if left_alone else "installed"
+def _refuse_what_cannot_be_changed() -> None:
+    """Raise `ImproperlyConfigured` if a function of Django's own, that is loaded, is in the way."""
+    for patch in PATCHES:
+        if _wanted[patch] and patch.replacement and not patch.publishes and _is_loaded(patch):
+            for owner, name, _ in _changes(patch):
+                current = vars(owner).get(name)
+                if callable(current) and _own_function(current, patch) is None:
+                    _refuse_compiled(owner, current, patch)
+
+
+def _is_loaded(patch: Patch) -> bool:
+    return patch.module in sys.modules
 
 
 def _retire(owner: Any, name: str, patch: Patch) -> str | None:
