@@ -704,14 +704,21 @@ WARNED_OF = [
             {"bulk": {"OPTIONS": {"host": "smtp.example.com", name: value}}},
             [
                 message(
-                    "W002", f"MAILERS['bulk']: OPTIONS '{name}' should be {expected}, and is a str."
+                    "W002",
+                    f"MAILERS['bulk']: OPTIONS '{name}' should be {expected}, and is a str.",
+                    hint,
                 )
             ],
         )
-        for name, value, expected in [
-            ("port", "587", "an int"),
-            ("use_tls", "False", "a bool"),
-            ("fail_silently", "", "a bool"),
+        for name, value, expected, hint in [
+            (
+                "port",
+                "587",
+                "an int",
+                "Convert the value, as with int(os.environ['SMTP_PORT']).",
+            ),
+            ("use_tls", "False", "a bool", None),
+            ("fail_silently", "", "a bool", None),
         ]
     ),
     *(

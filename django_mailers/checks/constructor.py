@@ -25,6 +25,7 @@ DEVELOPMENT = (
     FILEBASED,
     f"{BACKENDS}.locmem.EmailBackend",
 )
+OURS = ("django_mailers.backends.smtp.EmailBackend",)
 
 
 TEXT = Kind("a str", (str,))
