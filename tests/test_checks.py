@@ -21,7 +21,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.console import EmailBackend as ConsoleBackend
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.middleware.common import BrokenLinkEmailsMiddleware
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 from django.test.utils import extend_sys_path
 from django.utils.log import AdminEmailHandler
 from django.views.debug import SafeExceptionReporterFilter
@@ -1205,6 +1205,7 @@ class InstallationTests(SimpleTestCase):
         self.assertEqual(found, [])
 
 
+@tag("slow")
 class CommandTests(SimpleTestCase):
     """`manage.py check` in a process of its own."""
 

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from django_mailers.smtp import (
     Envelope,
@@ -655,6 +655,7 @@ class SharedPoolTests(PoolTestCase):
         self.assertEqual(self.sink.commands, [["EHLO", *MESSAGE, "QUIT"]])
 
 
+@tag("slow")
 class ForkTests(SimpleTestCase):
     """gunicorn's pre-fork pattern: the pool is warm in the parent."""
 
