@@ -6,7 +6,7 @@ And who is not told: nothing that Django itself does, in a project with MAILERS 
 from __future__ import annotations
 
 from django.core.mail.backends import locmem
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from .projects import MANAGE, ProjectMixin
 from .test_deprecated_settings import EMAIL_SETTINGS, OTHER_SETTINGS, deprecated
@@ -73,6 +73,7 @@ class RecordingMixin(ProjectMixin):
         )
 
 
+@tag("slow")
 class StartTests(RecordingMixin, SimpleTestCase):
     """The settings that a project starts with."""
 
@@ -246,6 +247,7 @@ SENDING_WARNS = [
 ]
 
 
+@tag("slow")
 class ProjectTests(RecordingMixin, SimpleTestCase):
     """What a project is told; the same with the bridge and without."""
 
@@ -358,6 +360,7 @@ SENT = [
 ]
 
 
+@tag("slow")
 class DjangoItselfTests(ProjectMixin, SimpleTestCase):
     """H32: 5.2 and 6.0 use the old arguments and settings themselves, and nobody could act on it.
 
@@ -446,6 +449,7 @@ OLD = """
 """
 
 
+@tag("slow")
 class OldProjectTests(ProjectMixin, SimpleTestCase):
     def test_deprecation_warnings_are_errors(self):
         """A project that runs like this does not start to fail because it installs the app."""

@@ -32,7 +32,7 @@ from unittest.mock import patch
 
 from django.core.mail import InvalidMailer, mailers
 from django.core.management import call_command
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 
 from .processes import STRICT
 from .servers import SMTPServer, enter, trusting_the_ca
@@ -203,6 +203,7 @@ class PageMixin:
     # The environment variable that names the file with the certificate authority of the server.
     ca_variable = "SSL_CERT_FILE"
 
+    @tag("slow")
     def test_page(self) -> None:
         enter(self, trusting_the_ca())
         refuse = {"RCPT nobody@example.com": "550 5.1.1 No such user"}

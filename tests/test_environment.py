@@ -90,6 +90,7 @@ OUTSIDE = {"mailers": MAILERS, "debug": False, "hosts": [], "outbox": False}
 INSIDE = {"mailers": IN_TESTS, "debug": False, "hosts": ["testserver"], "outbox": True}
 
 
+@tag("slow")
 class StartOrderTests(ProjectMixin, SimpleTestCase):
     """Processes of their own; this suite runs in the order "settings, install, setup"."""
 
@@ -274,10 +275,12 @@ class RunnerTests(ProjectMixin, SimpleTestCase):
         """They inherit nothing: each of them sets up its own test environment."""
         self.assertPassesInParallel("spawn")
 
+    @tag("slow")
     def test_runner_of_its_own(self):
         self.assertPasses("Own")
 
 
+@tag("slow")
 @unittest.skipUnless(find_spec("pytest_django"), "pytest-django is not installed")
 class PytestTests(ProjectMixin, SimpleTestCase):
     """pytest-django's mailoutbox, with no configuration besides the settings."""

@@ -29,6 +29,7 @@ from django.test import (
     SimpleTestCase,
     TestCase,
     override_settings,
+    tag,
 )
 from django.test.utils import CaptureQueriesContext
 from django.utils import log as django_log
@@ -1125,6 +1126,7 @@ LOGGING = {
 }
 
 
+@tag("slow")
 class ProjectTests(SimpleTestCase):
     """LOGGING, which is read before the apps are loaded, in processes of their own."""
 

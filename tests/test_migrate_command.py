@@ -14,7 +14,7 @@ from unittest import mock
 
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from .processes import REPOSITORY
 from .servers import enter
@@ -199,6 +199,7 @@ class CommandTests(SimpleTestCase):
         self.assertNotIn(f"{os.sep}django{os.sep}core{os.sep}mail", stdout)
 
 
+@tag("slow")
 class ProcessTests(SimpleTestCase):
     """Whole projects, as only a process of its own can show them."""
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from .processes import REPOSITORY
 from .servers import SMTPServer, enter, trusting_the_ca
@@ -94,6 +94,7 @@ def finish_by_hand(folder: Path) -> None:
         path.write_text(text)
 
 
+@tag("slow")
 class MigrationTests(SimpleTestCase):
     maxDiff = None
 

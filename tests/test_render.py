@@ -18,7 +18,7 @@ from unittest import mock
 import hypothesis
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail import message as django_message
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 from django.utils.safestring import mark_safe
 from hypothesis import strategies as st
 
@@ -362,6 +362,7 @@ HEADERS = st.dictionaries(
 )
 
 
+@tag("slow")
 class GeneratedTests(RenderTestCase):
     """Whatever hypothesis comes up with. What Django refuses, it refuses in the same words."""
 

@@ -12,7 +12,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from django.core.mail import mailers
-from django.test import override_settings
+from django.test import override_settings, tag
 
 from django_mailers import send_many
 
@@ -222,6 +222,7 @@ class HonestyTests(SMTPBackendTestCase):
         return results
 
 
+@tag("slow")
 class ForkTests(SMTPBackendTestCase):
     """gunicorn's pre-fork pattern: the pool is warm in the parent."""
 

@@ -8,7 +8,7 @@ import smtplib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from django_mailers.smtp import Envelope, OutOfStepError, Pool, PoolOptions, Server
 
@@ -281,6 +281,7 @@ class ConnectionFaultTests(FaultTestCase):
             self.assertFalse(session.is_open)
 
 
+@tag("slow")
 class RandomFaultTests(FaultTestCase):
     """Any faults, in any order: no message is lost without a word, none arrives twice."""
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from unittest import mock
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from django_mailers.smtp import (
     Envelope,
@@ -668,6 +668,7 @@ class SharedPoolTests(PoolTestCase):
         self.assertEqual(self.sink.commands, [["EHLO", *MESSAGE, "QUIT"]])
 
 
+@tag("slow")
 class ForkTests(SimpleTestCase):
     """gunicorn's pre-fork pattern: the pool is warm in the parent."""
 

@@ -15,7 +15,7 @@ import textwrap
 from pathlib import Path
 
 import django
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 import django_mailers
 
@@ -64,6 +64,7 @@ class ManageMixin:
         (self.modules / f"{name}.py").write_text(textwrap.dedent(source))
 
 
+@tag("slow")
 class SiteTests(ManageMixin, SimpleTestCase):
     def test_check(self) -> None:
         process = self.manage("check")
@@ -89,6 +90,7 @@ class SiteTests(ManageMixin, SimpleTestCase):
         )
 
 
+@tag("slow")
 class DemoTests(ManageMixin, SimpleTestCase):
     def assertPrintsTable(self, output: str, rows: list[str]) -> None:
         """Compare the table of the demo, but for the times in its last column."""

@@ -18,7 +18,7 @@ from django.core.mail import DEFAULT_MAILER_ALIAS
 
 from django_mailers.signatures import path_of
 
-from . import entries, exposure, installation, references
+from . import addresses, entries, exposure, installation, references
 from .constructor import DEVELOPMENT
 from .table import report
 
@@ -35,7 +35,7 @@ def register() -> None:
 
 def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Check MAILERS and the settings that have to do with it, as they are now."""
-    messages = list(installation.check_install())
+    messages = [*installation.check_install(), *addresses.check_addresses()]
     if not hasattr(settings, "MAILERS"):
         return messages
     messages += installation.check_settings()

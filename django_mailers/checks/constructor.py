@@ -14,6 +14,7 @@ DEVELOPMENT = (
     FILEBASED,
     f"{BACKENDS}.locmem.EmailBackend",
 )
+OURS = ("django_mailers.backends.smtp.EmailBackend",)
 
 TEXT = Kind("a str", (str,))
 # An int in a string is good enough for sockets: see W002.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from django_mailers import bridge
 from django_mailers.backends.options import Kind
 from django_mailers.signatures import SMTP, Signature, signature_of
 
-from .constructor import DEVELOPMENT, DJANGO, FLAG, PORT, kinds_of
+from .constructor import DEVELOPMENT, DJANGO, FLAG, OURS, PORT, kinds_of
 from .table import closest, listed, report
 
 
@@ -105,13 +106,12 @@ def _import_backend(alias: Any, path: Any) -> tuple[type | None, CheckMessage | 
     if not isinstance(path, str):
         text = f"BACKEND must be a dotted path, not of type {type(path).__name__}."
         return None, report("mailers.E004", text, alias=alias)
-    # All dotted paths of backends look somewhat alike.
-    meant = closest(path, [SMTP, *DEVELOPMENT], likeness=0.85)
-    hint = f"Did you mean {meant!r}?" if meant else None
     try:
         backend = import_string(path)
     except ImportError as error:
         text = f"Could not find BACKEND {path!r}: {error}"
+        meant = _meant(path)
+        hint = f"Did you mean {meant!r}?" if meant else None
         return None, report("mailers.E004", text, alias=alias, hint=hint)
     except Exception as error:
         # Whatever a module of the project's does when it is imported. Without the text, of which
@@ -120,8 +120,8 @@ def _import_backend(alias: Any, path: Any) -> tuple[type | None, CheckMessage | 
         hint = "Import it in `manage.py shell` to see where."
         return None, report("mailers.E004", text, alias=alias, hint=hint)
     if not isinstance(backend, type):
-        if isinstance(getattr(backend, "EmailBackend", None), type):
-            hint = f"Did you mean '{path}.EmailBackend'?"
+        meant = _meant(path)
+        hint = f"Did you mean {meant!r}?" if meant else None
         return None, report(
             "mailers.E005", f"BACKEND {path!r} is no class.", alias=alias, hint=hint
         )
@@ -133,6 +133,21 @@ def _import_backend(alias: Any, path: Any) -> tuple[type | None, CheckMessage | 
         text = f"BACKEND {path!r} does not define send_messages()."
         return None, report("mailers.E005", text, alias=alias)
     return backend, None
+
+
+def _meant(path: str) -> str | None:
+    """Return the path of the backend that is probably meant by `path`, which is not one's."""
+    try:
+        module = importlib.import_module(path)
+    except Exception:
+        # Whatever a module of the project's does when it is imported.
+        module = None
+    if isinstance(getattr(module, "EmailBackend", None), type):
+        return f"{path}.EmailBackend"
+    if path.partition(".")[0] == __name__.partition(".")[0]:
+        return closest(path, OURS)
+    # All dotted paths of backends look somewhat alike.
+    return closest(path, [SMTP, *DEVELOPMENT], likeness=0.85)
 
 
 def _check_constructor(mailer: Mailer) -> Iterator[CheckMessage]:
@@ -208,7 +223,8 @@ def _check_value(mailer: Mailer, name: str, value: Any) -> Iterator[CheckMessage
     elif kind in {FLAG, PORT} and isinstance(value, str):
         expected = "an int" if kind is PORT else kind.expected
         text = f"OPTIONS {name!r} should be {expected}, and is a str."
-        yield report("mailers.W002", text, alias=mailer.alias)
+        hint = "Convert the value, as with int(os.environ['SMTP_PORT'])." if kind is PORT else None
+        yield report("mailers.W002", text, alias=mailer.alias, hint=hint)
 
 
 def _why(kind: Kind, value: Any) -> str | None:

@@ -62,7 +62,7 @@ def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
         # Django's own have nothing to look at, and an import costs time at every command.
         if path.startswith("django."):
             continue
-        middleware = _import(path)
+        middleware = import_or_none(path)
         if not _is_subclass(middleware, BrokenLinkEmailsMiddleware):
             continue
         using = middleware.using
@@ -110,11 +110,11 @@ def _hint(name: object, aliases: Mapping[Any, Any]) -> str:
 
 def _is_subclass(candidate: Any, base: type) -> bool:
     if isinstance(candidate, str):
-        candidate = _import(candidate)
+        candidate = import_or_none(candidate)
     return isinstance(candidate, type) and issubclass(candidate, base)
 
 
-def _import(path: str) -> Any:
+def import_or_none(path: Any) -> Any:
     """Return what `path` names, or None if it cannot be had: others report that."""
     try:
         return import_string(path)

@@ -132,6 +132,14 @@ PROBLEMS = (
         "Add the other option, or remove this one.",
     ),
     Problem(
+        "mailers.E017",
+        "An address in the settings cannot be sent from, or to.",
+        "DEFAULT_FROM_EMAIL, SERVER_EMAIL, or an entry of ADMINS or MANAGERS is not an address, or "
+        "is more than one, and the default mailer refuses it. Mail from or to it fails, error "
+        "reports are lost.",
+        "Write one address, as 'name@example.com' or 'Name <name@example.com>'.",
+    ),
+    Problem(
         "mailers.W001",
         "An entry of MAILERS has a key that is ignored.",
         "Django reads BACKEND and OPTIONS, and passes over everything else: a misspelt key, or an "
@@ -191,6 +199,15 @@ PROBLEMS = (
         "The project defines, or a test overrides, some of the eleven EMAIL_* settings that "
         "MAILERS replaces.",
         "Move the values into MAILERS and remove these settings. A test overrides MAILERS instead.",
+    ),
+    Problem(
+        "mailers.W010",
+        "An address in the settings is not accepted everywhere.",
+        "Django's SMTP backend refuses it from Django 6.0 on, because of a full stop in a name "
+        "that is not in quotes, for one. It can be sent with MAILERS_BRIDGE on Django 5.2, and by "
+        "the SMTP backend of this app on every Django; other backends have rules of their own. An "
+        "empty DEFAULT_FROM_EMAIL or SERVER_EMAIL is reported, too.",
+        "Write one address, as 'name@example.com' or '\"Name Inc.\" <name@example.com>'.",
     ),
 )
 _BY_ID = {problem.id: problem for problem in PROBLEMS}

@@ -1,0 +1,74 @@
+"""The hints of the checks lead to what was meant."""
+
+import tempfile
+from pathlib import Path
+
+from django.test import SimpleTestCase, override_settings
+from django.test.utils import extend_sys_path
+from django.utils.module_loading import import_string
+
+from django_mailers.checks import check_mailers
+from django_mailers.checks.constructor import OURS
+
+from .utils import LOCMEM, SMTP
+
+POOLED = "django_mailers.backends.smtp.EmailBackend"
+
+
+class PathTests(SimpleTestCase):
+    maxDiff = None
+
+    def meant(self, path):
+        """The (id, hint) of what is said of a BACKEND."""
+        with override_settings(MAILERS={"default": {"BACKEND": LOCMEM}, "it": {"BACKEND": path}}):
+            (found,) = check_mailers(None)
+        return found.id, found.hint
+
+    def test_ours_exist(self):
+        for path in OURS:
+            backend = import_string(path)
+            self.assertEqual(f"{backend.__module__}.{backend.__qualname__}", path)
+
+    def test_misspelt(self):
+        for path, meant in [
+            ("django_mailers.smtp.EmailBackend", POOLED),
+            ("django_mailers.EmailBackend", POOLED),
+            ("django_mailers.backend.smtp.EmailBackend", POOLED),
+            ("django_mailers.backends.smtp.SMTPBackend", POOLED),
+            ("django_mailers.backends.EmailBackend", POOLED),
+            ("django.core.mail.backend.smtp.EmailBackend", SMTP),
+            ("django.core.mail.backends.locmem.EmailBackends", LOCMEM),
+        ]:
+            with self.subTest(path):
+                self.assertEqual(self.meant(path), ("mailers.E004", f"Did you mean '{meant}'?"))
+
+    def test_modules(self):
+        """Whether something has imported the module before (then it is an attribute), or not."""
+        with tempfile.TemporaryDirectory() as folder, extend_sys_path(folder):
+            package = Path(folder, "package_of_hints")
+            package.mkdir()
+            (package / "__init__.py").touch()
+            (package / "mail.py").write_text("class EmailBackend:\n    pass\n")
+            (package / "broken.py").write_text("raise ValueError('s3cr3t')\n")
+            expected = "Did you mean 'package_of_hints.mail.EmailBackend'?"
+            self.assertEqual(self.meant("package_of_hints.mail"), ("mailers.E004", expected))
+            self.assertEqual(self.meant("package_of_hints.mail"), ("mailers.E005", expected))
+            ids_and_hints = self.meant("package_of_hints.broken")
+        self.assertEqual(
+            ids_and_hints,
+            (
+                "mailers.E004",
+                "Install the package, or correct the path, which ends in the name of the class.",
+            ),
+        )
+        for path in (POOLED, SMTP):
+            module = path.removesuffix(".EmailBackend")
+            import_string(path)
+            with self.subTest(module):
+                self.assertEqual(self.meant(module), ("mailers.E005", f"Did you mean '{path}'?"))
+
+    def test_nothing_alike(self):
+        cure = "Install the package, or correct the path, which ends in the name of the class."
+        for path in ("mailprovider.EmailBackend", "smtp", "", "django_mailers_x.Backend"):
+            with self.subTest(path):
+                self.assertEqual(self.meant(path), ("mailers.E004", cure))
