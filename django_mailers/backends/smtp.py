@@ -16,7 +16,7 @@ from django.dispatch import receiver
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from ..render import addr_spec, render
+from ..render import addr_spec, render, unnamed
 from ..smtp import (
     Envelope,
     Lease,
@@ -273,8 +273,11 @@ class EmailBackend(django_smtp.EmailBackend):
         return sent
 
     def prep_address(self, address: Any, force_ascii: bool = True) -> str:
-        """Return `address` as it goes into the envelope: Django's method, but faster."""
-        return addr_spec(address) or super().prep_address(address, force_ascii)
+        """Return `address` as it goes into the envelope: Django's method, but faster.
+
+        A full stop in the name is accepted, as in "Acme Inc. <a@example.com>".
+        """
+        return addr_spec(address) or super().prep_address(unnamed(address), force_ascii)
 
     # What django_mailers.send_many() calls
 

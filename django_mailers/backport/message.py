@@ -207,7 +207,7 @@ def alternative_pair(alternative: Any) -> tuple[Any, str]:
 
     Code that fills the list itself puts in bare pairs or objects of its own (H28).
     """
-    if isinstance(alternative, tuple | list):
+    if isinstance(alternative, tuple | list) and not hasattr(alternative, "mimetype"):
         content, mimetype = alternative
         return content, mimetype
     return alternative.content, alternative.mimetype

@@ -31,9 +31,9 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
 
 from . import bodies, headers, known
-from .headers import NotProved, addr_spec
+from .headers import NotProved, addr_spec, unnamed
 
-__all__ = ["addr_spec", "render"]
+__all__ = ["addr_spec", "render", "unnamed"]
 
 # What message() calls, on any Django; before 6.0 those that make parts, too.
 HOOKS = (
@@ -254,6 +254,9 @@ def _attachment(attachment: Any) -> bodies.Part:
         raise NotProved
     filename, content, mimetype = attachment
     if filename is not None and type(filename) is not str:
+        raise NotProved
+    if not filename and hasattr(EmailMessage, "_create_message"):
+        # Django 5.2: whether such a part is called an attachment depends on the bridge.
         raise NotProved
     maintype, subtype = _types(mimetype)
     if maintype == "text" and type(content) is bytes:

@@ -81,6 +81,6 @@ def _value(name: str, value: Any) -> Any:
 
 def _decoded(text: str) -> str:
     try:
-        return str(make_header(decode_header(text)))
+        return str(make_header(decode_header(text))).strip(" \t")
     except (LookupError, UnicodeDecodeError, ValueError):
         return text

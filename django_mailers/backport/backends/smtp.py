@@ -14,6 +14,7 @@ from django.core.mail.backends import smtp as django_smtp
 from django.core.mail.message import MIMEMixin
 from django.utils.encoding import force_str, punycode
 
+from .. import leniency
 from ..deprecation import warn_about_external_use
 from ..exceptions import InvalidMailer
 from ..message import PARSER_ERRORS
@@ -130,23 +131,32 @@ class EmailBackend:
 
         Raises `ValueError` for what is not exactly one address, line breaks included.
         """
-        address = force_str(address)
         try:
-            parsed = AddressHeader.value_parser(address)
-            found = parsed.all_defects
-        except PARSER_ERRORS as error:  # where other Pythons report a defect (H21)
-            raise ValueError(f"Invalid address {address!r}: {error}") from error
-        accepted = {NO_DOMAIN} if force_ascii else {NO_DOMAIN, NON_ASCII}
-        # A dict, for the defects in their order, each once.
-        defects = [text for text in dict.fromkeys(map(str, found)) if text not in accepted]
-        if defects:
-            raise ValueError(f"Invalid address {address!r}: {'; '.join(defects)}")
-        if len(parsed.all_mailboxes) != 1:
-            raise ValueError(f"Invalid address {address!r}: must be a single address")
-        mailbox = parsed.all_mailboxes[0]
-        if not force_ascii or not mailbox.domain or mailbox.domain.isascii():
-            return mailbox.addr_spec
-        return str(Address(username=mailbox.local_part, domain=punycode(mailbox.domain)))
+            return _addr_spec(force_str(address), force_ascii)
+        except ValueError:
+            accepted = leniency.envelope_address(address)
+            if accepted is None:
+                raise
+            return accepted
+
+
+def _addr_spec(address: str, force_ascii: bool) -> str:
+    try:
+        parsed = AddressHeader.value_parser(address)
+        found = parsed.all_defects
+    except PARSER_ERRORS as error:  # where other Pythons report a defect (H21)
+        raise ValueError(f"Invalid address {address!r}: {error}") from error
+    accepted = {NO_DOMAIN} if force_ascii else {NO_DOMAIN, NON_ASCII}
+    # A dict, for the defects in their order, each once.
+    defects = [text for text in dict.fromkeys(map(str, found)) if text not in accepted]
+    if defects:
+        raise ValueError(f"Invalid address {address!r}: {'; '.join(defects)}")
+    if len(parsed.all_mailboxes) != 1:
+        raise ValueError(f"Invalid address {address!r}: must be a single address")
+    mailbox = parsed.all_mailboxes[0]
+    if not force_ascii or not mailbox.domain or mailbox.domain.isascii():
+        return mailbox.addr_spec
+    return str(Address(username=mailbox.local_part, domain=punycode(mailbox.domain)))
 
 
 def _wire_form(message: Any) -> bytes:
