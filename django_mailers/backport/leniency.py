@@ -38,6 +38,9 @@ LINE = 76
 TRANSFER_ENCODINGS = {QP: "quoted-printable", BASE64: "base64"}
 DATES = {"date", "resent-date", "orig-date"}
 
+# In place of a header's value: there is to be no such header.
+LEFT_OUT = object()
+
 
 def is_on() -> bool:
     """Return whether what Django 5.2 sent is to be sent; never on a Django from 6.0 on."""
@@ -125,7 +128,7 @@ def text_options(encoding: Any) -> dict[str, str]:
 def header(message: Message, name: str, value: Any, *, replace: bool = False) -> Any:
     """Return the value that `message` gets as the header `name`, for one that is given.
 
-    None is to set nothing: there is such a header, and there may be only one.
+    LEFT_OUT is to set nothing: there is such a header, and there may be only one.
     """
     is_plain = type(value) is str and not PASTED.search(value) and name.lower() not in DATES
     if is_plain and (replace or name not in message):
@@ -137,7 +140,7 @@ def header(message: Message, name: str, value: Any, *, replace: bool = False) ->
         warn_about_use(
             f"From Django 6.0 on, a second {name} header is refused. It has been left out."
         )
-        return None
+        return LEFT_OUT
     if not isinstance(value, str):
         if _is_structured(name, value):
             return value

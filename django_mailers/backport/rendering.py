@@ -53,7 +53,7 @@ class PythonEmailMessage(email.message.EmailMessage):
 
     def __setitem__(self, name: str, value: Any) -> None:
         value = leniency.header(self, name, value)
-        if value is not None:
+        if value is not leniency.LEFT_OUT:
             super().__setitem__(name, value)
 
     def replace_header(self, _name: str, _value: Any) -> None:

@@ -97,20 +97,29 @@ def send(
         return as_django(original, self, fail_silently, **kwargs)
     values = vars(self)
     # What a Django before 6.1 has pickled has it under the name that is a property now (H24).
-    values.setdefault("_connection", values.get("connection"))
+    connection = values.setdefault("_connection", values.get("connection"))
+    if connection and not hasattr(connection, "alias"):
+        connection.alias = None
     using = kwargs.get("using")
     hook = _connection_hook(self)
     if hook is None:
-        if using is None and values["_connection"]:
+        if using is None and connection:
             fail_silently = False
         return as_django(original, self, fail_silently, **kwargs)
     if not self.recipients():
         return 0
+    use = "called" if hook == "get_connection()" else "used"
     polyfill.warn(
-        f"{class_name(self)}.{hook} is not used from Django 6.1 on. Use "
+        f"{class_name(self)}.{hook} is not {use} from Django 6.1 on. Use "
         "EmailMessage.send(using=...) with a MAILERS alias."
     )
-    sent: int = _connection_by_hook(self, hook, using, fail_silently).send_messages([self])
+    if using is not None:
+        connection = mail.mailers[using]
+    elif hook == "get_connection()":
+        connection = self.get_connection(fail_silently)
+    else:
+        connection = self.connection or as_django(mail.get_connection, fail_silently=fail_silently)
+    sent: int = connection.send_messages([self])
     return sent
 
 
@@ -118,16 +127,8 @@ def _connection_hook(message: Any) -> str | None:
     """Return what a subclass has to say which connection is used, as it reads there."""
     if hasattr(message, "get_connection"):
         return "get_connection()"
-    owner = next(cls for cls in type(message).__mro__ if "connection" in vars(cls))
-    return None if owner is mail.EmailMessage else "connection"
-
-
-def _connection_by_hook(message: Any, hook: str, using: str | None, fail_silently: bool) -> Any:
-    if using is not None:
-        return mail.mailers[using]
-    if hook == "connection":
-        return message.connection or as_django(mail.get_connection, fail_silently=fail_silently)
-    return message.get_connection(fail_silently)
+    owner = next((cls for cls in type(message).__mro__ if "connection" in vars(cls)), None)
+    return None if owner in {None, mail.EmailMessage} else "connection"
 
 
 def _as_keywords(

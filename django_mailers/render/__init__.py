@@ -244,6 +244,12 @@ def _alternative(alternative: Any) -> bodies.Part:
     return bodies.file(content, maintype, subtype, "alternative", None)
 
 
+def _has_legacy_ways() -> bool:
+    """Whether a part without a file name is called no attachment, as the bridge has it."""
+    # Django 5.2: the hook goes with it.
+    return hasattr(EmailMessage, "_create_message") and getattr(settings, "MAILERS_BRIDGE", True)
+
+
 def _attachment(attachment: Any) -> bodies.Part:
     if isinstance(attachment, MIMEPart):
         buffer = BytesIO()
@@ -255,8 +261,7 @@ def _attachment(attachment: Any) -> bodies.Part:
     filename, content, mimetype = attachment
     if filename is not None and type(filename) is not str:
         raise NotProved
-    if not filename and hasattr(EmailMessage, "_create_message"):
-        # Django 5.2: whether such a part is called an attachment depends on the bridge.
+    if not filename and _has_legacy_ways():
         raise NotProved
     maintype, subtype = _types(mimetype)
     if maintype == "text" and type(content) is bytes:
