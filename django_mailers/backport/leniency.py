@@ -27,13 +27,14 @@ PASTED = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 # What an address may be that Django 6.0 calls invalid: whatever its local part, it must not be able
 # to end the command that it becomes an argument of.
-_LOCAL_PART = r"""(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"[\x20-\x7e]*")"""
+_LOCAL_PART = r"""(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"(?:[ !#-[\]-~]|\\[ -~])*")"""
 _DOMAIN = r"(?:[A-Za-z0-9._-]+|\[[A-Za-z0-9.:-]+\])"
-HARMLESS = re.compile(rf"{_LOCAL_PART}@{_DOMAIN}")
+HARMLESS = re.compile(rf"{_LOCAL_PART}(?:@{_DOMAIN})?")
 
-# Of the lines of an encoded word, without "=?utf-8?b?" and "?=" (RFC 2047, section 2).
-WORD_BYTES = 45
-LINE = 76
+# What goes into an encoded word, which is 75 characters at most (RFC 2047, section 2): less, as the
+# name of the header is before the first.
+WORD_BYTES = 30
+LINE = 78
 
 TRANSFER_ENCODINGS = {QP: "quoted-printable", BASE64: "base64"}
 DATES = {"date", "resent-date", "orig-date"}
@@ -67,12 +68,13 @@ def envelope_address(address: Any) -> str | None:
         return None
     found = parseaddr(sanitized)[1]
     text = address[1] if isinstance(address, tuple) else str(address)
-    if not HARMLESS.fullmatch(found) or not text.rpartition("@")[0].rpartition("<")[2].isascii():
+    local_part = (text.rpartition("@")[0] or text).rpartition("<")[2]
+    # The latter for IDNA, which makes other characters of some (UTS 46).
+    is_all = sanitized == found or sanitized.endswith(f" <{found}>")
+    if not (is_all and HARMLESS.fullmatch(found) and local_part.isascii()):
         return None
     # Without the address, as warnings are logged.
-    warn_about_use(
-        f"From Django 6.0 on this address is invalid: {'; '.join(_defects(address))}."
-    )
+    warn_about_use(f"From Django 6.0 on this address is invalid: {'; '.join(_defects(address))}.")
     return found
 
 
@@ -201,8 +203,8 @@ class EncodedHeader:
             pieces[-1] = pieces[-1].removesuffix(";")
         else:
             pieces = list(_words(str(self)))
-        lines = [f"{self.name}:"]
-        for piece in pieces:
+        lines = [f"{self.name}: {pieces[0]}"]
+        for piece in pieces[1:]:
             if len(lines[-1]) + len(piece) >= LINE:
                 lines.append("")
             lines[-1] += f" {piece}"

@@ -22,7 +22,7 @@ from django.utils.encoding import force_bytes, force_str, punycode
 from django.utils.timezone import get_current_timezone
 
 from . import leniency
-from .deprecation import warn_about_use
+from .deprecation import warn_about_external_use, warn_about_use
 from .message import alternative_pair
 from .message import message as checked_message
 
@@ -77,6 +77,9 @@ class PythonEmailMessage(email.message.EmailMessage):
     def _policy_with(self, policy: Policy | None, linesep: str | None) -> Policy | None:
         if linesep is None:
             return policy
+        warn_about_external_use(
+            "From Django 6.0 on, a message has no 'linesep' argument. Use policy=email.policy.SMTP."
+        )
         return (policy or self.policy).clone(linesep=linesep)
 
 
@@ -92,15 +95,15 @@ class ModernFirst(type):
         return [*modern, *(each for each in super().mro() if each not in modern)]
 
 
-class TextPart(PythonEmailMessage, django_message.SafeMIMEText, metaclass=ModernFirst):  # type: ignore[misc]
+class TextPart(PythonEmailMessage, django_message.SafeMIMEText, metaclass=ModernFirst):
     """A text of a message."""
 
 
-class MultiPart(PythonEmailMessage, django_message.SafeMIMEMultipart, metaclass=ModernFirst):  # type: ignore[misc]
+class MultiPart(PythonEmailMessage, django_message.SafeMIMEMultipart, metaclass=ModernFirst):
     """A multipart of a message."""
 
 
-class MessagePart(PythonEmailMessage, django_message.SafeMIMEMessage, metaclass=ModernFirst):  # type: ignore[misc]
+class MessagePart(PythonEmailMessage, django_message.SafeMIMEMessage, metaclass=ModernFirst):
     """A message in a message."""
 
 

@@ -8,6 +8,7 @@ directly. All others take the normal road, and so does a message whose class cha
 
 from __future__ import annotations
 
+import email.message
 import email.policy
 import inspect
 import operator
@@ -95,7 +96,8 @@ def normally(message: Any) -> bytes:
     else:
         rendered = message.message(policy=email.policy.SMTP)
     legacy = getattr(django_message, "MIMEMixin", ())
-    if isinstance(rendered, legacy):
+    # The backport's are both, on Django 5.2.
+    if isinstance(rendered, legacy) and not isinstance(rendered, email.message.EmailMessage):
         data: bytes = rendered.as_bytes(linesep="\r\n")
     elif rendered.policy.linesep == "\r\n":
         data = rendered.as_bytes()

@@ -188,9 +188,7 @@ def handler_send_mail_elsewhere():
 
 @case()
 def handler_email_backend():
-    return report(
-        AdminEmailHandler(email_backend="tests.differential.backends.Keeping"), "Broken"
-    )
+    return report(AdminEmailHandler(email_backend="tests.differential.backends.Keeping"), "Broken")
 
 
 @case()

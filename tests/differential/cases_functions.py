@@ -14,9 +14,7 @@ TO = ["to@example.com"]
 
 @case()
 def send_mail_keywords():
-    return send_mail(
-        subject="Hi", message="Text.\n", from_email="a@example.com", recipient_list=TO
-    )
+    return send_mail(subject="Hi", message="Text.\n", from_email="a@example.com", recipient_list=TO)
 
 
 @case()
@@ -583,9 +581,7 @@ def default_from_email_non_ascii():
 @case("settings")
 def get_connection_then_send_messages():
     connection = get_connection()
-    return connection.send_messages(
-        [mail.EmailMessage("Hi", f"{n}.", None, TO) for n in range(3)]
-    )
+    return connection.send_messages([mail.EmailMessage("Hi", f"{n}.", None, TO) for n in range(3)])
 
 
 @case()

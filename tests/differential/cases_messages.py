@@ -758,9 +758,7 @@ def str_of_message():
 
 @case()
 def headers_of_message():
-    made = message(
-        subject="Gr\xfc\xdfe", cc=["c@example.com"], headers={"X-A": "1"}
-    ).message()
+    made = message(subject="Gr\xfc\xdfe", cc=["c@example.com"], headers={"X-A": "1"}).message()
     return [
         made["To"],
         made["cc"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.message
 import email.policy
 import inspect
 import smtplib
@@ -15,7 +16,7 @@ from django.core.mail.message import MIMEMixin
 from django.utils.encoding import force_str, punycode
 
 from .. import leniency
-from ..deprecation import warn_about_external_use
+from ..deprecation import warn_about_external_use, warn_about_use
 from ..exceptions import InvalidMailer
 from ..message import PARSER_ERRORS
 
@@ -167,9 +168,14 @@ def _wire_form(message: Any) -> bytes:
     try:
         inspect.signature(message.message).bind(policy=email.policy.SMTP)
     except TypeError:
+        cls = type(message)
+        warn_about_use(
+            f"{cls.__module__}.{cls.__qualname__}.message() must accept 'policy' from Django 6.0 on."
+        )
         rendered = message.message()
     else:
         rendered = message.message(policy=email.policy.SMTP)
-    if isinstance(rendered, MIMEMixin):
+    modern = isinstance(rendered, email.message.EmailMessage)
+    if isinstance(rendered, MIMEMixin) and not modern:
         return rendered.as_bytes(linesep="\r\n")
     return rendered.as_bytes(policy=rendered.policy.clone(linesep="\r\n"))
