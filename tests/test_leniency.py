@@ -188,9 +188,12 @@ class LeniencyTests(ServerTestCase):
             ("Ann", "a@x.org\ufe65\xa8NOTIFY=NEVER"),
         ):
             for backend in (SMTP, POOLED):
-                with self.subTest(address=address, backend=backend), self.mailers(backend):
-                    with self.assertRaises(ValueError):
-                        message(to=[address]).send()
+                with (
+                    self.subTest(address=address, backend=backend),
+                    self.mailers(backend),
+                    self.assertRaises(ValueError),
+                ):
+                    message(to=[address]).send()
         self.assertEqual(self.server.messages, [])
 
     def test_off(self):
@@ -421,7 +424,11 @@ class LeniencyTests(ServerTestCase):
         part = message(body="Gr\xfc\xdfe").message()
         self.assertIsInstance(part, email.message.EmailMessage)
         self.assertEqual(part.get_content(), "Gr\xfc\xdfe\n")
-        self.assertEqual(part.as_bytes(linesep="\r\n").count(b"\r\n"), part.as_bytes().count(b"\n"))
+        with self.deprecated(
+            "From Django 6.0 on, a message has no 'linesep' argument. Use policy=email.policy.SMTP."
+        ):
+            data = part.as_bytes(linesep="\r\n")
+        self.assertEqual(data.count(b"\r\n"), part.as_bytes().count(b"\n"))
         part["X-More"] = "Gr\xfc\xdfe"
         part.make_mixed()
         part.add_attachment(b"x", maintype="image", subtype="png")

@@ -1,4 +1,4 @@
-"""What Django 5.2 sent and 6.0 refuses: sent all the same, with a deprecation at the line that sends.
+"""What Django 5.2 sent and 6.0 refuses: sent all the same, and deprecated at the line that sends.
 
 As long as the bridge is on, that is, which it is unless MAILERS_BRIDGE says otherwise. Like
 rendering.py this goes with Django 5.2, before the rest of the backport does.
@@ -133,36 +133,38 @@ def header(message: Message, name: str, value: Any, *, replace: bool = False) ->
     LEFT_OUT is to set nothing: there is such a header, and there may be only one.
     """
     is_plain = type(value) is str and not PASTED.search(value) and name.lower() not in DATES
-    if is_plain and (replace or name not in message):
-        return value
     policy = message.policy
-    if not isinstance(policy, EmailPolicy) or not is_on():
+    if (
+        (is_plain and (replace or name not in message))
+        or not isinstance(policy, EmailPolicy)
+        or not is_on()
+    ):
         return value
     if not replace and name in message and policy.header_max_count(name):
         warn_about_use(
             f"From Django 6.0 on, a second {name} header is refused. It has been left out."
         )
         return LEFT_OUT
-    if not isinstance(value, str):
-        if _is_structured(name, value):
-            return value
-        if not isinstance(value, Promise):
-            warn_about_use(
-                f"From Django 6.0 on, the value of {name} must be a string, not "
-                f"{type(value).__name__}."
-            )
-        value = str(value)
-    if name.lower() in DATES and _is_no_date(value):
+    return value if _is_structured(name, value) else _text_header(policy, name, value)
+
+
+def _text_header(policy: EmailPolicy, name: str, value: Any) -> Any:
+    if not isinstance(value, str | Promise):
+        warn_about_use(
+            f"From Django 6.0 on, the value of {name} must be a string, not {type(value).__name__}."
+        )
+    text = value if isinstance(value, str) else str(value)
+    if name.lower() in DATES and _is_no_date(text):
         warn_about_use(f"From Django 6.0 on, the {name} header is left empty: it is not a date.")
-        return type("TextHeader", (UnstructuredHeader, BaseHeader), {})(name, value)
-    if "\n" in value or "\r" in value or not PASTED.search(value):
-        return value
+        return type("TextHeader", (UnstructuredHeader, BaseHeader), {})(name, text)
+    if "\n" in text or "\r" in text or not PASTED.search(text):
+        return text
+    codes = ", ".join(sorted({f"U+{ord(found):04X}" for found in PASTED.findall(text)}))
     warn_about_use(
-        f"From Django 6.0 on, characters that separate lines are refused in {name}, "
-        + ", ".join(sorted({f"U+{ord(found):04X}" for found in PASTED.findall(value)}))
-        + " among them."
+        f"From Django 6.0 on, characters that separate lines are refused in {name}, {codes} among "
+        "them."
     )
-    return encoded_header(policy, name, value)
+    return encoded_header(policy, name, text)
 
 
 def _is_structured(name: str, value: Any) -> bool:

@@ -243,8 +243,9 @@ def filebased():
 
 @case("settings")
 def filebased_settings():
-    with tempfile.TemporaryDirectory() as folder, override_settings(
-        EMAIL_BACKEND=f"{DJANGO}.filebased.EmailBackend", EMAIL_FILE_PATH=folder
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        override_settings(EMAIL_BACKEND=f"{DJANGO}.filebased.EmailBackend", EMAIL_FILE_PATH=folder),
     ):
         return send_mail("Hi", "Text.", None, TO), len(list(Path(folder).glob("*.log")))
 

@@ -169,9 +169,8 @@ def _wire_form(message: Any) -> bytes:
         inspect.signature(message.message).bind(policy=email.policy.SMTP)
     except TypeError:
         cls = type(message)
-        warn_about_use(
-            f"{cls.__module__}.{cls.__qualname__}.message() must accept 'policy' from Django 6.0 on."
-        )
+        name = f"{cls.__module__}.{cls.__qualname__}"
+        warn_about_use(f"{name}.message() must accept 'policy' from Django 6.0 on.")
         rendered = message.message()
     else:
         rendered = message.message(policy=email.policy.SMTP)
