@@ -247,7 +247,8 @@ def _alternative(alternative: Any) -> bodies.Part:
 
 
 def _has_legacy_ways() -> bool:
-    """Whether a part without a file name is called no attachment, as the bridge has it."""
+    """Whether the bridge has it that a part without a file name is not called an attachment, and
+    that a date which is none stays as it is."""
     # Django 5.2: the hook goes with it.
     return hasattr(EmailMessage, "_create_message") and getattr(settings, "MAILERS_BRIDGE", True)
 
@@ -325,6 +326,8 @@ def _extra_header(name: str, value: Any) -> bytes:
     if lower in _UNUSUAL or lower.startswith("content-") or not headers.HEADER_NAME.fullmatch(name):
         raise NotProved
     value = _text(value)
+    if lower in headers.DATES and _has_legacy_ways():
+        raise NotProved
     if lower in headers.UNSTRUCTURED or lower.startswith(headers.UNSTRUCTURED_FAMILIES):
         return headers.unstructured(name, value)
     return headers.folded(name, value)

@@ -40,6 +40,7 @@ _BREAKS = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 # Headers whose value Python never parses, besides these families.
 UNSTRUCTURED = {"subject", "auto-submitted", "feedback-id", "importance", "precedence", "priority"}
 UNSTRUCTURED_FAMILIES = ("x-", "list-")
+DATES = {"date", "orig-date", "resent-date"}
 
 
 class NotProved(Exception):

@@ -18,7 +18,7 @@ import django
 from django.test import SimpleTestCase, tag
 
 from .compare import is_deprecated, kind, strange_warnings
-from .differences import DIFFERENCES, REFUSED_BY_61, TAKEN_BY_POOLED, WAITING
+from .differences import DIFFERENCES, REFUSED_BY_61, SILENT, TAKEN_BY_POOLED, WAITING
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SERIES = ".".join(map(str, django.VERSION[:2]))
@@ -107,7 +107,9 @@ class DifferentialTests(SimpleTestCase):
     def test_what_6_1_refuses_is_deprecated(self) -> None:
         """At a line of the project, if it is no error already."""
         for way in WAYS:
-            refused = REFUSED_BY_61 - WAITING - (TAKEN_BY_POOLED if way == "pooled" else set())
+            refused = REFUSED_BY_61 - WAITING - SILENT
+            if way == "pooled":
+                refused -= TAKEN_BY_POOLED
             silent = [
                 name
                 for name, _, ours in self.pairs(way)
