@@ -604,8 +604,8 @@ class HookTests(BridgeTestCase):
                 assert attachment.get_filename() == "other.txt"
                 assert parallel.message().get_content_type() == "multipart/parallel"
                 assert lines() == [
-                    "__main__.Related.mixed_subtype is not heeded from Django 6.0 on.",
-                    "__main__.Parallel.alternative_subtype is not heeded from Django 6.0 on.",
+                    "__main__.Related.mixed_subtype is an error from Django 6.0 on.",
+                    "__main__.Parallel.alternative_subtype is an error from Django 6.0 on.",
                 ]
                 plain = mail.EmailMultiAlternatives("s", "t", None, ["a@example.com"])
                 plain.attach("a", "b", "text/plain")

@@ -842,6 +842,7 @@ class OverriddenTests(SimpleTestCase):
 
 
 @skipUnless(LEGACY, "Only Django 5.2's own messages take linesep.")
+@ignore_deprecations()
 class LineSeparatorTests(SimpleTestCase):
     """H26: django-ses, told by `django.VERSION`, calls `message().as_bytes(linesep="\\r\\n")`."""
 

@@ -16,7 +16,7 @@ from django.dispatch import receiver
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from ..render import addr_spec, localparts, render
+from ..render import addr_spec, localparts, render, unnamed
 from ..smtp import (
     Envelope,
     Lease,
@@ -288,11 +288,14 @@ class EmailBackend(django_smtp.EmailBackend):
         return sent
 
     def prep_address(self, address: Any, force_ascii: bool = True) -> str:
-        """Return `address` as it goes into the envelope: Django's method, but faster."""
+        """Return `address` as it goes into the envelope: Django's method, but faster.
+
+        A full stop in the name is accepted, as in "Acme Inc. <a@example.com>".
+        """
         plain = addr_spec(address)
-        if plain is not None:
+        if plain:
             return plain
-        prepared: str = super().prep_address(address, force_ascii)
+        prepared: str = super().prep_address(unnamed(address), force_ascii)
         if force_ascii and not prepared.isascii():
             raise localparts.refusal(address)
         return prepared

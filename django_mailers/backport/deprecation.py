@@ -111,7 +111,7 @@ def warn_about_external_use(message: str, through: Through | None = None) -> Non
 def warn_about_use(message: str) -> None:
     """Issue the deprecation `message` at the line outside Django and this package that led here."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_of(frame, "django", "django_mailers", "importlib"):
+    while frame is not None and _is_of(frame, "django", "django_mailers", "importlib", "email"):
         frame = frame.f_back
     _warn_at(frame, message)
 

@@ -80,7 +80,7 @@ class EmailMessage:
         self.extra_headers = headers or {}
         if connection is not None:
             warn_about_external_use(CONNECTION_ARG_WARNING)
-        self._connection = connection
+        _set_connection(self, connection)
 
     @property
     def connection(self: Any) -> Any:
@@ -93,7 +93,7 @@ class EmailMessage:
             "The EmailMessage.connection attribute is deprecated. Switch to "
             "EmailMessage.send(using=...) with a MAILERS alias."
         )
-        self._connection = value
+        _set_connection(self, value)
 
     def send(self: Any, fail_silently: bool = False, *, using: str | None = None) -> int:
         """Send this message through the mailer that `using` names, or through the default one.
@@ -118,6 +118,15 @@ class EmailMessage:
         else:
             connection = mail.get_connection(fail_silently=fail_silently)
         return connection.send_messages([self])
+
+
+def _set_connection(message: Any, connection: Any) -> None:
+    """Keep `connection` on `message`.
+
+    Under its former name as well, by which a Django without this app finds it: messages are
+    pickled into queues, and the app may be gone when they are sent.
+    """
+    vars(message).update(_connection=connection, connection=connection)
 
 
 def _connection_of(message: Any) -> Any:
@@ -208,7 +217,7 @@ def alternative_pair(alternative: Any) -> tuple[Any, str]:
 
     Code that fills the list itself puts in bare pairs or objects of its own (H28).
     """
-    if isinstance(alternative, tuple | list):
+    if isinstance(alternative, tuple | list) and not hasattr(alternative, "mimetype"):
         content, mimetype = alternative
         return content, mimetype
     return alternative.content, alternative.mimetype

@@ -21,7 +21,8 @@ from django.core.mail import message as django_message
 from django.utils.encoding import force_bytes, force_str, punycode
 from django.utils.timezone import get_current_timezone
 
-from .deprecation import warn_about_use
+from . import leniency
+from .deprecation import warn_about_external_use, warn_about_use
 from .message import alternative_pair
 from .message import message as checked_message
 from .parents import parent_of
@@ -51,6 +52,14 @@ class PythonEmailMessage(email.message.EmailMessage):
     the same class, since the email package makes them with `type(self)`.
     """
 
+    def __setitem__(self, name: str, value: Any) -> None:
+        value = leniency.header(self, name, value)
+        if value is not leniency.LEFT_OUT:
+            super().__setitem__(name, value)
+
+    def replace_header(self, _name: str, _value: Any) -> None:
+        super().replace_header(_name, leniency.header(self, _name, _value, replace=True))
+
     def as_string(
         self,
         unixfrom: bool = False,
@@ -69,7 +78,37 @@ class PythonEmailMessage(email.message.EmailMessage):
     def _policy_with(self, policy: Policy | None, linesep: str | None) -> Policy | None:
         if linesep is None:
             return policy
+        warn_about_external_use(
+            "From Django 6.0 on, a message has no 'linesep' argument. Use policy=email.policy.SMTP."
+        )
         return (policy or self.policy).clone(linesep=linesep)
+
+
+class ModernFirst(type):
+    """Lets a class inherit from 5.2's classes of parts in name alone.
+
+    They come last, behind the whole of the modern API, so that nothing of theirs is ever used: but
+    code of the time asks by `isinstance()` what a part is, before it takes its content (H26).
+    """
+
+    def mro(cls) -> list[type]:
+        modern = [cls, *PythonEmailMessage.__mro__[:-1]]
+        return [*modern, *(each for each in super().mro() if each not in modern)]
+
+
+class TextPart(PythonEmailMessage, django_message.SafeMIMEText, metaclass=ModernFirst):
+    """A text of a message."""
+
+
+class MultiPart(PythonEmailMessage, django_message.SafeMIMEMultipart, metaclass=ModernFirst):
+    """A multipart of a message."""
+
+
+class MessagePart(PythonEmailMessage, django_message.SafeMIMEMessage, metaclass=ModernFirst):
+    """A message in a message."""
+
+
+PARTS = {"text": TextPart, "multipart": MultiPart, "message": MessagePart}
 
 
 class EmailMessage:
@@ -78,9 +117,10 @@ class EmailMessage:
     def _add_bodies(self: Any, msg: email.message.EmailMessage) -> None:
         if self.attachments and not self.body:
             return
-        charset = _charset_of(self)
-        body = force_str(self.body or "", encoding=charset, errors="surrogateescape")
-        msg.set_content(body, subtype=self.content_subtype, charset=charset)
+        how = _text_options(self)
+        body = force_str(self.body or "", encoding=how["charset"], errors="surrogateescape")
+        body = leniency.text(body, how["charset"])
+        msg.set_content(body, subtype=self.content_subtype, **how)
 
     def _add_attachments(self: Any, msg: Any) -> None:
         if not self.attachments:
@@ -114,7 +154,8 @@ class EmailMessage:
         # Python's content manager wants each kind told apart: text with its charset and no
         # maintype, a message as an object, anything else as bytes with its maintype.
         if maintype == "text":
-            how["charset"] = _charset_of(self)
+            how |= _text_options(self)
+            content = leniency.text(content, how["charset"])
         elif maintype == "message":
             content = _as_python_message(content, msg.policy)
         else:
@@ -122,6 +163,9 @@ class EmailMessage:
             if not isinstance(content, bytes | bytearray | memoryview):
                 content = force_bytes(content)
         msg.add_attachment(content, **how)
+        if not filename and leniency.is_on():
+            # As 5.2 does not call it an attachment then: it may be an invitation, say.
+            del list(msg.iter_parts())[-1]["Content-Disposition"]
 
     def _idna_encode_address_header_domains(self: Any, msg: email.message.EmailMessage) -> None:
         """Write the non-ASCII domains of address headers as IDNA, unless the policy allows UTF-8.
@@ -135,6 +179,8 @@ class EmailMessage:
             if not isinstance(value, AddressHeader):
                 continue
             if all(address.domain.isascii() for address in value.addresses):
+                continue
+            if isinstance(value, leniency.EncodedHeader):  # which sees to it
                 continue
             encoded = [
                 Address(address.display_name, address.username, punycode(address.domain))
@@ -158,15 +204,19 @@ class EmailMultiAlternatives:
                 "attribute"
             )
         msg.make_alternative()
-        charset = _charset_of(self)
+        how = _text_options(self)
         for alternative in self.alternatives:
             content, mimetype = alternative_pair(alternative)
             maintype, subtype = mimetype.split("/", 1)
             if maintype == "text":
                 text = content.decode() if isinstance(content, bytes) else content
-                msg.add_alternative(text, subtype=subtype, charset=charset)
+                text = leniency.text(text, how["charset"])
+                msg.add_alternative(text, subtype=subtype, **how)
+            elif maintype == "message" and leniency.is_on():
+                # Django 6.0 encodes it in base64, in which no client reads it.
+                msg.add_alternative(_as_python_message(content, msg.policy), subtype=subtype)
             else:
-                data = force_bytes(content, encoding=charset, strings_only=True)
+                data = force_bytes(content, encoding=how["charset"], strings_only=True)
                 msg.add_alternative(data, maintype=maintype, subtype=subtype)
 
 
@@ -192,6 +242,10 @@ def _render(self: Any, *, policy: Policy) -> PythonEmailMessage:
     self._add_attachments(msg)
     _add_headers(self, msg)
     self._idna_encode_address_header_domains(msg)
+    if leniency.is_on():
+        for part in msg.walk():
+            if type(part) is PythonEmailMessage:
+                part.__class__ = PARTS.get(part.get_content_maintype(), PythonEmailMessage)
     return msg
 
 
@@ -259,9 +313,8 @@ def _as_python_message(content: Any, policy: Policy) -> email.message.Message:
     return email.message_from_bytes(force_bytes(content), policy=policy)
 
 
-def _charset_of(message: Any) -> str:
-    charset: str = message.encoding or settings.DEFAULT_CHARSET
-    return charset
+def _text_options(message: Any) -> dict[str, Any]:
+    return leniency.text_options(message.encoding or settings.DEFAULT_CHARSET)
 
 
 def _is_overridden(message: Any, name: str) -> bool:

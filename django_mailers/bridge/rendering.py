@@ -11,12 +11,12 @@ from django.core import mail
 
 from django_mailers import inplace, polyfill
 
-from .common import class_name, is_on, without
+from .common import class_name, is_wanted, without
 
 
 def add_attachments(original: Callable[..., None], self: Any, msg: Any) -> None:
     """`EmailMessage._add_attachments()`: into a multipart of the subtype a subclass asks for."""
-    if self.attachments and is_on():
+    if self.attachments and is_wanted():
         _with_subtype(original, self, "mixed_subtype", msg)
     else:
         original(self, msg)
@@ -24,23 +24,31 @@ def add_attachments(original: Callable[..., None], self: Any, msg: Any) -> None:
 
 def add_bodies(original: Callable[..., Any], self: Any, msg: Any) -> Any:
     """`EmailMultiAlternatives._add_bodies()`: likewise for the alternatives."""
-    if self.alternatives and is_on():
+    if self.alternatives and is_wanted():
         return _with_subtype(original, self, "alternative_subtype", msg)
     return original(self, msg)
 
 
 def _with_subtype(original: Callable[..., Any], message: Any, name: str, msg: Any) -> Any:
-    """Call `original` for a `message` that may override the attribute `name`, and heed that."""
+    """Call `original` for a `message` that may override the attribute `name`, and use that."""
     subtype = getattr(message, name, None)
-    if subtype is None or subtype == getattr(mail.EmailMultiAlternatives, name, None):
+    if subtype is None or not _is_overridden(message, name):
         return original(message, msg)
-    polyfill.warn(f"{class_name(message)}.{name} is not heeded from Django 6.0 on.")
+    polyfill.warn(f"{class_name(message)}.{name} is an error from Django 6.0 on.")
     plain = copy.copy(message)
     plain.__class__ = without(type(message), name)
     vars(plain).pop(name, None)
     result = original(plain, msg)
     msg.set_type(f"multipart/{subtype}")
     return result
+
+
+def _is_overridden(message: Any, name: str) -> bool:
+    """Whether the attribute is anybody's but Django's: the value may be the same."""
+    if name in vars(message):
+        return True
+    owner = next((cls for cls in type(message).__mro__ if name in vars(cls)), None)
+    return owner not in {None, mail.EmailMessage, mail.EmailMultiAlternatives}
 
 
 class Subtype:
@@ -54,7 +62,7 @@ class Subtype:
 
     def __get__(self, instance: Any, owner: type) -> str:
         reader = f"{sys._getframe(1).f_globals.get('__name__')}."
-        if not is_on() or reader.startswith(("django.", "django_mailers.")):
+        if not is_wanted() or reader.startswith(("django.", "django_mailers.")):
             what = f"type object {owner.__name__!r}"
             if instance is not None:
                 what = f"{owner.__name__!r} object"

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from django_mailers import polyfill
 
-from .common import SMTP, as_django, class_name, is_called_from_outside, is_on
+from .common import SMTP, as_django, class_name, is_called_from_outside, is_on, is_wanted
 
 GET_CONNECTION_WARNING = (
     "get_connection() is deprecated. See 'Migrating email to mailers' in Django's documentation "
@@ -90,7 +90,7 @@ def sending_function(original: Callable[..., Any], *args: Any, **kwargs: Any) ->
         args, kwargs = _as_keywords(original.__name__, args, kwargs)
         _warn_about_arguments(**kwargs)
         _warn_about_pairs(original.__name__)
-    if kwargs.get("connection") is not None and kwargs.get("using") is None and is_on():
+    if kwargs.get("connection") is not None and kwargs.get("using") is None and is_wanted():
         for name in ("fail_silently", "auth_user", "auth_password"):
             kwargs.pop(name, None)
     return as_django(original, *args, **kwargs)
@@ -99,25 +99,45 @@ def sending_function(original: Callable[..., Any], *args: Any, **kwargs: Any) ->
 def send(
     original: Callable[..., int], self: Any, fail_silently: bool = False, **kwargs: Any
 ) -> int:
-    """`EmailMessage.send()`: a `get_connection()` that a subclass defines is called."""
+    """`EmailMessage.send()`: a `get_connection()` or `connection` of a subclass is used."""
     if is_called_from_outside():
         _warn_about_arguments(fail_silently=fail_silently)
-    using = kwargs.get("using")
-    if not is_on():
+    if not is_wanted():
         return as_django(original, self, fail_silently, **kwargs)
-    if not hasattr(self, "get_connection"):
-        if using is None and vars(self).get("_connection"):
+    values = vars(self)
+    # What a Django before 6.1 has pickled has it under the name that is a property now (H24).
+    connection = values.setdefault("_connection", values.get("connection"))
+    if connection and not hasattr(connection, "alias"):
+        connection.alias = None
+    using = kwargs.get("using")
+    hook = _connection_hook(self)
+    if hook is None:
+        if using is None and connection:
             fail_silently = False
         return as_django(original, self, fail_silently, **kwargs)
     if not self.recipients():
         return 0
+    use = "called" if hook == "get_connection()" else "used"
     polyfill.warn(
-        f"{class_name(self)}.get_connection() is not called from Django 6.1 on. Use "
+        f"{class_name(self)}.{hook} is not {use} from Django 6.1 on. Use "
         "EmailMessage.send(using=...) with a MAILERS alias."
     )
-    connection = self.get_connection(fail_silently) if using is None else mail.mailers[using]
+    if using is not None:
+        connection = mail.mailers[using]
+    elif hook == "get_connection()":
+        connection = self.get_connection(fail_silently)
+    else:
+        connection = self.connection or as_django(mail.get_connection, fail_silently=fail_silently)
     sent: int = connection.send_messages([self])
     return sent
+
+
+def _connection_hook(message: Any) -> str | None:
+    """Return what a subclass has to say which connection is used, as it reads there."""
+    if hasattr(message, "get_connection"):
+        return "get_connection()"
+    owner = next((cls for cls in type(message).__mro__ if "connection" in vars(cls)), None)
+    return None if owner in {None, mail.EmailMessage} else "connection"
 
 
 def _as_keywords(

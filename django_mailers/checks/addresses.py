@@ -17,7 +17,8 @@ from django.core.checks import CheckMessage
 from django.core.mail import DEFAULT_MAILER_ALIAS
 from django.utils.functional import Promise
 
-from .constructor import SMTP
+from django_mailers.signatures import SMTP
+
 from .references import import_or_none
 from .table import report
 

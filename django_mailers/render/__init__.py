@@ -8,6 +8,7 @@ directly. All others take the normal road, and so does a message whose class cha
 
 from __future__ import annotations
 
+import email.message
 import inspect
 import operator
 import string
@@ -30,9 +31,9 @@ from django.utils.timezone import get_current_timezone
 from django_mailers.ownership import belongs_to
 
 from . import bodies, headers, known, localparts
-from .headers import NotProved, addr_spec
+from .headers import NotProved, addr_spec, unnamed
 
-__all__ = ["addr_spec", "render"]
+__all__ = ["addr_spec", "render", "unnamed"]
 
 # What message() calls, on any Django; before 6.0 those that make parts, too.
 HOOKS = (
@@ -93,7 +94,8 @@ def normally(message: Any) -> bytes:
     # that time (H26, H27).
     rendered = message.message(**({"policy": headers.SMTP} if _takes_policy(message) else {}))
     legacy = getattr(django_message, "MIMEMixin", ())
-    if isinstance(rendered, legacy):
+    # The backport's are both, on Django 5.2.
+    if isinstance(rendered, legacy) and not isinstance(rendered, email.message.EmailMessage):
         data: bytes = rendered.as_bytes(linesep="\r\n")
     elif rendered.policy.linesep == "\r\n":
         data = rendered.as_bytes()
@@ -251,6 +253,13 @@ def _alternative(alternative: Any) -> bodies.Part:
     return bodies.file(content, maintype, subtype, "alternative", None)
 
 
+def _has_legacy_ways() -> bool:
+    """Whether the bridge has it that a part without a file name is not called an attachment, and
+    that a date which is none stays as it is."""
+    # Django 5.2: the hook goes with it.
+    return hasattr(EmailMessage, "_create_message") and getattr(settings, "MAILERS_BRIDGE", True)
+
+
 def _attachment(attachment: Any) -> bodies.Part:
     if isinstance(attachment, MIMEPart):
         buffer = BytesIO()
@@ -261,6 +270,8 @@ def _attachment(attachment: Any) -> bodies.Part:
         raise NotProved
     filename, content, mimetype = attachment
     if filename is not None and type(filename) is not str:
+        raise NotProved
+    if not filename and _has_legacy_ways():
         raise NotProved
     maintype, subtype = _types(mimetype)
     if maintype == "text" and type(content) is bytes:
@@ -322,6 +333,8 @@ def _extra_header(name: str, value: Any) -> bytes:
     if lower in _UNUSUAL or lower.startswith("content-") or not headers.HEADER_NAME.fullmatch(name):
         raise NotProved
     value = _text(value)
+    if lower in headers.DATES and _has_legacy_ways():
+        raise NotProved
     if lower in headers.UNSTRUCTURED or lower.startswith(headers.UNSTRUCTURED_FAMILIES):
         return headers.unstructured(name, value)
     return headers.folded(name, value)

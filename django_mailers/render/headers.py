@@ -24,16 +24,23 @@ _LABEL = r"[A-Za-z0-9-]+"
 _ADDRESS = rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*"
 _MAILBOX = rf"(?:{_ADDRESS}|{_ATOM}(?: {_ATOM})* <{_ADDRESS}>)"
 ADDRESSES = re.compile(rf"{_ADDRESS}(?:, {_ADDRESS})*")
-MAILBOX = re.compile(rf"(?:{_ATOM}(?: {_ATOM})* <(?P<named>{_ADDRESS})>|(?P<bare>{_ADDRESS}))")
+# A word of a name may have full stops, which RFC 5322 calls obsolete and everybody writes.
+_WORD = r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-][A-Za-z0-9!#$%&'*+/=^_`{|}~.-]*"
+MAILBOX = re.compile(rf"(?:{_WORD}(?: {_WORD})* <(?P<named>{_ADDRESS})>|(?P<bare>{_ADDRESS}))")
 MAILBOXES = re.compile(rf"{_MAILBOX}(?:, {_MAILBOX})*")
 MESSAGE_ID = re.compile(rf"<({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)>")
+# What Python's parser says to a full stop in a name; the second if it is at the end of a word.
+FULL_STOP = "period in 'phrase'"
+FULL_STOPS = {FULL_STOP, "comment found without atom", "addr-spec local part with no domain"}
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 # A line of a folded header that is not its continuation: newer Pythons refuse to write it.
 _BROKEN = re.compile(rb"\r\n[^ \t]|\r(?!\n)|(?<!\r)\n")
+_BREAKS = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 # Headers whose value Python never parses, besides these families.
 UNSTRUCTURED = {"subject", "auto-submitted", "feedback-id", "importance", "precedence", "priority"}
 UNSTRUCTURED_FAMILIES = ("x-", "list-")
+DATES = {"date", "orig-date", "resent-date"}
 
 
 class NotProved(Exception):
@@ -77,6 +84,24 @@ def addr_spec(mailbox: object) -> str | None:
     """Return the address in `mailbox`, if that is so plain that it is beyond doubt."""
     found = MAILBOX.fullmatch(mailbox) if type(mailbox) is str else None
     return found and (found["named"] or found["bare"])
+
+
+def unnamed(mailbox: object) -> object:
+    """Return the address alone if what is wrong with `mailbox` are full stops in its name.
+
+    Else return it as it is.
+    """
+    if not isinstance(mailbox, str) or "." not in mailbox.rpartition("<")[0]:
+        return mailbox
+    try:
+        parsed = AddressHeader.value_parser(mailbox)
+        defects = {str(defect) for defect in parsed.all_defects}
+        (found,) = parsed.all_mailboxes
+        address: str = found.addr_spec
+    except Exception:
+        # The parser raises all sorts of errors, which Django goes on to see.
+        return mailbox
+    return address if FULL_STOP in defects and defects <= FULL_STOPS else mailbox
 
 
 def _folded_addresses(name: str, value: str) -> bytes:
@@ -140,8 +165,9 @@ def folded(name: str, value: str) -> bytes:
     Raises `NotProved` for a value that it refuses, and for one that Django would go on to change
     (IDNA) or Python not to write.
     """
-    # Old Pythons let a line break at the end pass (python/cpython#121650).
-    if "\n" in value or "\r" in value:
+    # Old Pythons let a line break at the end pass (python/cpython#121650), and all of them what
+    # str.splitlines() takes for one.
+    if _BREAKS.search(value):
         raise NotProved
     try:
         header = SMTP.header_store_parse(name, value)[1]

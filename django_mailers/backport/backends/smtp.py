@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.message
 import email.policy
 import inspect
 import smtplib
@@ -14,7 +15,8 @@ from django.core.mail import message as django_message
 from django.core.mail.backends import smtp as django_smtp
 from django.utils.encoding import force_str, punycode
 
-from ..deprecation import warn_about_external_use
+from .. import leniency
+from ..deprecation import warn_about_external_use, warn_about_use
 from ..exceptions import InvalidMailer
 from ..message import PARSER_ERRORS
 from ..parents import parent_of
@@ -131,27 +133,36 @@ class EmailBackend:
 
         Raises `ValueError` for what is not exactly one address, line breaks included.
         """
-        address = force_str(address)
         try:
-            parsed = AddressHeader.value_parser(address)
-            found = parsed.all_defects
-        except PARSER_ERRORS as error:  # where other Pythons report a defect (H21)
-            raise ValueError(f"Invalid address {address!r}: {error}") from error
-        accepted = {NO_DOMAIN} if force_ascii else {NO_DOMAIN, NON_ASCII}
-        # A dict, for the defects in their order, each once.
-        defects = [text for text in dict.fromkeys(map(str, found)) if text not in accepted]
-        mailboxes = parsed.all_mailboxes
-        if force_ascii and not all((mailbox.local_part or "").isascii() for mailbox in mailboxes):
-            # No defect by Python 3.15 (python/cpython#81074).
-            defects += [] if NON_ASCII in defects else [NON_ASCII]
-        if defects:
-            raise ValueError(f"Invalid address {address!r}: {'; '.join(defects)}")
-        if len(mailboxes) != 1:
-            raise ValueError(f"Invalid address {address!r}: must be a single address")
-        mailbox = mailboxes[0]
-        if not force_ascii or not mailbox.domain or mailbox.domain.isascii():
-            return mailbox.addr_spec
-        return str(Address(username=mailbox.local_part, domain=punycode(mailbox.domain)))
+            return _addr_spec(force_str(address), force_ascii)
+        except ValueError:
+            accepted = leniency.envelope_address(address)
+            if accepted is None:
+                raise
+            return accepted
+
+
+def _addr_spec(address: str, force_ascii: bool) -> str:
+    try:
+        parsed = AddressHeader.value_parser(address)
+        found = parsed.all_defects
+    except PARSER_ERRORS as error:  # where other Pythons report a defect (H21)
+        raise ValueError(f"Invalid address {address!r}: {error}") from error
+    accepted = {NO_DOMAIN} if force_ascii else {NO_DOMAIN, NON_ASCII}
+    # A dict, for the defects in their order, each once.
+    defects = [text for text in dict.fromkeys(map(str, found)) if text not in accepted]
+    mailboxes = parsed.all_mailboxes
+    if force_ascii and not all((mailbox.local_part or "").isascii() for mailbox in mailboxes):
+        # No defect by Python 3.15 (python/cpython#81074).
+        defects += [] if NON_ASCII in defects else [NON_ASCII]
+    if defects:
+        raise ValueError(f"Invalid address {address!r}: {'; '.join(defects)}")
+    if len(mailboxes) != 1:
+        raise ValueError(f"Invalid address {address!r}: must be a single address")
+    mailbox = mailboxes[0]
+    if not force_ascii or not mailbox.domain or mailbox.domain.isascii():
+        return mailbox.addr_spec
+    return str(Address(username=mailbox.local_part, domain=punycode(mailbox.domain)))
 
 
 def _takes_policy(message: Any) -> bool:
@@ -171,7 +182,15 @@ def _wire_form(message: Any) -> bytes:
 
     A `message()` written for 5.2 takes no policy and may return one of 5.2's classes (H27).
     """
-    rendered = message.message(**({"policy": email.policy.SMTP} if _takes_policy(message) else {}))
-    if isinstance(rendered, django_message.MIMEMixin):
+    if _takes_policy(message):
+        rendered = message.message(policy=email.policy.SMTP)
+    else:
+        cls = type(message)
+        name = f"{cls.__module__}.{cls.__qualname__}"
+        warn_about_use(f"{name}.message() must accept 'policy' from Django 6.0 on.")
+        rendered = message.message()
+    # The backport's are both, on Django 5.2.
+    modern = isinstance(rendered, email.message.EmailMessage)
+    if isinstance(rendered, django_message.MIMEMixin) and not modern:
         return rendered.as_bytes(linesep="\r\n")
     return rendered.as_bytes(policy=rendered.policy.clone(linesep="\r\n"))

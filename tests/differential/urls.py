@@ -1,0 +1,3 @@
+"""A site of one page, for the reports about the others."""
+
+urlpatterns = []
