@@ -152,6 +152,7 @@ class EmailBackend(django_smtp.EmailBackend):
     # Of Django's
     timeout: float | None
     connection: Any
+    _partial_connection: Any
 
     def __init__(
         self,
@@ -404,6 +405,10 @@ class EmailBackend(django_smtp.EmailBackend):
             return method(*args)
         except Exception as error:
             self._annotate(error)
+            # It is of no use, and Django keeps it until the garbage collector comes.
+            partial, self._partial_connection = self._partial_connection, None
+            if partial is not None:
+                partial.close()
             tb, login = error.__traceback__, smtplib.SMTP.login.__code__
             if all(frame.f_code is not login for frame, _ in traceback.walk_tb(tb)):
                 raise

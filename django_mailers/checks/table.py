@@ -192,6 +192,14 @@ PROBLEMS = (
         "MAILERS replaces.",
         "Move the values into MAILERS and remove these settings. A test overrides MAILERS instead.",
     ),
+    Problem(
+        "mailers.W009",
+        "The TLS options do not go with the port.",
+        "Port 465 is for TLS from the first byte on ('use_ssl'), port 587 for STARTTLS "
+        "('use_tls'). If the two are mixed up, client and server wait for each other until the "
+        "timeout, or do not understand each other.",
+        "Set 'use_ssl' to True for port 465, and 'use_tls' for port 587.",
+    ),
 )
 _BY_ID = {problem.id: problem for problem in PROBLEMS}
 

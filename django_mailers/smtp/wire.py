@@ -49,9 +49,9 @@ def about(verb: str, address: str, parameters: str = "") -> bytes:
     # smtplib looks for the address in the string, and would not find one behind a line end.
     command(address)
     path = smtplib.quoteaddr(address)
-    if not path.startswith("<") or not path.endswith(">"):
-        raise ValueError(f"Invalid address {address!r}")
-    return command(f"{verb}:<{checked(path[1:-1])}>{parameters}")
+    # Nor does it see what it leaves out; but there may be a name before it.
+    found = path[1:-1] if address.rstrip().endswith(path) else address
+    return command(f"{verb}:<{checked(found)}>{parameters}")
 
 
 def checked(address: str) -> str:
