@@ -94,6 +94,7 @@ def normally(message: Any) -> bytes:
         rendered = message.message()
     else:
         rendered = message.message(policy=email.policy.SMTP)
+    _refuse_line_breaks(message, rendered)
     legacy = getattr(django_message, "MIMEMixin", ())
     if isinstance(rendered, legacy):
         data: bytes = rendered.as_bytes(linesep="\r\n")
@@ -102,6 +103,33 @@ def normally(message: Any) -> bytes:
     else:
         data = rendered.as_bytes(policy=rendered.policy.clone(linesep="\r\n"))
     return data
+
+
+def _refuse_line_breaks(message: Any, rendered: Any) -> None:
+    """Raise `ValueError` if a header has a line break, or its name, in the words of newer Pythons.
+
+    Old ones let it pass at the end (python/cpython#121650), and write it out: an empty line, so
+    that all headers behind it are body, the recipients among them.
+    """
+    found = [header for part in rendered.walk() for header in part.items()]
+    for name, _ in found:
+        if "\n" in name or "\r" in name:
+            raise ValueError(f"Header names may not contain linefeed or carriage return: {name!r}")
+    given: list[Any] = []
+    if isinstance(message, EmailMessage):
+        # Of addresses they drop it; where we make the messages, and newer Pythons do, it is refused.
+        given += [message.from_email, *message.extra_headers.values()]
+        for addresses in (message.to, message.cc, message.reply_to):
+            given += addresses or ()
+    # A line that goes on is one: attachments may have been parsed from such.
+    if any(headers.LINE_BREAK.search(str(value)) for _, value in found) or any(
+        "\n" in value or "\r" in value for value in map(_decoded, given)
+    ):
+        raise ValueError("Header values may not contain linefeed or carriage return characters")
+
+
+def _decoded(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 # --- Who may be rendered directly ----------------------------------------------------------------

@@ -30,6 +30,8 @@ MESSAGE_ID = re.compile(rf"<({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)>")
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 # A line of a folded header that is not its continuation: newer Pythons refuse to write it.
 _BROKEN = re.compile(rb"\r\n[^ \t]|\r(?!\n)|(?<!\r)\n")
+# The same in a value, where a line end may be any.
+LINE_BREAK = re.compile(r"\r(?!\n|[ \t])|\n(?![ \t])")
 
 # Headers whose value Python never parses, besides these families.
 UNSTRUCTURED = {"subject", "auto-submitted", "feedback-id", "importance", "precedence", "priority"}
