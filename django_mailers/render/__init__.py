@@ -117,7 +117,7 @@ def _refuse_line_breaks(message: Any, rendered: Any) -> None:
             raise ValueError(f"Header names may not contain linefeed or carriage return: {name!r}")
     given: list[Any] = []
     if isinstance(message, EmailMessage):
-        # Of addresses they drop it; where we make the messages, and newer Pythons do, it is refused.
+        # Of addresses they drop it; newer ones refuse it, and so do we where we make messages.
         given += [message.from_email, *message.extra_headers.values()]
         for addresses in (message.to, message.cc, message.reply_to):
             given += addresses or ()
