@@ -19,6 +19,7 @@ from django.views.debug import ExceptionReporter
 
 from django_mailers import send_many
 from django_mailers.backends.smtp import EmailBackend
+from django_mailers.checks import check_mailers
 from django_mailers.log import AdminEmailHandler
 from django_mailers.smtp import PoolTimeout, Server
 from django_mailers.smtp.wire import about
@@ -160,6 +161,29 @@ class TextTests(SMTPBackendTestCase):
                 "(port 465 speaks TLS from the first byte: use_ssl)",
             ),
         )
+
+
+class CheckTests(SMTPBackendTestCase):
+    def test_local_hostname(self):
+        """As the constructor says it, which test_smtp_backend_options.py has."""
+        for name in ("h\xf4st", "host name", "h" * 300, "", "host\n"):
+            options = {"host": HOST, "local_hostname": name}
+            settings = {ALIAS: {"BACKEND": f"{EmailBackend.__module__}.EmailBackend"}}
+            settings[ALIAS]["OPTIONS"] = options
+            with self.subTest(name), override_settings(MAILERS=settings):
+                [problem] = check_mailers(None)
+                self.assertEqual(
+                    (problem.id, problem.msg),
+                    (
+                        "mailers.E010",
+                        f"MAILERS[{ALIAS!r}]: OPTIONS 'local_hostname' must be a host name of 1 to "
+                        "255 ASCII characters, without whitespace.",
+                    ),
+                )
+                other = "The value has other characters, or too many."
+                self.assertEqual(problem.hint, other if name else "The value is empty.")
+                with self.assertRaisesExactly(InvalidMailer, problem.msg):
+                    mailers[ALIAS]
 
 
 def connect_to(server):

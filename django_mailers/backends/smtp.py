@@ -303,10 +303,10 @@ class EmailBackend(django_smtp.EmailBackend):
 
     def _send(self, email_message: Any) -> bool:
         """Send a message by `connection`: as Django's method, but with the bytes of `render()`."""
-        recipients = [self.prep_address(name) for name in email_message.recipients()]
-        if not recipients:
+        if not email_message.recipients():
             return False
         sender = self.prep_address(email_message.from_email)
+        recipients = [self.prep_address(name) for name in email_message.recipients()]
         content = render(email_message)
         try:
             self.connection.sendmail(sender, recipients, content)
@@ -413,10 +413,11 @@ class EmailBackend(django_smtp.EmailBackend):
             if all(frame.f_code is not login for frame, _ in traceback.walk_tb(tb)):
                 raise
             hide(error, f"\0{self.username}\0{self.password}", self.password)
-            if isinstance(error, UnicodeError):
-                # It has what it could not encode among its attributes.
-                error = ValueError("The user name and the password must be ASCII.")
-            raise without_frames(error, outer) from None
+            failure = without_frames(error, outer)
+        if isinstance(failure, UnicodeError):
+            # It has what it could not encode among its attributes.
+            failure = ValueError("The user name and the password must be ASCII.")
+        raise failure
 
     def _sends_as_django(self) -> bool:
         return self._is_changed(CHANGEABLE) or self._has_foreign_connection()

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from django_mailers import bridge
-from django_mailers.backends.options import Kind
+from django_mailers.backends.options import EHLO_NAME, Kind
 
 from .constructor import (
     DEVELOPMENT,
@@ -241,6 +241,8 @@ def _why(kind: Kind, value: Any) -> str | None:
             return None
         if isinstance(value, kind.types) and not isinstance(value, bool):
             return "The value is out of range."
+    elif kind is EHLO_NAME and isinstance(value, str):
+        return "The value has other characters, or too many."
     elif str in kind.types and isinstance(value, str):
         return "No other value is known."
     return f"The value is of type {type(value).__name__}."
