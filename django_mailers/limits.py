@@ -11,7 +11,7 @@ import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -23,6 +23,8 @@ PERIODS = {"minute": 60, "hour": 3600}
 MAX_SITES = 1000
 # How long, in seconds, a cache that has failed is not asked again: it may be slow to fail.
 CACHE_PAUSE = 60
+# How often a slot is tried for that others take first: more than that at a time are too many.
+MAX_RACES = 8
 # How long, in seconds after the window, the cache keeps what is to be told in the next report.
 CACHE_KEEPS = 7 * 24 * 3600
 
@@ -32,20 +34,28 @@ class Admission:
     """Leave to send one report, with what it has to tell about those that were not sent.
 
     `similar` is how many errors were suppressed that happened at the same place, `others` how many
-    that happened elsewhere, or were too many for the rate.
+    that happened elsewhere, or were too many for the rate. `unsent` is how many reports could not
+    be sent, about whatever, and `reason` the type of the error for which the last could not.
     """
 
     similar: int = 0
     others: int = 0
+    unsent: int = 0
+    reason: str = ""
 
     def notes(self, noun: str = "error") -> list[str]:
         """Return what the report has to tell, line by line."""
         counts = {"similar": self.similar, "further": self.others}
-        return [
+        notes = [
             f"{count} {kind} {noun}{'' if count == 1 else 's'} suppressed"
             for kind, count in counts.items()
             if count
         ]
+        if self.unsent == 1:
+            notes.append(f"1 report could not be sent: {self.reason}")
+        elif self.unsent:
+            notes.append(f"{self.unsent} reports could not be sent, the last: {self.reason}")
+        return notes
 
 
 class ReportLimiter:
@@ -59,8 +69,9 @@ class ReportLimiter:
              else they are this process's own. They are so as well while the cache fails.
     scope    A name for these limits among those in the same cache.
 
-    What is not sent is counted, and told by the next report. A report that could not be sent uses
-    the limits up too: a dead server is not tried by each visitor.
+    What is not sent is counted, and told by the next report. A report that could not be sent is
+    told by the next one about whatever, and uses the limits up too: a dead server is not tried by
+    each visitor.
 
     Any number of threads may share a limiter. It holds its lock only to decide, never over I/O; it
     remembers `MAX_SITES` sites; and forgets all of them in a forked child, whose parent will tell.
@@ -104,12 +115,16 @@ class ReportLimiter:
             lambda cache: self._admit_shared(cache, site), lambda: self._admit(site)
         )
 
-    def failed(self, site: str, admission: Admission) -> None:
-        """Count the report that was admitted, and those it had to tell of, as suppressed."""
-        site, similar = digest(site), admission.similar + 1
+    def failed(self, site: str, admission: Admission, error: BaseException) -> None:
+        """Count the report that was admitted as one that could not be sent because of `error`.
+
+        What it had to tell is told by the next one.
+        """
+        site = digest(site)
+        unsent = replace(admission, unsent=admission.unsent + 1, reason=type(error).__name__)
         self._through_cache(
-            lambda cache: self._failed_shared(cache, site, similar, admission.others),
-            lambda: self._failed(site, similar, admission.others),
+            lambda cache: self._failed_shared(cache, site, unsent),
+            lambda: self._failed(site, unsent),
         )
 
     # In this process.
@@ -122,6 +137,7 @@ class ReportLimiter:
         # When the reports of the last period were sent; never more than `limit`.
         self._sent: deque[float] = deque()
         self._others = 0
+        self._unsent, self._reason = 0, ""
         self._cache_returns = -math.inf
 
     def _admit(self, site: str) -> Admission | None:
@@ -139,16 +155,18 @@ class ReportLimiter:
                     return None
                 self._sent.append(now)
             self._remember(site, now, 0)
-            admission = Admission(similar, self._others)
+            admission = Admission(similar, self._others, self._unsent, self._reason)
             self._others = 0
+            self._unsent, self._reason = 0, ""
             return admission
 
-    def _failed(self, site: str, similar: int, others: int) -> None:
+    def _failed(self, site: str, unsent: Admission) -> None:
         with self._lock:
-            self._others += others
+            self._others += unsent.others
+            self._unsent, self._reason = self._unsent + unsent.unsent, unsent.reason
             # The site may be forgotten by now, and others may have been counted at it.
             reported, suppressed = self._sites.pop(site, (self.clock(), 0))
-            self._remember(site, reported, suppressed + similar)
+            self._remember(site, reported, suppressed + unsent.similar)
 
     def _remember(self, site: str, reported: float, suppressed: int) -> None:
         self._sites[site] = (reported, suppressed)
@@ -203,30 +221,53 @@ class ReportLimiter:
             cache.delete(self._key("site", site))
             self._count(cache, self._key("others"))
             return None
+        reason = cache.get(self._key("reason"), "")
         return Admission(
-            self._take(cache, self._key("similar", site)), self._take(cache, self._key("others"))
+            self._take(cache, self._key("similar", site)),
+            self._take(cache, self._key("others")),
+            unsent := self._take(cache, self._key("unsent")),
+            reason if unsent else "",
         )
 
     def _take_slot(self, cache: Any, limit: int) -> bool:
-        """Return whether one of the slots for the reports of a period was free; it is no more.
+        """Return whether there was a slot for a report, of as many as a period has; it is taken.
 
-        Slots, not a number: some caches forget when a number that they add to expires.
+        A slot is free again a period later, by the cache's own time. They are taken in turn, so
+        that it is enough to look at one: if the next one is not free, no other is.
         """
-        slots = [self._key("slot", str(number)) for number in range(limit)]
-        taken = cache.get_many(slots)
-        # Another process may take one meanwhile.
-        return any(cache.add(slot, 1, self.period) for slot in slots if slot not in taken)
+        for _ in range(MAX_RACES):
+            number = cache.get(self._key("sent"), 0)
+            if cache.add(self._key("slot", str(number % limit)), 1, self.period):
+                self._count(cache, self._key("sent"))
+                return True
+            # Unless another process has taken it meanwhile.
+            if cache.get(self._key("sent"), 0) == number:
+                break
+        return False
 
-    def _failed_shared(self, cache: Any, site: str, similar: int, others: int) -> None:
-        self._count(cache, self._key("similar", site), similar)
-        if others:
-            self._count(cache, self._key("others"), others)
+    def _failed_shared(self, cache: Any, site: str, unsent: Admission) -> None:
+        if unsent.similar:
+            self._count(cache, self._key("similar", site), unsent.similar)
+        if unsent.others:
+            self._count(cache, self._key("others"), unsent.others)
+        cache.set(self._key("reason"), unsent.reason, self._keeps)
+        self._count(cache, self._key("unsent"), unsent.unsent)
 
     def _key(self, *parts: str) -> str:
         return ":".join(["django_mailers.reports", digest(self.scope), *parts])
 
+    @property
+    def _keeps(self) -> int:
+        return CACHE_KEEPS + math.ceil(self.window or 0)
+
     def _count(self, cache: Any, key: str, number: int = 1) -> None:
-        cache.add(key, 0, CACHE_KEEPS + math.ceil(self.window or 0))
+        from django.core.cache.backends.base import BaseCache
+
+        if type(cache).incr is BaseCache.incr:
+            # It forgets when the number expires, and is not atomic anyway: files, for one.
+            cache.set(key, cache.get(key, 0) + number, self._keeps)
+            return
+        cache.add(key, 0, self._keeps)
         cache.incr(key, number)
 
     @staticmethod

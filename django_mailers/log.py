@@ -7,7 +7,6 @@ it is relied on that the two do not share.
 
 from __future__ import annotations
 
-import copy
 import logging
 import sysconfig
 import warnings
@@ -16,11 +15,21 @@ from typing import Any
 
 import django
 from django.conf import settings
+from django.core.exceptions import AppRegistryNotReady
 from django.utils import log as django_log
 from django.utils.module_loading import import_string
+from django.views.debug import ExceptionReporter
 
 from .limits import Admission, ReportLimiter, check_seconds
 from .reports import Failures, frames, no_queries, open_mailer, reporting, send, with_notes
+from .reporttexts import (
+    encodable,
+    one_line,
+    plain_traceback,
+    printable,
+    with_message,
+    written_traceback,
+)
 
 # Where code is that many others call. Django may be elsewhere, in a checkout.
 LIBRARIES = (
@@ -106,7 +115,7 @@ class AdminEmailHandler(django_log.AdminEmailHandler):
         except Exception as error:
             if admitted is not None:
                 with suppress(Exception):
-                    self.limiter.failed(site, admitted)
+                    self.limiter.failed(site, admitted, error)
             if self._failures.log(error, self.using):
                 # It prints to stderr, unless logging.raiseExceptions is off; it may be overridden.
                 with suppress(Exception):
@@ -116,17 +125,23 @@ class AdminEmailHandler(django_log.AdminEmailHandler):
         """Return what stands for all records that one report is enough for; may be overridden.
 
         For an exception that is its type, the line that raised it and, if that is a library's,
-        the last line before it that is not. Else it is the logger with the message before its
-        arguments are put in.
+        the last line before it that is not; also if it is only text any more, behind a
+        `QueueHandler`. Without a traceback it is the logger, the line that logs, and the level.
         """
         exc_type, _, tb = record.exc_info or (None, None, None)
+        name = f"{exc_type.__module__}.{exc_type.__qualname__}" if exc_type else ""
         places = frames(tb)
-        if exc_type is None or not places:
-            kind = exc_type.__qualname__ if exc_type else ""
-            return "\n".join([kind, record.name, str(record.msg)])
+        if not places and not name:
+            name, places = written_traceback(record)
+        if not places:
+            line = f"{record.pathname}:{record.lineno}"
+            return "\n".join([name, record.name, line, record.levelname])
         own = [place for place in places if not place.startswith(LIBRARIES)]
-        name = f"{exc_type.__module__}.{exc_type.__qualname__}"
         return "\n".join([name, places[-1], *own[-1:]])
+
+    def format_subject(self, subject: str) -> str:
+        """Escape what a subject cannot have: line breaks, as Django's, and control characters."""
+        return one_line(super().format_subject(subject))
 
     def send_mail(
         self,
@@ -145,7 +160,11 @@ class AdminEmailHandler(django_log.AdminEmailHandler):
             connection = self.connection()
         if connection is None and self.email_backend:
             # There is no MAILERS, or this had been refused: all is as it was.
-            super().send_mail(subject, message, html_message=html_message)
+            super().send_mail(
+                encodable(subject),
+                encodable(message),
+                html_message=html_message and encodable(html_message),
+            )
             return
         send(
             "ADMINS",
@@ -170,21 +189,33 @@ class AdminEmailHandler(django_log.AdminEmailHandler):
         if request is not None:
             is_internal = request.META.get("REMOTE_ADDR") in settings.INTERNAL_IPS
             origin = f" ({'internal' if is_internal else 'EXTERNAL'} IP)"
-        text = record.getMessage()
-        subject = self.format_subject(f"{record.levelname}{origin}: {text}")
-        # Without the traceback, which the reporter gives; a copy, as other handlers get the record.
-        bare = copy.copy(record)
+        # Without the traceback, which the reporter gives.
+        bare = with_message(record)
         bare.exc_info = bare.exc_text = None
-        html_message = None
+        text = bare.getMessage()
+        subject = self.format_subject(f"{record.levelname}{origin}: {text}")
+        exc_type, error, tb = record.exc_info or (None, None, None)
+        reported = printable(error) if record.exc_info else text
+        notes = admitted.notes()
         with no_queries():
-            reporter = self.reporter_class(
-                request, *(record.exc_info or (None, text, None)), is_email=True
-            )
-            parts = [self.format(bare), *admitted.notes()]
-            message = "\n\n".join([*parts, reporter.get_traceback_text()])
-            if self.include_html:
-                html_message = with_notes(reporter.get_traceback_html(), admitted.notes())
-        return subject, message, html_message
+            formatted = self.format(bare)
+            trace, html_message = self._report(request, exc_type, reported, tb)
+        message = "\n\n".join([formatted, *notes, trace])
+        return subject, message, html_message and with_notes(html_message, notes)
+
+    def _report(self, request: Any, exc_type: Any, error: Any, tb: Any) -> tuple[str, str | None]:
+        """Return the traceback as text and, if that is wanted, as HTML."""
+        reporter = self.reporter_class(request, exc_type, error, tb, is_email=True)
+        try:
+            text = reporter.get_traceback_text()
+            return text, reporter.get_traceback_html() if self.include_html else None
+        except Exception as failure:
+            # A variable, or something of the request. But a project whose apps are not loaded, or
+            # whose own reporter fails, has to be mended, and so that is told instead.
+            is_djangos = self.reporter_class is ExceptionReporter
+            if not is_djangos or isinstance(failure, AppRegistryNotReady):
+                raise
+            return plain_traceback(error if exc_type else None), None
 
     def _has_connection_hook(self) -> bool:
         """Whether a subclass has the method that Django called for a backend before 6.1 (H20)."""

@@ -66,7 +66,7 @@ class BrokenLinkEmailsMiddleware(common.BrokenLinkEmailsMiddleware):
         except Exception as error:
             if admitted is not None:
                 with suppress(Exception):
-                    self.limiter.failed(site, admitted)
+                    self.limiter.failed(site, admitted, error)
             self._failures.log(error, self.using)
         finally:
             self._current.admission = Admission()

@@ -28,6 +28,9 @@ from django.db import DatabaseError, connections
 from django.utils.functional import Promise
 from django.utils.html import format_html
 
+from .mailboxes import quoted
+from .reporttexts import encodable, one_line
+
 logger = logging.getLogger("django_mailers.log")
 
 _thread = threading.local()
@@ -168,9 +171,9 @@ def send(
     if not recipients:
         return
     message = mail.EmailMultiAlternatives(
-        encodable(f"{settings.EMAIL_SUBJECT_PREFIX}{subject}"),
+        one_line(encodable(f"{settings.EMAIL_SUBJECT_PREFIX}{subject}")),
         encodable(body),
-        settings.SERVER_EMAIL,
+        quoted(str(settings.SERVER_EMAIL)),
         recipients,
     )
     if html:
@@ -197,13 +200,8 @@ def addresses(setting: str) -> list[str]:
             for entry in entries
         ]
         if all(isinstance(entry, str | Promise) for entry in entries):
-            return [str(entry) for entry in entries]
+            return [quoted(str(entry)) for entry in entries]
     raise ImproperlyConfigured(f"The {setting} setting must be a list of email address strings.")
-
-
-def encodable(text: str) -> str:
-    """Return `text` with its lone surrogates escaped: file names have them, mail cannot."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def with_notes(html: str, notes: Iterable[str]) -> str:

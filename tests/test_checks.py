@@ -730,6 +730,27 @@ WARNED_OF = [
     ),
     *(
         Case(
+            {"bulk": {"BACKEND": backend, "OPTIONS": {"host": "smtp.example.com", **options}}},
+            [message("W009", f"MAILERS['bulk']: {text}")],
+        )
+        for backend in [SMTP, FAST_SMTP]
+        for options, text in [
+            (
+                {"port": 465, "use_tls": True},
+                "OPTIONS 'use_tls' is set, but port 465 speaks TLS from the first byte.",
+            ),
+            (
+                {"port": 465},
+                "OPTIONS 'use_ssl' is not set, but port 465 speaks TLS from the first byte.",
+            ),
+            (
+                {"port": 587, "use_ssl": True},
+                "OPTIONS 'use_ssl' is set, but port 587 speaks TLS only after STARTTLS.",
+            ),
+        ]
+    ),
+    *(
+        Case(
             {"bulk": {"BACKEND": f"{HERE}.Swallows", "OPTIONS": {name: value}}},
             [
                 message(
@@ -867,6 +888,20 @@ FINE: list[Case] = [
                 "nowhere.Middleware",
             ],
         },
+    ),
+    *(
+        Case(
+            {"bulk": {"BACKEND": backend, "OPTIONS": {"host": "smtp.example.com", **options}}},
+            [],
+        )
+        for backend in [SMTP, FAST_SMTP]
+        for options in [
+            {"port": 465, "use_ssl": True},
+            {"port": 587, "use_tls": True},
+            {"port": 587},
+            {"use_tls": True},
+            {"use_ssl": True},
+        ]
     ),
     *(
         Case(

@@ -93,6 +93,14 @@ class ArgumentsTests(ExactErrors, SimpleTestCase):
             (Admission(2, 0), ["2 similar errors suppressed"]),
             (Admission(0, 1), ["1 further error suppressed"]),
             (Admission(3, 4), ["3 similar errors suppressed", "4 further errors suppressed"]),
+            (Admission(0, 0, 1, "OSError"), ["1 report could not be sent: OSError"]),
+            (
+                Admission(1, 0, 2, "OSError"),
+                [
+                    "1 similar error suppressed",
+                    "2 reports could not be sent, the last: OSError",
+                ],
+            ),
         ):
             with self.subTest(admission=admission):
                 self.assertEqual(admission.notes(), notes)
@@ -165,11 +173,16 @@ class LocalTests(SimpleTestCase):
         admission = reports.admit("a")
         self.assertEqual(admission, Admission(similar=1, others=1))
         self.assertIsNone(reports.admit("a"))
-        reports.failed("a", admission)
+        reports.failed("a", admission, TimeoutError())
         # A dead server is not tried again within the window.
         self.assertIsNone(reports.admit("a"))
-        reports.clock.now += 600
-        self.assertEqual(reports.admit("a"), Admission(similar=4, others=1))
+        # Whichever report is the next tells that one was lost, and why.
+        admission = reports.admit("b")
+        self.assertEqual(admission, Admission(0, 1, 1, "TimeoutError"))
+        reports.failed("b", admission, ConnectionResetError())
+        reports.clock.now += 3600
+        self.assertEqual(reports.admit("a"), Admission(3, 1, 2, "ConnectionResetError"))
+        self.assertEqual(reports.admit("b"), Admission())
 
     def test_memory_is_bounded(self):
         reports = limiter(window=600)
@@ -194,10 +207,10 @@ class LocalTests(SimpleTestCase):
         with patch.object(limits, "MAX_SITES", 2):
             for site in "abc":
                 reports.admit(site)
-            reports.failed("first", admission)
+            reports.failed("first", admission, OSError())
             self.assertEqual(list(reports._sites), [digest("c"), digest("first")])
         reports.clock.now += 600
-        self.assertEqual(reports.admit("first"), Admission(similar=1))
+        self.assertEqual(reports.admit("first"), Admission(0, 0, 1, "OSError"))
 
     def test_threads(self):
         reports = limiter(window=600, rate="8/minute")
@@ -318,13 +331,58 @@ class SharedTests(SimpleTestCase):
         one, two = (self.shared(rate="1/minute") for _ in range(2))
         admission = one.admit("a")
         self.assertIsNone(two.admit("b"))
-        one.failed("a", admission)
+        self.assertIsNone(two.admit("a"))
+        one.failed("a", admission, TimeoutError())
         self.pass_seconds(601)
         admission = two.admit("a")
-        self.assertEqual(admission, Admission(similar=1, others=1))
-        two.failed("a", admission)
+        self.assertEqual(admission, Admission(1, 1, 1, "TimeoutError"))
+        two.failed("a", admission, ConnectionResetError())
         self.pass_seconds(1202)
-        self.assertEqual(one.admit("a"), Admission(similar=2, others=1))
+        self.assertEqual(one.admit("b"), Admission(0, 1, 2, "ConnectionResetError"))
+        self.pass_seconds(1263)
+        self.assertEqual(one.admit("a"), Admission(similar=1))
+
+    def test_a_high_rate_costs_no_more(self):
+        """Neither keys nor questions: one more of each for a report that is sent."""
+        asked = []
+        for name in ("get", "add", "incr", "set", "get_many"):
+            original = getattr(LocMemCache, name)
+
+            def ask(self, *args, original=original, **kwargs):
+                asked.append(args[0])
+                return original(self, *args, **kwargs)
+
+            enter(self, patch.object(LocMemCache, name, ask))
+        reports = self.shared(window=None, rate="1000000/hour")
+        for number in (1, 2, 3):
+            asked.clear()
+            self.assertEqual(reports.admit("a"), Admission())
+            self.assertLess(len(asked), 10)
+            self.assertEqual(len(caches["default"]._cache), number + 1)
+
+    def test_rate_of_threads_that_share_a_cache(self):
+        limiters = [self.shared(window=None, rate="20/hour") for _ in range(8)]
+        barrier = threading.Barrier(8)
+        admitted = []
+
+        def work(reports):
+            barrier.wait(10)
+            admitted.extend([reports.admit("a") for _ in range(50)])
+
+        threads = [threading.Thread(target=work, args=[reports]) for reports in limiters]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        self.assertEqual((len(admitted), sum(a is not None for a in admitted)), (400, 20))
+
+    def test_slots_are_taken_in_turn(self):
+        reports = self.shared(window=None, rate="3/minute")
+        for second in (0, 20, 40, 61, 81, 101, 122):
+            self.pass_seconds(second)
+            with self.subTest(second):
+                self.assertIsNotNone(reports.admit("a"))
+        self.assertIsNone(reports.admit("a"))
 
     def test_scope(self):
         other = self.shared(scope="another handler")

@@ -217,7 +217,9 @@ class LimitTests(ExactErrors, SimpleTestCase):
             visit(item)
         item.limiter.clock.now += 600
         visit(item)
-        self.assertEqual(bodies(), [f"{report()}\n1 similar broken link suppressed"])
+        self.assertEqual(
+            bodies(), [f"{report()}\n1 report could not be sent: ConnectionRefusedError"]
+        )
 
     @override_settings(CACHES={"default": {"BACKEND": LOCMEM_CACHE, "LOCATION": __name__}})
     def test_cache(self):

@@ -50,7 +50,11 @@ class InvalidOptionTests(SMTPBackendTestCase):
             (["pipelining", "chunking"], "'auto' or False", [True, "on", "", 0, []]),
             (["ca_file"], "a str or a Path", [5, True]),
             (["tls_min_version"], "'1.2' or '1.3'", ["1.1", "", 1.3]),
-            (["local_hostname"], "a str that is not empty", ["", 5]),
+            (
+                ["local_hostname"],
+                "a host name of 1 to 255 ASCII characters, without whitespace",
+                ["", 5, "hôst", "host name", "host\n", "host\x7f", "h" * 256],
+            ),
             (
                 ["source_address"],
                 "a str, or a tuple of a str and an int",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -24,6 +25,12 @@ def _is_number(value: Any) -> bool:
 
 
 NAME = Kind("a str that is not empty", (str,), bool)
+# For EHLO, of whose line there is no more to begin with (RFC 5321, 4.5.3.1.2).
+EHLO_NAME = Kind(
+    "a host name of 1 to 255 ASCII characters, without whitespace",
+    (str,),
+    lambda name: re.fullmatch("[!-~]{1,255}", name) is not None,
+)
 PATH = Kind("a str or a Path", (str, bytes, os.PathLike))
 COUNT = Kind("an int greater than 0", (int,), lambda count: _is_number(count) and count > 0)
 SIZE = Kind("an int, 0 or greater", (int,), lambda size: _is_number(size) and size >= 0)
@@ -32,6 +39,11 @@ SECONDS = Kind(
 )
 DELAY = Kind("a number of seconds, 0 or greater", (int, float), lambda s: _is_number(s) and s >= 0)
 AUTO = Kind("'auto' or False", (str, bool), lambda value: value in {"auto", False})
+
+
+def _is_path(value: Any) -> bool:
+    """Whether it is a dotted path, for import_string(). A token given by mistake seldom is one."""
+    return isinstance(value, str) and all(map(str.isidentifier, value.split(".")))
 
 
 def one_of(*values: str) -> Kind:
@@ -52,7 +64,7 @@ SMTP = {
     "chunking": AUTO,
     "ca_file": PATH,
     "tls_min_version": one_of(*TLS_VERSIONS),
-    "local_hostname": NAME,
+    "local_hostname": EHLO_NAME,
     "source_address": Kind(
         "a str, or a tuple of a str and an int",
         (str, tuple),
@@ -62,7 +74,7 @@ SMTP = {
     "token": Kind(
         "a callable or the path of one",
         (object,),
-        lambda token: callable(token) or (isinstance(token, str) and token != ""),
+        lambda token: callable(token) or _is_path(token),
     ),
 }
 

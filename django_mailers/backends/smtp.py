@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import operator
 import os
+import smtplib
 import ssl
+import sys
+import traceback
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -31,6 +34,8 @@ from ..smtp import (
     note_sent,
     shared_pool,
 )
+from ..smtp.errors import annotate, hide, is_reply, place, without_frames
+from ..smtp.wire import checked
 from . import options
 
 # Seconds for each operation. Django's backend waits for ever if it is told nothing.
@@ -60,6 +65,17 @@ POOLING = (
     *options.SMTP,
 )
 _pooling = operator.attrgetter(*POOLING)
+
+
+class _Key(tuple[Any, ...]):
+    """Those, the password among them: a page about an error shows the `repr()` of variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
 # Found by those, which takes a fifth of the time that making a Server does, for each message.
 _known_pools: weakref.WeakValueDictionary[Any, Pool] = weakref.WeakValueDictionary()
 
@@ -140,6 +156,7 @@ class EmailBackend(django_smtp.EmailBackend):
     # Of Django's
     timeout: float | None
     connection: Any
+    _partial_connection: Any
 
     def __init__(
         self,
@@ -161,10 +178,6 @@ class EmailBackend(django_smtp.EmailBackend):
         token: Callable[[], str] | str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
-        if self.timeout is None:
-            self.timeout = DEFAULT_TIMEOUT
-        self._lease: Lease | None = None
         values = (
             pool_size,
             max_messages,
@@ -182,10 +195,21 @@ class EmailBackend(django_smtp.EmailBackend):
             auth,
             token,
         )
-        # Most have none of these, and one is made for each message. Of Django's own options only
-        # the key and its certificate may not go together.
-        if values != NOTHING or self.ssl_keyfile:
-            self._take_options(values)
+        try:
+            super().__init__(*args, **kwargs)
+            if self.timeout is None:
+                self.timeout = DEFAULT_TIMEOUT
+            self._lease: Lease | None = None
+            # Most have none of these, and one is made for each message. Of Django's own options
+            # only the key and its certificate may not go together.
+            if values != NOTHING or self.ssl_keyfile:
+                self._take_options(values)
+        except Exception as error:
+            # A page about the error would show these, the password among them, and those of the
+            # frames that it came through.
+            del args, kwargs, values, token
+            error.__traceback__ = None
+            raise error  # not a bare "raise", which has the frames before Python 3.11
 
     def _take_options(self, values: Sequence[Any]) -> None:
         # As with Django's options, None is as good as nothing.
@@ -203,7 +227,7 @@ class EmailBackend(django_smtp.EmailBackend):
     def pool(self) -> Pool:
         """The pool of this process for this mailer; its `stats()` tell what it does."""
         # Now and not before, as attributes are changed after the instance was made (H18).
-        key = _pooling(self), DNS_NAME.get_fqdn()
+        key = _Key((_pooling(self), DNS_NAME.get_fqdn()))
         pool = _known_pools.get(key)
         if pool is None or pool.is_closed:
             pool_options = PoolOptions(
@@ -232,7 +256,7 @@ class EmailBackend(django_smtp.EmailBackend):
         Raises what `smtplib` does and `OSError`; returns None instead if `fail_silently` is on.
         """
         if self._is_changed(CONNECTING) or self._has_foreign_connection():
-            return super().open()
+            return self._as_django(super().open)
         with self._lock:
             is_first = self.connection is None
             lease = self._lease = self._lease or self.pool.lease()
@@ -243,6 +267,7 @@ class EmailBackend(django_smtp.EmailBackend):
                 self.close()
                 if self.fail_silently and isinstance(error, OSError):
                     return None
+                self._annotate(error)
                 raise
             return is_first
 
@@ -265,7 +290,7 @@ class EmailBackend(django_smtp.EmailBackend):
         if not email_messages:
             return 0
         if self._sends_as_django():
-            return super().send_messages(email_messages)
+            return self._as_django(super().send_messages, email_messages)
         sent = 0
         error: Exception | None = None
         if isinstance(email_messages, list) and len(email_messages) == 1:
@@ -295,10 +320,25 @@ class EmailBackend(django_smtp.EmailBackend):
         plain = addr_spec(address)
         if plain:
             return plain
-        prepared: str = super().prep_address(unnamed(address), force_ascii)
+        prepared = checked(super().prep_address(unnamed(address), force_ascii))
         if force_ascii and not prepared.isascii():
             raise localparts.refusal(address)
         return prepared
+
+    def _send(self, email_message: Any) -> bool:
+        """Send a message by `connection`: as Django's method, but with the bytes of `render()`."""
+        if not email_message.recipients():
+            return False
+        sender = self.prep_address(email_message.from_email)
+        recipients = [self.prep_address(name) for name in email_message.recipients()]
+        content = render(email_message)
+        try:
+            self.connection.sendmail(sender, recipients, content)
+        except smtplib.SMTPException:
+            if self.fail_silently:
+                return False
+            raise
+        return True
 
     # What django_mailers.send_many() calls
 
@@ -396,10 +436,40 @@ class EmailBackend(django_smtp.EmailBackend):
                         self.connection = lease.session
             if lease is None:
                 done = self.pool.deliver(envelopes, parallel=self.parallel)
+        for result in done:
+            if result.error is not None:
+                self._annotate(result.error)
         if len(done) == len(window):
             return done
         delivered = iter(done)
         return [item if isinstance(item, Result) else next(delivered) for item in window]
+
+    def _annotate(self, error: BaseException) -> None:
+        """Say whose reply `error` is, if it is one: its own text is the server's."""
+        if is_reply(error):
+            to = "" if self.alias is None else f" to the mailer {self.alias!r}"
+            annotate(error, f"Reply of {place(self.host, self.port)}{to}.")
+
+    def _as_django(self, method: Callable[..., Any], *args: Any) -> Any:
+        """Call a method of Django's; what it raises shows no more than what ours do."""
+        outer = sys.exc_info()[1]
+        try:
+            return method(*args)
+        except Exception as error:
+            self._annotate(error)
+            # It is of no use, and Django keeps it until the garbage collector comes.
+            partial, self._partial_connection = self._partial_connection, None
+            if partial is not None:
+                partial.close()
+            tb, login = error.__traceback__, smtplib.SMTP.login.__code__
+            if all(frame.f_code is not login for frame, _ in traceback.walk_tb(tb)):
+                raise
+            hide(error, f"\0{self.username}\0{self.password}", self.password)
+            failure = without_frames(error, outer)
+        if isinstance(failure, UnicodeError):
+            # It has what it could not encode among its attributes.
+            failure = ValueError("The user name and the password must be ASCII.")
+        raise failure
 
     def _sends_as_django(self) -> bool:
         return self._is_changed(CHANGEABLE) or self._has_foreign_connection()

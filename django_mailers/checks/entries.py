@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from django_mailers import bridge
-from django_mailers.backends.options import Kind
+from django_mailers.backends.options import EHLO_NAME, Kind
 from django_mailers.signatures import SMTP, Signature, signature_of
 
 from .constructor import DEVELOPMENT, DJANGO, FLAG, OURS, PORT, kinds_of
@@ -76,7 +76,25 @@ def check(mailer: Mailer) -> Iterator[CheckMessage]:
             "The 'use_ssl' and 'use_tls' OPTIONS are incompatible. Set at most one of them to True."
         )
         yield report("mailers.E011", text, alias=mailer.alias)
+    else:
+        yield from _check_port(mailer)
     yield from _check_conflict(mailer)
+
+
+def _check_port(mailer: Mailer) -> Iterator[CheckMessage]:
+    """Check that the server at the port expects what the mailer begins with (RFC 8314, 3)."""
+    needed = ("port", "use_tls", "use_ssl")
+    if not all(mailer.has(name) for name in needed):
+        return
+    port, use_tls, use_ssl = (mailer.options.get(name) for name in needed)
+    if str(port) == "465" and not use_ssl:
+        is_set = "OPTIONS 'use_tls' is set" if use_tls else "OPTIONS 'use_ssl' is not set"
+        text = f"{is_set}, but port 465 speaks TLS from the first byte."
+    elif str(port) == "587" and use_ssl:
+        text = "OPTIONS 'use_ssl' is set, but port 587 speaks TLS only after STARTTLS."
+    else:
+        return
+    yield report("mailers.W009", text, alias=mailer.alias)
 
 
 def _check_conflict(mailer: Mailer) -> Iterator[CheckMessage]:
@@ -236,6 +254,8 @@ def _why(kind: Kind, value: Any) -> str | None:
             return None
         if isinstance(value, kind.types) and not isinstance(value, bool):
             return "The value is out of range."
+    elif kind is EHLO_NAME and isinstance(value, str):
+        return "The value has other characters, or too many."
     elif str in kind.types and isinstance(value, str):
         return "No other value is known."
     return f"The value is of type {type(value).__name__}."

@@ -201,6 +201,14 @@ PROBLEMS = (
         "Move the values into MAILERS and remove these settings. A test overrides MAILERS instead.",
     ),
     Problem(
+        "mailers.W009",
+        "The TLS options do not go with the port.",
+        "Port 465 is for TLS from the first byte on ('use_ssl'), port 587 for STARTTLS "
+        "('use_tls'). If the two are mixed up, client and server wait for each other until the "
+        "timeout, or do not understand each other.",
+        "Set 'use_ssl' to True for port 465, and 'use_tls' for port 587.",
+    ),
+    Problem(
         "mailers.W010",
         "An address in the settings is not accepted everywhere.",
         "Django's SMTP backend refuses it from Django 6.0 on, because of a full stop in a name "

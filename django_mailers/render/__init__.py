@@ -93,6 +93,7 @@ def normally(message: Any) -> bytes:
     # A message() written before Django 6.0 takes no policy, and may return one of the classes of
     # that time (H26, H27).
     rendered = message.message(**({"policy": headers.SMTP} if _takes_policy(message) else {}))
+    _refuse_line_breaks(message, rendered)
     legacy = getattr(django_message, "MIMEMixin", ())
     # The backport's are both, on Django 5.2.
     if isinstance(rendered, legacy) and not isinstance(rendered, email.message.EmailMessage):
@@ -113,6 +114,33 @@ def _takes_policy(message: Any) -> bool:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         parameters.update(inspect.signature(EmailMessage.message).parameters)
     return "policy" in parameters
+
+
+def _refuse_line_breaks(message: Any, rendered: Any) -> None:
+    """Raise `ValueError` if a header has a line break, or its name, in the words of newer Pythons.
+
+    Old ones let it pass at the end (python/cpython#121650), and write it out: an empty line, so
+    that all headers behind it are body, the recipients among them.
+    """
+    found = [header for part in rendered.walk() for header in part.items()]
+    for name, _ in found:
+        if "\n" in name or "\r" in name:
+            raise ValueError(f"Header names may not contain linefeed or carriage return: {name!r}")
+    given: list[Any] = []
+    if isinstance(message, EmailMessage):
+        # Of addresses they drop it; newer ones refuse it, and so do we where we make messages.
+        given += [message.from_email, *message.extra_headers.values()]
+        for addresses in (message.to, message.cc, message.reply_to):
+            given += addresses or ()
+    # A line that goes on is one: attachments may have been parsed from such.
+    if any(headers.LINE_BREAK.search(str(value)) for _, value in found) or any(
+        "\n" in value or "\r" in value for value in map(_decoded, given)
+    ):
+        raise ValueError("Header values may not contain linefeed or carriage return characters")
+
+
+def _decoded(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 # --- Who may be rendered directly ----------------------------------------------------------------

@@ -36,6 +36,8 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 # A line of a folded header that is not its continuation: newer Pythons refuse to write it.
 _BROKEN = re.compile(rb"\r\n[^ \t]|\r(?!\n)|(?<!\r)\n")
 _BREAKS = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+# The same in a value, where a line end may be any.
+LINE_BREAK = re.compile(r"\r(?!\n|[ \t])|\n(?![ \t])")
 
 # Headers whose value Python never parses, besides these families.
 UNSTRUCTURED = {"subject", "auto-submitted", "feedback-id", "importance", "precedence", "priority"}

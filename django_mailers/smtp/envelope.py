@@ -25,17 +25,24 @@ class Reply(NamedTuple):
     text: bytes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Envelope:
     """A message for the wire.
 
     `content` is the whole message, header and body. Line ends other than CRLF become CRLF on the
     wire, and it gets one at its end if it has none; dots are the session's business.
+
+    Its `repr()` goes to logs and to pages about errors, and so has no addresses.
     """
 
     mail_from: str
     recipients: Sequence[str]
-    content: bytes = field(repr=False)
+    content: bytes
+
+    def __repr__(self) -> str:
+        number = len(self.recipients)
+        to = f"{number} recipient{'' if number == 1 else 's'}"
+        return f"<{type(self).__name__} to {to}, {len(self.content)} bytes>"
 
 
 @dataclass(slots=True)

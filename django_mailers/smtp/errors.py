@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import base64
+import re
+import signal
 import smtplib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterator
+from types import CodeType, TracebackType
+from typing import Any, TypeVar
+
+Error = TypeVar("Error", bound=BaseException)
+MASK = "***"
+# What may be base64, of which a server may have cut off both ends.
+BASE64 = re.compile("[A-Za-z0-9+/]{2,}=*")
+# As many characters in common with a secret's base64 are no coincidence (one in 2**36); a whole
+# word is not from four on, and not from two on if the secret begins with it.
+TELLING, WORD = 6, 4
 
 
 class PoolTimeout(TimeoutError):
@@ -21,26 +32,45 @@ def place(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def add_place(error: OSError, where: str) -> None:
-    """Put `where` before the text of `error`, whose type and other attributes stay as they are.
+def is_reply(error: BaseException) -> bool:
+    """Whether `error` is what the server has replied: its arguments are for callers to read."""
+    return isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused)
 
-    What the server has replied (`smtplib.SMTPResponseException` and its like) is left alone: the
-    code and the text are the arguments there, for callers to read.
+
+def add_place(error: OSError, where: str, way_out: str = "") -> None:
+    """Put `where` before the text of `error` and `way_out`, if there is one, behind it.
+
+    Its type and other attributes stay as they are. A reply of the server is left alone.
     """
     texts = [argument for argument in error.args if isinstance(argument, str)]
-    if isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused):
+    if is_reply(error) or len(texts) != 1:
         return
-    if len(texts) != 1 or where in texts[0]:
+    told = texts[0] if where in texts[0] else f"{where}: {texts[0]}"
+    if way_out and way_out not in told:
+        told = f"{told} ({way_out})"
+    if told == texts[0]:
         return
-    told = f"{where}: {texts[0]}"
     error.args = tuple(told if argument is texts[0] else argument for argument in error.args)
     # str() of an OSError with a number is made of these two.
     if not isinstance(error, smtplib.SMTPException) and error.strerror is not None:
         error.strerror = told
 
 
-def hide(error: smtplib.SMTPException, *secrets: str) -> None:
-    """Mask `secrets` in what a server has said: some repeat the command that they refuse."""
+def annotate(error: BaseException, note: str) -> None:
+    """Add `note` to what a traceback shows below `error`, once; before Python 3.11, nothing."""
+    # Python 3.10: no add_note().
+    if hasattr(error, "add_note") and note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+
+
+# --- Secrets -------------------------------------------------------------------------------------
+
+
+def hide(error: BaseException, *secrets: str) -> None:
+    """Mask `secrets` in what a server has said: some repeat the command that they refuse.
+
+    They are masked as they are, and in base64, whole or in part.
+    """
     if isinstance(error, smtplib.SMTPResponseException):
         error.smtp_error = _masked(error.smtp_error, secrets)
     elif type(error) is not smtplib.SMTPException:
@@ -49,13 +79,79 @@ def hide(error: smtplib.SMTPException, *secrets: str) -> None:
     error.args = tuple(_masked(argument, secrets) for argument in error.args)
 
 
-def _masked(text: Any, secrets: Iterable[str]) -> Any:
-    if not isinstance(text, bytes | str):
+def _masked(text: Any, secrets: tuple[str, ...]) -> Any:
+    if isinstance(text, bytes):
+        # Any bytes there and back.
+        return _masked(text.decode("latin-1"), secrets).encode("latin-1")
+    if not isinstance(text, str):
         return text
-    for data in map(str.encode, filter(None, secrets)):
-        for form in (data, base64.b64encode(data)):
-            if isinstance(text, bytes):
-                text = text.replace(form, b"***")
-            else:
-                text = text.replace(form.decode(), "***")
-    return text
+    forms: list[str] = []
+    for secret in filter(None, secrets):
+        data = secret.encode()
+        text = text.replace(secret, MASK).replace(data.decode("latin-1"), MASK)
+        forms += _encoded(data)
+    return BASE64.sub(lambda run: MASK if _tells(run[0].rstrip("="), forms) else run[0], text)
+
+
+def _encoded(secret: bytes) -> Iterator[str]:
+    """Yield what is in any base64 that has `secret` in it, wherever that begins."""
+    for before in range(3):
+        # The first characters that have to do with it tell of what is before, too.
+        encoded = base64.b64encode(bytes(before) + secret).decode().rstrip("=")
+        yield encoded[before + 1 if before else 0 :]
+
+
+def _tells(run: str, forms: list[str]) -> bool:
+    """Whether `run` gives away a part of what has one of `forms` in base64."""
+    parts = [run[start : start + TELLING] for start in range(len(run) - TELLING + 1)]
+    return any(
+        form.startswith(run)
+        or (len(run) >= WORD and run in form)
+        or any(part in form for part in parts)
+        or (WORD <= len(form) < TELLING and form in run)
+        for form in forms
+    )
+
+
+def without_frames(
+    error: Error, outer: BaseException | None = None, *, below: Callable[..., Any] | None = None
+) -> Error:
+    """Take from `error`, and from what it came of, the frames that it has come through.
+
+    Pages and mails about errors show the local variables of each frame, and of those of smtplib
+    during a login each holds what is secret. Raise it by its name then: before Python 3.11 a bare
+    `raise` brings the frames back. Returns `error`.
+
+    Frames that are not part of the login stay: of what `below` has called, and of the handler of a
+    signal. Arguments: `outer`, the exception that was being handled before all this, which is left
+    as it is.
+    """
+    seen: list[BaseException] = []
+    part: BaseException | None = error
+    while part is not None and part is not outer and part not in seen:
+        seen.append(part)
+        part.__traceback__ = _foreign(part.__traceback__, below)
+        part = part.__cause__ or part.__context__
+    return error
+
+
+def _foreign(tb: TracebackType | None, below: Callable[..., Any] | None) -> TracebackType | None:
+    handlers = set(_signal_handlers())
+    while tb is not None:
+        code = tb.tb_frame.f_code
+        if code in handlers:
+            return tb
+        tb = tb.tb_next
+        if below is not None and code is below.__code__:
+            return tb
+    return None
+
+
+def _signal_handlers() -> Iterator[CodeType]:
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        if callable(handler):
+            # A function or a method, or else an object that can be called.
+            function = handler if hasattr(handler, "__code__") else type(handler).__call__
+            if hasattr(function, "__code__"):
+                yield function.__code__

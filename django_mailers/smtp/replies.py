@@ -18,8 +18,9 @@ MAX_LINE = 8192
 # For all lines of a reply. The longest are replies to EHLO, of about one kilobyte.
 MAX_REPLY = 64 * 1024
 MALFORMED = -1
-# A reply of one line, as nearly all are.
-ONE_LINE = re.compile(rb"([0-9]{3}) ([^\r\n]{0,1000})\r\n")
+# A reply of one line, as nearly all are. Some servers have a tab behind the code, and smtplib takes
+# any character there; but one more digit makes it another number.
+ONE_LINE = re.compile(rb"([0-9]{3})[^-0-9\r\n]([^\r\n]{0,1000})\r\n")
 # Replies up to this size are remembered: a server says the same to each message.
 USUAL_SIZE = 256
 
@@ -135,7 +136,7 @@ class ReplyReader:
     @staticmethod
     def _code(line: bytes) -> int:
         # isdigit() is that of ASCII, for bytes.
-        if line[:3].isdigit() and line[3:4] in b" -\r\n" and len(line) > 3:
+        if line[:3].isdigit() and len(line) > 3 and not line[3:4].isdigit():
             return int(line[:3])
         return MALFORMED
 

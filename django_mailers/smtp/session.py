@@ -7,14 +7,16 @@ import re
 import smtplib
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .auth import log_in
 from .chunks import consumes_chunks
 from .envelope import Envelope, Reply, Result
-from .errors import OutOfStepError, add_place, hide, place
+from .errors import OutOfStepError, add_place, hide, place, without_frames
 from .interrupts import injected, is_injected
 from .pipelining import Delivery
 from .replies import ReplyReader
@@ -41,8 +43,9 @@ class Session(smtplib.SMTP):
 
     What differs, for the better: commands are not delayed by Nagle's algorithm, a reply has a
     maximum length, half a reply at the end of a connection is none, a NUL in a command is refused
-    as a line end is, and a plaintext reply that a man in the middle put behind the one to STARTTLS
-    is dropped (RFC 3207, 6).
+    as a line end is, a plaintext reply that a man in the middle put behind the one to STARTTLS
+    is dropped (RFC 3207, 6), and `login()` tries no other mechanism with a password that was
+    refused.
 
     pipelining, chunking  Whether to use these extensions if the server offers them.
     consumes_chunks       Whether the server is known to read the octets of a BDAT command that it
@@ -302,11 +305,25 @@ class Session(smtplib.SMTP):
             self.in_transaction = False
         super().putcmd(cmd, args)
 
+    def login(
+        self, user: str, password: str, *, initial_response_ok: bool = True
+    ) -> tuple[int, bytes]:
+        try:
+            return log_in(self, user, password, initial_response_ok=initial_response_ok)
+        except BaseException:
+            del user, password  # or a page about the error would show them
+            raise
+
     def auth(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        outer = sys.exc_info()[1]
         try:
             return super().auth(*args, **kwargs)
-        except binascii.Error as error:
-            raise smtplib.SMTPException(f"AUTH: the server asks in no base64: {error}.") from None
+        except BaseException as error:
+            without_frames(error, outer)
+            if isinstance(error, binascii.Error):
+                text = f"AUTH: the server asks in no base64: {error}."
+                raise smtplib.SMTPException(text) from None
+            raise error
 
     def data(self, msg: Any) -> tuple[int, bytes]:
         reply = super().data(msg)
@@ -407,8 +424,20 @@ class Server:
             if isinstance(error, smtplib.SMTPException) and self.username and self.password:
                 # As they go over the wire with PLAIN, and with LOGIN.
                 hide(error, f"\0{self.username}\0{self.password}", self.password)
-            add_place(error, self.place)
+            add_place(error, self.place, self._way_out(error))
             raise
+
+    def _way_out(self, error: OSError) -> str:
+        """Return what to change, if the server has probably waited for TLS, or for none."""
+        is_smtp = isinstance(error, smtplib.SMTPException)
+        is_lost = not is_smtp or isinstance(error, smtplib.SMTPServerDisconnected)
+        # Where there was a greeting, or a certificate, the port is not what is wrong.
+        if self.security != "tls":
+            if self.port == 465 and is_lost and not isinstance(error, ssl.SSLError):
+                return "port 465 speaks TLS from the first byte: use_ssl"
+        elif self.port == 587 and not (is_smtp or isinstance(error, ssl.SSLCertVerificationError)):
+            return "port 587 speaks TLS only after STARTTLS: use_tls"
+        return ""
 
     def _connect(self) -> Session:
         options: dict[str, Any] = {
@@ -439,13 +468,7 @@ class Server:
             if self.authenticate is not None:
                 self.authenticate(session)
             elif self.username:
-                password = self.password or ""
-                # Before smtplib tries, whose error shows what it could not encode.
-                if not (self.username + password).isascii():
-                    raise ValueError("The user name and the password must be ASCII.")
-                session.login(self.username, password)
-                # smtplib leaves it there, for anything that dumps objects to find.
-                session.password = None  # type: ignore[assignment]
+                session.login(self.username, self.password or "")
         except BaseException:
             session.close()
             raise

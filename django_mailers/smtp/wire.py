@@ -10,6 +10,10 @@ WRITE_SIZE = 64 * 1024
 
 # What needs no quoting, so that smtplib.quoteaddr() need not parse it.
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_.+=-]+@[A-Za-z0-9.-]+", re.ASCII)
+# A local part in quotes, and what must not stand between "<" and ">" elsewhere: what ends an
+# address there, or a command.
+QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*"(?=@|\Z)')
+FORBIDDEN = re.compile(r"[<> \x00-\x1f\x7f]")
 BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -44,7 +48,25 @@ def about(verb: str, address: str, parameters: str = "") -> bytes:
         return f"{verb}:<{address}>{parameters}\r\n".encode()
     # smtplib looks for the address in the string, and would not find one behind a line end.
     command(address)
-    return command(f"{verb}:{smtplib.quoteaddr(address)}{parameters}")
+    path = smtplib.quoteaddr(address)
+    # Nor does it see what it leaves out; but there may be a name before it.
+    found = path[1:-1] if address.rstrip().endswith(path) else address
+    return command(f"{verb}:<{checked(found)}>{parameters}")
+
+
+def checked(address: str) -> str:
+    """Return `address`, without a name, if it can be told to a server as that and nothing else.
+
+    IDNA makes ">" and a space of some characters that are neither: what follows in a domain would
+    be a parameter of the command.
+
+    Raises `ValueError`.
+    """
+    quoted = QUOTED.match(address)
+    wrong = FORBIDDEN.search(address, quoted.end() if quoted else 0)
+    if wrong is not None:
+        raise ValueError(f"Invalid address {address!r}: it must not contain {wrong[0]!r}")
+    return address
 
 
 def split(pieces: list[bytes]) -> Iterator[bytes | memoryview]:
