@@ -219,7 +219,9 @@ def _handed_on(function: FunctionType, rest: str) -> list[str] | None:
     if tree is None:
         return None
     nodes = list(ast.walk(tree))
-    uses = [node for node in nodes if isinstance(node, ast.Name) and node.id == rest]
+    names = [node for node in nodes if isinstance(node, ast.Name) and node.id == rest]
+    # "del kwargs" hands nothing on.
+    uses = [node for node in names if not isinstance(node.ctx, ast.Del)]
     calls = [node for node in nodes if isinstance(node, ast.Call) and _is_super_init(node.func)]
     if len(uses) != 1 or len(calls) != 1:
         return None
