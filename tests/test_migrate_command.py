@@ -287,6 +287,22 @@ class ProcessTests(SimpleTestCase):
             ),
         )
 
+    def test_a_project_that_is_through_but_for_a_branch(self) -> None:
+        self.write_settings(
+            "MAILERS = {'default': {'OPTIONS': {'host': 'mail'}}}", "if 0:\n    EMAIL_HOST = 'a'"
+        )
+        self.assertEqual(
+            self.run_process("-W", "error", "-m", "django", "migratemailers"),
+            (
+                0,
+                "MAILERS is defined. Delete what is assigned and not in force now as well: "
+                "EMAIL_HOST.\n\n"
+                "made.py:6:5: setting-defined: EMAIL_HOST is deprecated; make it the option 'host' "
+                "of a mailer in MAILERS\n\n1 place in 1 file; --write changes 0 of them.\n",
+                "",
+            ),
+        )
+
     def test_no_settings(self) -> None:
         status, stdout, stderr = self.run_process(
             "-m", "django_mailers.migrate", DJANGO_SETTINGS_MODULE=""

@@ -242,7 +242,7 @@ class OutputTests(FolderMixin, SimpleTestCase):
 
     def test_a_reader_that_leaves(self) -> None:
         """As `| head` does: no traceback, and `--write` writes every file all the same."""
-        names = [f"shop/mail{number}.py" for number in range(50)]
+        names = [f"shop/mail{number}.py" for number in range(20)]
         self.write(
             {"manage.py": MANAGE, "settings.py": self.SETTINGS, "shop/__init__.py": ""}
             | dict.fromkeys(names, CODE + "get_connection('a.B')\n" * 100)

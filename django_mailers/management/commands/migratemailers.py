@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from django_mailers.migrate import audit, block, configuration, files, rewrite
-from django_mailers.migrate.findings import Finding, Report
+from django_mailers.migrate.findings import Finding, Report, listed
 
 DESCRIPTION = (
     "Prints a MAILERS setting that does what the EMAIL_* settings of this project do, and lists "
@@ -127,7 +127,11 @@ class Command(BaseCommand):
         self, current: configuration.Configuration, report: Report, *, show_secrets: bool
     ) -> None:
         if current.has_mailers and not current.explicit:
-            self._say("MAILERS is defined, and no EMAIL_* setting is left beside it.\n\n")
+            left = ", and no EMAIL_* setting is left beside it."
+            if current.names:
+                names = listed(sorted(current.names))
+                left = f". Delete what is assigned and not in force now as well: {names}."
+            self._say(f"MAILERS is defined{left}\n\n")
             return
         rendered = block.render(current, show_secrets=show_secrets)
         path = current.source.path if current.source is not None else None
