@@ -12,7 +12,7 @@ from email.charset import BASE64, QP, Charset
 from email.headerregistry import Address, AddressHeader, BaseHeader, Group, UnstructuredHeader
 from email.message import Message
 from email.policy import EmailPolicy, Policy
-from email.utils import encode_rfc2231, formataddr, parseaddr, parsedate_to_datetime
+from email.utils import encode_rfc2231, formataddr, parsedate_to_datetime
 from typing import Any
 
 from django.conf import settings
@@ -29,7 +29,8 @@ PASTED = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 # to end the command that it becomes an argument of.
 _LOCAL_PART = r"""(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"(?:[ !#-[\]-~]|\\[ -~])*")"""
 _DOMAIN = r"(?:[A-Za-z0-9._-]+|\[[A-Za-z0-9.:-]+\])"
-HARMLESS = re.compile(rf"{_LOCAL_PART}(?:@{_DOMAIN})?")
+_ADDRESS = rf"{_LOCAL_PART}(?:@{_DOMAIN})?"
+HARMLESS = re.compile(rf"(?:.* )?<(?P<named>{_ADDRESS})>|(?P<bare>{_ADDRESS})")
 
 # What goes into an encoded word, which is 75 characters at most (RFC 2047, section 2): less, as the
 # name of the header is before the first.
@@ -66,16 +67,14 @@ def envelope_address(address: Any) -> str | None:
     except Exception:
         # The parser raises all sorts of errors. Whatever it is, 5.2 did not send to this either.
         return None
-    found = parseaddr(sanitized)[1]
+    found = HARMLESS.fullmatch(sanitized)
     text = address[1] if isinstance(address, tuple) else str(address)
     local_part = (text.rpartition("@")[0] or text).rpartition("<")[2]
-    # The latter for IDNA, which makes other characters of some (UTS 46).
-    is_all = sanitized == found or sanitized.endswith(f" <{found}>")
-    if not (is_all and HARMLESS.fullmatch(found) and local_part.isascii()):
+    if found is None or not local_part.isascii():
         return None
     # Without the address, as warnings are logged.
     warn_about_use(f"From Django 6.0 on this address is invalid: {'; '.join(_defects(address))}.")
-    return found
+    return found["named"] or found["bare"]
 
 
 def _defects(address: Any) -> list[str]:

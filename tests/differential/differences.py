@@ -162,7 +162,6 @@ DIFFERENCES: dict[str, dict[str, Difference]] = {
         ),
         **sent(LEGACY, "subclass_message_from_bytes", "subclass_message_wrapped"),
         **error("ValueError, for what is wrong with the address", "address_empty_brackets"),
-        **error("found before there is a connection", "address_unclosed_quote"),
         **error("BadHeaderError, as for other headers", "attachment_filename_line_break"),
         **error(
             SLIP,

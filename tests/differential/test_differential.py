@@ -54,7 +54,8 @@ class DifferentialTests(SimpleTestCase):
     def setUpClass(cls) -> None:
         super().setUpClass()
         groups = [("main", way) for way in ("bare", *WAYS)]
-        groups += [("logging", way) for way in ("bare", *WAYS) if way != "pooled"]
+        if SERIES != "6.1":  # which refuses to start with such handlers
+            groups += [("logging", way) for way in ("bare", *WAYS) if way != "pooled"]
         # As many at a time as most machines have processors.
         with ThreadPoolExecutor(2) as pool:
             done = pool.map(lambda pair: run(pair[1], pair[0]), groups)
