@@ -78,7 +78,7 @@ class Lease:
             self.close()
             raise
         finally:
-            if self._pool.leaving:
+            if self._pool.has_leaving:
                 self._pool.hang_up()
         return results
 
