@@ -17,6 +17,7 @@ from django.test import SimpleTestCase, override_settings, tag
 from django_mailers.smtp import Envelope, Pool, PoolOptions, PoolTimeout, Server, close_pools
 from django_mailers.smtp import pool as pool_module
 from django_mailers.smtp import slots as slots_module
+from django_mailers.smtp import stock as stock_module
 
 from .processes import run_python
 from .servers import DROP, HOST, STALL, TIMEOUT, enter
@@ -420,7 +421,7 @@ class FewerSessionsTests(SlotsTestCase):
             self.assertEqual(self.stats(pool, "failures", "timeouts"), [1, 2])
             self.sink.max_sessions = 2
             now = time.monotonic()
-            with mock.patch.object(time, "monotonic", lambda: now + pool_module.REMEMBER):
+            with mock.patch.object(time, "monotonic", lambda: now + stock_module.REMEMBER):
                 self.assertEqual(pool.send_one(envelope()).status, "sent")
         self.assertIsNone(caught.exception.__cause__)
 
@@ -480,13 +481,13 @@ class TurnTests(SlotsTestCase):
         enter(self, mock.patch.object(pool_module, "LOOK", TIMEOUT))
         pool = self.pool(pool_size=1)
         looked = []
-        take = Pool._take_in_turn
+        take = stock_module.Stock.take_in_turn
 
         def look(self, claim, turn, refusal):
             looked.append(turn)
             return take(self, claim, turn, refusal)
 
-        enter(self, mock.patch.object(Pool, "_take_in_turn", look))
+        enter(self, mock.patch.object(stock_module.Stock, "take_in_turn", look))
         with self.held(pool):
             threads = []
             for number in range(6):

@@ -87,7 +87,7 @@ class Lease:
             self.close()
             raise
         finally:
-            if self._pool.leaving:
+            if self._pool.has_leaving:
                 self._pool.hang_up()
         return progress.results
 
@@ -208,8 +208,7 @@ class Lease:
         does_better = result.status in {"sent", "refused"} and result.code != doubt.code
         if new.is_open and (does_better or not old.is_open) and self._pool.exchange(old, new):
             self._session, new = new, old
-        new.begin_quit()
-        self._pool.leaving.append(new)
+        self._pool.leave(new)
         return result
 
     def _connect_beside(self, old: Session) -> Session | None:

@@ -7,12 +7,11 @@ import math
 import os
 import random
 import smtplib
-import threading
 import time
 import weakref
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from .doubts import Limits
@@ -21,18 +20,13 @@ from .errors import PoolTimeout
 from .lease import Lease
 from .parallel import deliver_in_parallel
 from .session import WORN, Server, Session
-from .slots import LOOK, Queue, Slot, Slots, Turn
+from .slots import LOOK, Slot, Turn
+from .stock import RETRY, Claim, Refusal, Stock, is_limit
 
 logger = logging.getLogger("django_mailers.smtp")
 
 # What None means for `max_messages`.
 MAX_MESSAGES = 100
-# For how long, in seconds, a pool opens no more sessions than a server has let it have.
-REMEMBER = 60
-# How often a thread that was refused a session looks what became of the others, in seconds; and for
-# how long the server may count one that has ended.
-RETRY = 0.1
-LINGER = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,38 +58,12 @@ class PoolOptions:
             raise ValueError(f"'max_messages' must be 1 or more, not {self.max_messages!r}")
 
 
-class _Claim:
-    """What a thread has taken so far, to be given up again if it is interrupted."""
-
-    slot: Slot | None = None
-    session: Session | None = None
-    # When it began to connect.
-    started: float = 0.0
-
-
-@dataclass
-class _Refusal:
-    """A connection that the server refused.
-
-    started, ended  When it was tried, and when it was refused.
-    learned         Whether there were sessions then, so that the pool knows how many it may have.
-    """
-
-    error: smtplib.SMTPException
-    started: float
-    ended: float
-    learned: bool
-
-
 class Pool:
     """Up to `pool_size` sessions with one server, opened when they are needed.
 
     Any number of threads may use it. What to do is decided under the lock; connecting, checking
     and closing are done outside of it, by the thread that needs it. Of a session that is lent the
     pool has but a weak reference to its slot: when nobody holds it any more, the slot is free.
-
-    Each step under the lock leaves the pool in order, as there may be no next one: an exception may
-    come between any two, and a signal handler may send mail there.
 
     In a forked child it is empty: the sessions are the parent's, and nothing is written to them.
     """
@@ -109,23 +77,8 @@ class Pool:
 
     def _forget(self) -> None:
         """Begin anew, in __init__() and in a forked child."""
-        # Used by `with` alone: of a lock written in C, nothing comes between its being taken and
-        # the block. A Condition has methods in Python there.
-        self._lock = threading.RLock()
-        self._slots = Slots()
-        self._queue = Queue()
-        # Sessions that are free, the last used last: the others get their chance to expire.
-        self._idle: list[Session] = []
-        # Those that are to be told QUIT, and those that were, for whose reply nobody waits.
-        self._retired: deque[Session] = deque()
-        self.leaving: deque[Session] = deque()
-        # How many sessions the server has let us have, and until when that counts.
-        self._allowed, self._allowed_until = math.inf, 0.0
-        # When a session ended last.
-        self._ended = -math.inf
-        self._counts: Counter[str] = Counter()
+        self._stock = Stock(self.options.pool_size or math.inf, self.options.max_idle)
         self.limits = Limits()
-        self._seconds = {"wait": 0.0, "connect": 0.0}
 
     def __repr__(self) -> str:
         stats = self.stats()
@@ -152,21 +105,22 @@ class Pool:
         """
         names = ["opened", "reused", "replaced", "closed", "broken"]
         names += ["waits", "timeouts", "failures", "messages"]
-        with self._lock:
+        stock = self._stock
+        with stock.lock:
             return {
                 "size": self.options.pool_size,
-                "idle": len(self._idle),
-                "busy": max(0, len(self._slots) - len(self._idle)),
-                "waiting": len(self._queue),
+                "idle": len(stock.idle),
+                "busy": max(0, len(stock.slots) - len(stock.idle)),
+                "waiting": len(stock.queue),
                 "message_limit": self.limits.messages or 0,
-                **{name: self._counts[name] for name in names},
-                **{f"{name}_ms": round(spent * 1000) for name, spent in self._seconds.items()},
+                **{name: stock.counts[name] for name in names},
+                **{f"{name}_ms": round(spent * 1000) for name, spent in stock.seconds.items()},
             }
 
     def count(self, name: str, number: int = 1) -> None:
         """Add to a number of `stats()`."""
-        with self._lock:
-            self._counts[name] += number
+        with self._stock.lock:
+            self._stock.counts[name] += number
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -191,26 +145,30 @@ class Pool:
         Raises `PoolTimeout` if none becomes free in time, or is free now, if `wait` is false; and
         what `Server.connect()` raises.
         """
-        started, claim, refusal = time.monotonic(), _Claim(), None
+        started, claim, refusal = time.monotonic(), Claim(), None
         try:
             while True:
                 self._reserve(claim, started, wait, refusal)
-                if self._retired:
+                if self._stock.retired:
                     self._dismiss()
                 if claim.session is None:
                     try:
                         return self._connect(claim), False
                     except smtplib.SMTPException as error:
-                        if not wait or not _is_limit(error):
+                        if not wait or not is_limit(error):
                             raise
                         refusal = self._refused(claim, error)
                 elif self._is_alive(claim.session):
                     return claim.session, True
                 self._give_up(claim.slot, claim.session)
-                claim = _Claim()
+                claim = Claim()
         except BaseException:
             self._give_up(claim.slot, claim.session)
             raise
+        finally:
+            if refusal is not None:
+                # Its traceback refers to this frame, which would keep what was taken.
+                claim, refusal = Claim(), None
 
     def release(self, session: Session, *, wait: bool = True) -> bool:
         """Give a session back; it is closed if it has done enough, or the pool was meanwhile.
@@ -218,27 +176,21 @@ class Pool:
         Returns whether it is kept. If it is not, it is told QUIT; `wait` says whether to wait for
         the reply, or to leave that to `hang_up()`.
         """
-        slot = session.slot
+        slot, stock = session.slot, self._stock
         if slot is None:
             return True
         user = slot.user
         try:
-            with self._lock:
-                if user is None or slot.user is not user or slot.ref not in self._slots.taken:
+            with stock.lock:
+                if user is None or slot.user is not user or slot.ref not in stock.slots.taken:
                     # It was given back before, or was the parent's when this process forked.
                     return True
                 keep = self._is_worth_keeping(session, slot)
                 if keep:
-                    slot.idle_since = time.monotonic()
-                    slot.is_extra = False
-                    # With this it is not ours any more.
-                    slot.user = None
-                    self._idle.append(session)
-                    if self._queue:
-                        self._wake()
+                    stock.keep(session, slot)
             if not keep:
                 self._end(session, slot, wait)
-            if self.leaving:
+            if stock.leaving:
                 self.hang_up()
         except BaseException:
             if slot.user is user:
@@ -255,52 +207,52 @@ class Pool:
             and self.options.pool_size > 0
             and self.room(session) > 0
             and time.monotonic() < slot.expires
-            # Only in these cases there may be too many.
-            and not ((slot.is_extra or self._allowed_until) and self._others()[0] > self._limit())
+            and not self._stock.is_over(slot)
         )
 
     def _end(self, session: Session, slot: Slot, wait: bool) -> None:
         """Close a session that is not kept. Its slot is free when the server knows of it."""
-        name = "closed" if session.is_open else "broken"
+        count = "closed" if session.is_open else "broken"
         session.begin_quit()
         if wait:
             session.disconnect()
         elif session.is_open:
-            self.leaving.append(session)
-        with self._lock:
-            self._counts[name] += 1
-            self._slots.free(slot)
-            self._ended = time.monotonic()
-            self._wake()
+            self._stock.leaving.append(session)
+        with self._stock.lock:
+            self._stock.free(slot, count)
 
     def _give_up(self, slot: Slot | None, session: Session | None) -> None:
         """Close and free what was taken, wherever its user was interrupted."""
         if session is not None:
             session.close()
             slot = slot or session.slot
-        if slot is None:
-            return
-        with self._lock:
-            if session is not None and slot.ref in self._slots.taken:
-                self._counts["broken"] += 1
-                self._ended = time.monotonic()
-            self._slots.free(slot)
-            self._wake()
-        if self.leaving:
+        stock = self._stock
+        if slot is not None:
+            with stock.lock:
+                is_counted = session is not None and slot.ref in stock.slots.taken
+                stock.free(slot, "broken" if is_counted else None)
+        if stock.leaving:
             self.hang_up()
+
+    @property
+    def has_leaving(self) -> bool:
+        """Whether there are sessions for `hang_up()`."""
+        return bool(self._stock.leaving)
 
     def hang_up(self) -> None:
         """Close the sessions that were told QUIT, whether they have replied by now or not.
 
         They are not waited for: they are the business of whoever used them last.
         """
-        while self.leaving:
-            try:
-                session = self.leaving.popleft()
-            except IndexError:
-                return  # Another thread was faster.
+        for session in _each(self._stock.leaving):
             session.hang_up()
-            self._ended = time.monotonic()
+            self._stock.ended = time.monotonic()
+
+    def leave(self, session: Session) -> None:
+        """Say QUIT to a session that takes no slot; `hang_up()` closes it."""
+        session.begin_quit()
+        if session.is_open:
+            self._stock.leaving.append(session)
 
     def room(self, session: Session) -> int:
         """Return how many messages more `session` is to be given; 0 or less for none."""
@@ -328,14 +280,15 @@ class Pool:
 
         Returns false if `old` has no slot: this process was forked meanwhile.
         """
-        with self._lock:
+        stock = self._stock
+        with stock.lock:
             slot = old.slot
-            if slot is None or slot not in self._slots:
+            if slot is None or slot not in stock.slots:
                 return False
             new.slot = slot
             slot.session, slot.expires = weakref.ref(new), self._expiry(time.monotonic())
             old.slot = None
-            self._counts["closed" if old.is_open else "broken"] += 1
+            stock.counts["closed" if old.is_open else "broken"] += 1
             return True
 
     def lease(self, *, wait: bool = True) -> Lease:
@@ -365,11 +318,11 @@ class Pool:
 
         The pool can still be used, but keeps nothing any more.
         """
-        with self._lock:
+        stock = self._stock
+        with stock.lock:
             self._closed = True
-            for session in self._idle[:]:
-                self._retire(session)
-            self._wake()
+            for session in stock.idle[:]:
+                stock.retire(session)
         self._see_off()
 
     def close_if_unused(self) -> bool:
@@ -377,9 +330,10 @@ class Pool:
 
         Returns whether the pool is closed.
         """
-        with self._lock:
-            self._expire(time.monotonic())
-            if not (self._idle or len(self._slots) or self._queue):
+        stock = self._stock
+        with stock.lock:
+            stock.expire(time.monotonic())
+            if not (stock.idle or len(stock.slots) or stock.queue):
                 self._closed = True
             closed = self._closed
         self._see_off()
@@ -387,47 +341,39 @@ class Pool:
 
     def _dismiss(self) -> None:
         """Say QUIT to the sessions that are to go. Their replies are not waited for."""
-        while self._retired:
-            try:
-                session = self._retired.popleft()
-            except IndexError:
-                return  # Another thread was faster.
-            self.leaving.append(session)
+        for session in _each(self._stock.retired):
             session.begin_quit()
+            # Now, as another thread may hang up at once.
+            self._stock.leaving.append(session)
 
     def _see_off(self) -> bool:
         """Say QUIT and wait for the replies, not long; return whether there was any to be had."""
         self._dismiss()
         seen = False
-        while self.leaving:
-            try:
-                session = self.leaving.popleft()
-            except IndexError:
-                break  # Another thread was faster.
+        for session in _each(self._stock.leaving):
             session.disconnect()
-            self._ended = time.monotonic()
+            self._stock.ended = time.monotonic()
             seen = True
         return seen
 
-    # Who gets what
-
-    def _reserve(self, claim: _Claim, started: float, wait: bool, refusal: _Refusal | None) -> None:
+    def _reserve(self, claim: Claim, started: float, wait: bool, refusal: Refusal | None) -> None:
         """Claim a free session, or a slot for a new one; wait for either."""
+        stock = self._stock
         if refusal is None:
-            with self._lock:
-                if self._idle:
-                    self._expire(started)
-                # Not before those who wait.
-                if self._take(claim, len(self._queue)) or (wait and self._take_extra(claim)):
+            with stock.lock:
+                if stock.take(claim, started, is_patient=wait):
                     return
         if not wait:
             raise PoolTimeout(f"{self.server.place}: No session is free.")
         timeout, turn, begun = self.options.acquire_timeout, Turn(), time.monotonic()
         try:
-            with self._lock:
-                self._queue.append(turn)
-                self._counts["waits"] += 1
-            while not self._take_in_turn(claim, turn, refusal):
+            with stock.lock:
+                stock.queue.append(turn)
+                stock.counts["waits"] += 1
+            while True:
+                with stock.lock:
+                    if stock.take_in_turn(claim, turn, refusal):
+                        return
                 left = math.inf if timeout is None else started + timeout - time.monotonic()
                 if left <= 0:
                     self.count("timeouts")
@@ -436,87 +382,13 @@ class Pool:
                     ) from (None if refusal is None else refusal.error)
                 turn.wait(min(left, LOOK if refusal is None else RETRY))
         finally:
-            with self._lock:
-                self._queue.leave(turn)
-                self._seconds["wait"] += time.monotonic() - begun
+            with stock.lock:
+                stock.queue.leave(turn)
+                stock.seconds["wait"] += time.monotonic() - begun
                 # Whether it has taken something or was interrupted: the next may find some, too.
-                self._wake()
+                stock.wake()
 
-    def _take_in_turn(self, claim: _Claim, turn: Turn, refusal: _Refusal | None) -> bool:
-        with self._lock:
-            self._expire(time.monotonic())
-            may_connect = refusal is None or self._may_try_again(refusal)
-            return self._take(claim, self._queue.ahead_of(turn), may_connect=may_connect)
-
-    def _take(self, claim: _Claim, ahead: int, *, may_connect: bool = True) -> bool:
-        """Claim a session or a slot, if there are more of them than threads that come first."""
-        if len(self._idle) <= ahead and not (may_connect and ahead < self._room()):
-            return False
-        user = (threading.get_ident(),)
-        try:
-            session = claim.session = self._idle.pop()
-        except IndexError:
-            if not may_connect:
-                return False
-            claim.slot = Slot(user)
-            self._slots.take(claim.slot)
-            return True
-        claim.slot = session.slot
-        if claim.slot is not None:
-            claim.slot.user = user
-        self._counts["reused"] += 1
-        return True
-
-    def _take_extra(self, claim: _Claim) -> bool:
-        """Claim a slot beyond the size, if this thread would else wait for itself."""
-        user = (threading.get_ident(),)
-        mine = [slot for slot in self._slots if slot.user == user]
-        if not mine or any(slot.is_extra for slot in mine):
-            return False
-        claim.slot = Slot(user)
-        claim.slot.is_extra = True
-        self._slots.take(claim.slot)
-        return True
-
-    def _limit(self) -> float:
-        """Return how many sessions there may be."""
-        size = self.options.pool_size or math.inf
-        if self._allowed_until and time.monotonic() >= self._allowed_until:
-            self._allowed, self._allowed_until = math.inf, 0.0
-        return min(size, self._allowed)
-
-    def _room(self) -> float:
-        """Return how many threads there is a session or a slot for."""
-        return len(self._idle) + max(0, self._limit() - len(self._slots))
-
-    def _wake(self) -> None:
-        if self._queue:
-            self._queue.wake(self._room())
-
-    def _expire(self, now: float) -> None:
-        """Retire the sessions that were kept long enough."""
-        for session in self._idle[:]:
-            slot = session.slot
-            if slot is None or (
-                now >= slot.expires or now - slot.idle_since >= self.options.max_idle
-            ):
-                self._retire(session)
-
-    def _retire(self, session: Session, name: str = "closed") -> None:
-        """Take a free session out; outside of the lock it is told QUIT."""
-        try:
-            self._idle.remove(session)
-        except ValueError:
-            return  # A signal handler has taken it.
-        self._retired.append(session)
-        self._counts[name] += 1
-        self._ended = time.monotonic()
-        if session.slot is not None:
-            self._slots.free(session.slot)
-
-    # Servers that allow fewer sessions than there may be
-
-    def _refused(self, claim: _Claim, error: smtplib.SMTPException) -> _Refusal | None:
+    def _refused(self, claim: Claim, error: smtplib.SMTPException) -> Refusal | None:
         """Say what a thread that was refused a session has to wait for; None to try again.
 
         Raises `error` if there is nothing.
@@ -525,71 +397,26 @@ class Pool:
         # that another thread that is refused waits for us.
         if self._see_off():
             return None
-        with self._lock:
-            opened, others, changing = self._others(claim.slot)
-            if opened:
-                self._learn(opened)
-            is_extra = claim.slot is not None and claim.slot.is_extra
-            if is_extra or not (others or changing or self._may_linger(claim.started)):
-                raise error
-            return _Refusal(error, claim.started, time.monotonic(), learned=opened > 0)
+        with self._stock.lock:
+            return self._stock.refused(claim, error)
 
-    def _may_try_again(self, refusal: _Refusal) -> bool:
-        opened, others, changing = self._others()
-        if opened and not refusal.learned:
-            self._learn(opened)
-            refusal.learned = True
-        if others:
-            return True  # If it is allowed by what was learned.
-        if changing:
-            return False  # They may get what this thread did not.
-        if self._may_linger(refusal.started):
-            return time.monotonic() > refusal.ended + RETRY
-        raise refusal.error
-
-    def _may_linger(self, started: float) -> bool:
-        """Whether the server may have counted a session that has ended, at a connection then."""
-        return self._ended > started - LINGER
-
-    def _others(self, own: Slot | None = None) -> tuple[int, int, int]:
-        """Return how many sessions are open; of these, how many this thread does not use; and how
-        many are about to be opened by other threads, or to be given back though they have ended."""
-        opened, others, changing, user = 0, 0, 0, (threading.get_ident(),)
-        for slot in self._slots:
-            session = None if slot.session is None else slot.session()
-            if session is not None and session.is_open:
-                opened += 1
-                others += slot.user != user
-            elif slot is not own:
-                changing += slot.user != user
-        return opened, others, changing
-
-    def _learn(self, opened: int) -> None:
-        self._allowed, self._allowed_until = opened, time.monotonic() + REMEMBER
-
-    # Sessions
-
-    def _connect(self, claim: _Claim) -> Session:
+    def _connect(self, claim: Claim) -> Session:
         """Open a session in the slot that was claimed for it."""
         started = claim.started = time.monotonic()
-        slot = claim.slot
+        slot, stock = claim.slot, self._stock
         try:
             session = claim.session = self.server.connect()
             session.most_messages = self._most_messages(session)
         except BaseException:
-            with self._lock:
-                self._counts["failures"] += 1
-                self._seconds["connect"] += time.monotonic() - started
+            with stock.lock:
+                stock.counts["failures"] += 1
+                stock.seconds["connect"] += time.monotonic() - started
             raise
-        now = time.monotonic()
         if slot is not None:
-            slot.expires, slot.session = self._expiry(now), weakref.ref(session)
+            slot.expires, slot.session = self._expiry(time.monotonic()), weakref.ref(session)
             session.slot = slot
-        with self._lock:
-            self._counts["opened"] += 1
-            self._seconds["connect"] += now - started
-            if self._allowed_until:
-                self._allowed = max(self._allowed, self._others()[0])
+        with stock.lock:
+            stock.connected(started)
         logger.debug("%r opened a session.", self)
         return session
 
@@ -606,30 +433,30 @@ class Pool:
             return True
         # Whatever became of it (a server restarted, a firewall forgot) became of those that have
         # been idle for longer, too: asking each would take as long again.
-        with self._lock:
-            others = [old for old in self._idle if old.slot and old.slot.idle_since <= idle_since]
-            for other in others:
-                other.close()
-                self._retire(other, "broken")
+        stock = self._stock
+        with stock.lock:
+            for old in stock.idle[:]:
+                if old.slot is None or old.slot.idle_since <= idle_since:
+                    old.close()
+                    stock.retire(old, "broken")
         return False
 
     def _abandon(self) -> None:
         """Let go of the parent's sessions, in a child."""
-        lent = [slot.session() for slot in self._slots if slot.session is not None]
-        for session in [*self._idle, *self._retired, *self.leaving, *lent]:
+        stock = self._stock
+        lent = [slot.session() for slot in stock.slots if slot.session is not None]
+        for session in [*stock.idle, *stock.retired, *stock.leaving, *lent]:
             # It closes this process's copy of the socket. Over TLS nothing is said, either.
             if session is not None:
                 session.close()
         self._forget()
 
 
-def _is_limit(error: smtplib.SMTPException) -> bool:
-    """Whether a server refuses a session because there are enough, as far as one can tell."""
-    if not isinstance(error, smtplib.SMTPResponseException):
-        return False
-    # Anything temporary instead of a greeting, or what always means that the session ends.
-    is_greeting = isinstance(error, smtplib.SMTPConnectError) and 400 <= error.smtp_code < 500
-    return is_greeting or error.smtp_code == 421
+def _each(sessions: deque[Session]) -> Iterator[Session]:
+    """Take out one after the other, as long as no other thread does."""
+    with suppress(IndexError):
+        while True:
+            yield sessions.popleft()
 
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
