@@ -187,7 +187,7 @@ class DeadlineTests(SimpleTestCase):
         time.sleep(0.1)
         sink.behave = lambda line: STALL if line == "quit" else None
         self.lasts(lambda: pool.send_one(envelope()), 0, TIMEOUT / 2)
-        self.assertEqual([commands[-1] for commands in sink.commands], [*["QUIT"] * 3, "BDAT"])
+        self.assertEqual([commands[-1] for commands in sink.commands], [*["QUIT"] * 3, "."])
         self.assertEqual(pool.stats()["closed"], 3)
         # None of them is left open.
         sink.behave = None

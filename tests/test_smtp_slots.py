@@ -24,7 +24,7 @@ from .servers import DROP, HOST, STALL, TIMEOUT, enter
 from .smtp_sink import Interrupt, Sink, at, interrupts
 
 ADA, BOB = "ada@example.com", "bob@example.com"
-MESSAGE = ["MAIL", "RCPT", "BDAT"]
+MESSAGE = ["MAIL", "RCPT", "DATA", "."]
 
 
 class Limit(Exception):
@@ -381,9 +381,10 @@ class FewerSessionsTests(SlotsTestCase):
                 pool = self.pool(pool_size=4)
                 self.send_in_threads(pool)
                 opened, failures = self.stats(pool, "opened", "failures")
-                self.assertEqual(opened, limit)
-                # Each of the four slots was tried once, and no more.
-                self.assertLessEqual(failures, 4)
+                # The pool remembers how many were open when it was refused another one.
+                self.assertIn(opened, range(1, limit + 1))
+                # Not one for each message: a thread may have begun when another was refused.
+                self.assertLessEqual(failures, 8)
                 pool.close()
                 wait_until(lambda: all(protocol.ended for protocol in self.sink.protocols))
 
