@@ -25,6 +25,8 @@ class Lease:
         self._pool = pool
         self._wait = wait
         self._session: Session | None = None
+        # Whether one had done enough in the midst of a delivery, and was told QUIT.
+        self._has_leaving = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._pool!r}: {self._session!r}>"
@@ -54,7 +56,7 @@ class Lease:
             # In this order: what is given back may be another thread's at once.
             self._session = None
             # The server has all the time of the next session to reply to QUIT.
-            self._pool.release(session, wait=False)
+            self._has_leaving = not self._pool.release(session, wait=False)
         self._session, reused = self._pool.acquire(wait=self._wait)
         return self._session, not reused
 
@@ -78,7 +80,8 @@ class Lease:
             self.close()
             raise
         finally:
-            if self._pool.has_leaving:
+            if self._has_leaving:
+                self._has_leaving = False
                 self._pool.hang_up()
         return results
 
