@@ -85,12 +85,12 @@ class LessThanPosixTests(SimpleTestCase):
             del select.poll, select.epoll
             del os.fork, os.forkpty, os.register_at_fork, signal.SIGALRM, signal.setitimer
             import logging
-            from django.core.mail import EmailMessage, mailers, send_mail
 
             options = {{"host": {HOST!r}, "port": {sink.port}, "timeout": {TIMEOUT}, "parallel": 2}}
             backend = "django_mailers.backends.smtp.EmailBackend"
             configure(MAILERS={{"default": {{"BACKEND": backend, "OPTIONS": options}}}},
                       ADMINS=["admin@example.com"], SERVER_EMAIL="server@example.com")
+            from django.core.mail import EmailMessage, mailers, send_mail
             from django_mailers.log import AdminEmailHandler
 
             for _ in range(2):

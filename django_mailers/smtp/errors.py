@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-import signal
 import smtplib
 from collections.abc import Callable, Iterator
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Any, TypeVar
+
+from .interrupts import handlers
 
 Error = TypeVar("Error", bound=BaseException)
 MASK = "***"
@@ -136,22 +137,12 @@ def without_frames(
 
 
 def _foreign(tb: TracebackType | None, below: Callable[..., Any] | None) -> TracebackType | None:
-    handlers = set(_signal_handlers())
+    codes = set(handlers())
     while tb is not None:
         code = tb.tb_frame.f_code
-        if code in handlers:
+        if code in codes:
             return tb
         tb = tb.tb_next
         if below is not None and code is below.__code__:
             return tb
     return None
-
-
-def _signal_handlers() -> Iterator[CodeType]:
-    for number in signal.valid_signals():
-        handler = signal.getsignal(number)
-        if callable(handler):
-            # A function or a method, or else an object that can be called.
-            function = handler if hasattr(handler, "__code__") else type(handler).__call__
-            if hasattr(function, "__code__"):
-                yield function.__code__

@@ -33,7 +33,7 @@ def injected(error: BaseException) -> BaseException | None:
     (`PyThreadState_SetAsyncExc()`) cannot be told from an error, nor can what a handler written in
     C has raised.
     """
-    codes = set(_handlers())
+    codes = set(handlers())
     if codes:
         for candidate in _chain(error):
             if any(code in codes for code in _codes(candidate.__traceback__)):
@@ -60,7 +60,7 @@ def _note(sent: int, total: int) -> str:
     return f"{sent} of {total} messages of this batch were sent."
 
 
-def _handlers() -> Iterator[CodeType]:
+def handlers() -> Iterator[CodeType]:
     """Yield the code of each signal handler that is installed and written in Python."""
     for number in signal.valid_signals():
         handler = signal.getsignal(number)

@@ -33,6 +33,8 @@ class Lease:
         self._session: Session | None = None
         # The session that a message is being sent by, and how many it had taken before.
         self._sending: tuple[Session, int] | None = None
+        # Whether one had done enough in the midst of a delivery, and was told QUIT.
+        self._has_leaving = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._pool!r}: {self._session!r}>"
@@ -62,7 +64,7 @@ class Lease:
             # In this order: what is given back may be another thread's at once.
             self._session = None
             # The server has all the time of the next session to reply to QUIT.
-            self._pool.release(session, wait=False)
+            self._has_leaving = not self._pool.release(session, wait=False)
         self._session, reused = self._pool.acquire(wait=self._wait)
         return self._session, not reused
 
@@ -87,7 +89,8 @@ class Lease:
             self.close()
             raise
         finally:
-            if self._pool.has_leaving:
+            if self._has_leaving:
+                self._has_leaving = False
                 self._pool.hang_up()
         return progress.results
 
@@ -186,7 +189,7 @@ class Lease:
             # It is of no use: the session that took the other message was a new one.
             session.begin_quit()
             self._session = None
-            self._pool.release(session, wait=False)
+            self._has_leaving = not self._pool.release(session, wait=False)
         if verdict:
             progress.put_back([number for number, _ in refused])
         else:
@@ -209,6 +212,7 @@ class Lease:
         if new.is_open and (does_better or not old.is_open) and self._pool.exchange(old, new):
             self._session, new = new, old
         self._pool.leave(new)
+        self._has_leaving = True
         return result
 
     def _connect_beside(self, old: Session) -> Session | None:

@@ -185,7 +185,17 @@ class Pool:
                 if user is None or slot.user is not user or slot.ref not in stock.slots.taken:
                     # It was given back before, or was the parent's when this process forked.
                     return True
-                keep = self._is_worth_keeping(session, slot)
+                keep = (
+                    session.sock is not None
+                    and session.quit_at is None
+                    and not session.in_transaction
+                    and not self._closed
+                    and self.options.pool_size > 0
+                    and self.room(session) > 0
+                    and time.monotonic() < slot.expires
+                    # Only then can there be more than there may be.
+                    and not ((slot.is_extra or stock.allowed_until) and stock.is_over())
+                )
                 if keep:
                     stock.keep(session, slot)
             if not keep:
@@ -197,18 +207,6 @@ class Pool:
                 self._give_up(slot, session)
             raise
         return keep
-
-    def _is_worth_keeping(self, session: Session, slot: Slot) -> bool:
-        return (
-            session.is_open
-            and session.quit_at is None
-            and not session.in_transaction
-            and not self._closed
-            and self.options.pool_size > 0
-            and self.room(session) > 0
-            and time.monotonic() < slot.expires
-            and not self._stock.is_over(slot)
-        )
 
     def _end(self, session: Session, slot: Slot, wait: bool) -> None:
         """Close a session that is not kept. Its slot is free when the server knows of it."""
@@ -233,11 +231,6 @@ class Pool:
                 stock.free(slot, "broken" if is_counted else None)
         if stock.leaving:
             self.hang_up()
-
-    @property
-    def has_leaving(self) -> bool:
-        """Whether there are sessions for `hang_up()`."""
-        return bool(self._stock.leaving)
 
     def hang_up(self) -> None:
         """Close the sessions that were told QUIT, whether they have replied by now or not.
@@ -361,7 +354,10 @@ class Pool:
         stock = self._stock
         if refusal is None:
             with stock.lock:
-                if stock.take(claim, started, is_patient=wait):
+                if stock.idle:
+                    stock.expire(started)
+                # Not before those who wait; but a thread would not wait for itself.
+                if stock.take(claim, len(stock.queue)) or (wait and stock.take_extra(claim)):
                     return
         if not wait:
             raise PoolTimeout(f"{self.server.place}: No session is free.")

@@ -69,22 +69,13 @@ class Stock:
         self.retired: deque[Session] = deque()
         self.leaving: deque[Session] = deque()
         # How many sessions the server has let us have, and until when that counts.
-        self._allowed, self._allowed_until = math.inf, 0.0
+        self._allowed, self.allowed_until = math.inf, 0.0
         # When a session ended last.
         self.ended = -math.inf
         self.counts: Counter[str] = Counter()
         self.seconds = {"wait": 0.0, "connect": 0.0}
 
     # Taking
-
-    def take(self, claim: Claim, now: float, *, is_patient: bool) -> bool:
-        """Claim a session or a slot, if there is one that nobody waits for.
-
-        A thread that is patient, and would wait for itself, gets one beyond the size.
-        """
-        if self.idle:
-            self.expire(now)
-        return self._take(claim, len(self.queue)) or (is_patient and self._take_extra(claim))
 
     def take_in_turn(self, claim: Claim, turn: Turn, refusal: Refusal | None) -> bool:
         """Claim a session or a slot, if it is the turn of this thread.
@@ -93,9 +84,9 @@ class Stock:
         """
         self.expire(time.monotonic())
         may_connect = refusal is None or self._may_try_again(refusal)
-        return self._take(claim, self.queue.ahead_of(turn), may_connect=may_connect)
+        return self.take(claim, self.queue.ahead_of(turn), may_connect=may_connect)
 
-    def _take(self, claim: Claim, ahead: int, *, may_connect: bool = True) -> bool:
+    def take(self, claim: Claim, ahead: int, *, may_connect: bool = True) -> bool:
         """Claim a session or a slot, if there are more of them than threads that come first."""
         if len(self.idle) <= ahead and not (may_connect and ahead < self._room()):
             return False
@@ -114,7 +105,8 @@ class Stock:
         self.counts["reused"] += 1
         return True
 
-    def _take_extra(self, claim: Claim) -> bool:
+    def take_extra(self, claim: Claim) -> bool:
+        """Claim a slot beyond the size, if this thread has none such, and would wait for itself."""
         user = (threading.get_ident(),)
         mine = [slot for slot in self.slots if slot.user == user]
         if not mine or any(slot.is_extra for slot in mine):
@@ -144,10 +136,9 @@ class Stock:
         self.slots.free(slot)
         self.wake()
 
-    def is_over(self, slot: Slot) -> bool:
+    def is_over(self) -> bool:
         """Whether there are more sessions than there may be."""
-        # There are not, but in these cases.
-        return bool(slot.is_extra or self._allowed_until) and self._others()[0] > self._limit()
+        return self._others()[0] > self._limit()
 
     def expire(self, now: float) -> None:
         """Retire the sessions that were kept long enough."""
@@ -173,8 +164,8 @@ class Stock:
 
     def _limit(self) -> float:
         """Return how many sessions there may be."""
-        if self._allowed_until and time.monotonic() >= self._allowed_until:
-            self._allowed, self._allowed_until = math.inf, 0.0
+        if self.allowed_until and time.monotonic() >= self.allowed_until:
+            self._allowed, self.allowed_until = math.inf, 0.0
         return min(self.size, self._allowed)
 
     def _room(self) -> float:
@@ -187,7 +178,7 @@ class Stock:
         """Count a connection that was begun at `started`."""
         self.counts["opened"] += 1
         self.seconds["connect"] += time.monotonic() - started
-        if self._allowed_until:
+        if self.allowed_until:
             self._allowed = max(self._allowed, self._others()[0])
 
     def refused(self, claim: Claim, error: smtplib.SMTPException) -> Refusal:
@@ -234,7 +225,7 @@ class Stock:
         return opened, others, changing
 
     def _learn(self, opened: int) -> None:
-        self._allowed, self._allowed_until = opened, time.monotonic() + REMEMBER
+        self._allowed, self.allowed_until = opened, time.monotonic() + REMEMBER
 
 
 def is_limit(error: smtplib.SMTPException) -> bool:
