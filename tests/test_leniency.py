@@ -175,6 +175,15 @@ class LeniencyTests(ServerTestCase):
             "From Django 6.0 on this address is invalid: it is a tuple.",
         )
 
+    def test_pasted_into_name(self):
+        for character in PASTED:
+            with self.subTest(character=character), self.mailers(SMTP):
+                self.server.messages.clear()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    message(to=[f"Ann{character}Lee <a@example.com>"]).send()
+                self.assertEqual(self.envelopes(), [("from@example.com", ["a@example.com"])])
+
     def test_what_is_never_sent(self):
         for address in (
             "j\xfcrgen@example.com",

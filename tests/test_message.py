@@ -60,6 +60,8 @@ class ConstructorTests(ExactErrors, SimpleTestCase):
         for kind in (EmailMessage, EmailMultiAlternatives):
             message = kind()
             values = {name: value for name, value in vars(message).items() if name[0] != "_"}
+            # Kept for a Django without the app, which pickled messages may come to.
+            self.assertIsNone(values.pop("connection", None))
             expected = {
                 "subject": "",
                 "body": "",
@@ -747,6 +749,7 @@ class OldCounting(EmailMessage):
         return message
 
 
+@ignore_deprecations()
 class OverriddenTests(SimpleTestCase):
     """H27: message() of a subclass is called, and once per message."""
 

@@ -30,7 +30,8 @@ PASTED = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _LOCAL_PART = r"""(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"(?:[ !#-[\]-~]|\\[ -~])*")"""
 _DOMAIN = r"(?:[A-Za-z0-9._-]+|\[[A-Za-z0-9.:-]+\])"
 _ADDRESS = rf"{_LOCAL_PART}(?:@{_DOMAIN})?"
-HARMLESS = re.compile(rf"(?:.* )?<(?P<named>{_ADDRESS})>|(?P<bare>{_ADDRESS})")
+# Whatever the name is: it may be folded.
+HARMLESS = re.compile(rf"(?:.* )?<(?P<named>{_ADDRESS})>|(?P<bare>{_ADDRESS})", re.DOTALL)
 
 # What goes into an encoded word, which is 75 characters at most (RFC 2047, section 2): less, as the
 # name of the header is before the first.
