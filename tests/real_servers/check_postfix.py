@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from django.test import SimpleTestCase
 
 from django_mailers import send_many
+from django_mailers.smtp import close_pools
 
 from .cases import CommonChecks, LimitChecks
-from .daemons import Postfix
+from .daemons import Postfix, wait_for
+
+# The end of a session in the log: the commands that were no errors, and all commands.
+ENDED = re.compile(r"disconnect from .* commands=(\d+)(?:/(\d+))?$", re.MULTILINE)
+# From the 10th error of a session on it waits for a second at each (smtpd_soft_error_limit).
+SOFT_LIMIT = 10
 
 
 class PostfixChecks(CommonChecks, LimitChecks, SimpleTestCase):
@@ -25,3 +33,25 @@ class PostfixChecks(CommonChecks, LimitChecks, SimpleTestCase):
         report = send_many(self.messages(200, range(1, 13)), using="junk")
         self.figure("connections", self.opened())
         self.assertReport(report, sent=80, refused=120)
+
+    def test_few_errors_in_a_session(self):
+        """With all greylisted: what follows a refused recipient is another error."""
+        send_many(self.messages(40), using="greylist")
+        self.assertFewErrors()
+
+    def test_few_errors_in_a_session_one_by_one(self):
+        self.send_singly(self.messages(40), "greylist")
+        self.assertFewErrors()
+
+    def test_few_errors_in_a_session_without_chunking(self):
+        self.mailers(chunking=False)
+        send_many(self.messages(40), using="greylist")
+        self.assertFewErrors()
+
+    def assertFewErrors(self) -> None:
+        close_pools()
+        wait_for(lambda: self.opened() == len(ENDED.findall(self.daemon.read_log())), "the end")
+        ended = ENDED.findall(self.daemon.read_log())
+        errors = [int(count or good) - int(good) for good, count in ended]
+        self.figure("errors of each session", errors)
+        self.assertLessEqual(max(errors), SOFT_LIMIT)
