@@ -29,9 +29,8 @@ class Connection(AdminEmailHandler):
 
 class SendMail(AdminEmailHandler):
     def send_mail(self, subject, message, *args, **kwargs):
-        mail.mail_managers(
-            subject, message, *args, connection=self.connection(), fail_silently=True, **kwargs
-        )
+        kwargs["fail_silently"] = True
+        mail.mail_managers(subject, message, *args, connection=self.connection(), **kwargs)
 
 
 class Positional(AdminEmailHandler):
