@@ -198,20 +198,6 @@ DIFFERENCES: dict[str, dict[str, Difference]] = {
     },
 }
 
-# Regressions that another part of the work mends.
-WAITING = {
-    "handler_connection",
-    "handler_connection_called",
-    "handler_connection_of_super",
-    "handler_send_mail_with_connection",
-    "logging_connection",
-    "logging_send_mail",
-    "message_get_connection",
-    "message_get_connection_fail_silently",
-    "message_get_connection_of_its_own",
-    "subclass_get_connection_of_super",
-}
-
 # What Django 6.1 refuses; what of it is sent before that is deprecated. A test on 6.1 says whether
 # this is so.
 REFUSED_BY_61 = {

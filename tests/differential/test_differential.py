@@ -18,7 +18,7 @@ import django
 from django.test import SimpleTestCase, tag
 
 from .compare import is_deprecated, kind, strange_warnings
-from .differences import DIFFERENCES, REFUSED_BY_61, SILENT, TAKEN_BY_POOLED, WAITING
+from .differences import DIFFERENCES, REFUSED_BY_61, SILENT, TAKEN_BY_POOLED
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SERIES = ".".join(map(str, django.VERSION[:2]))
@@ -79,7 +79,7 @@ class DifferentialTests(SimpleTestCase):
                 found = {
                     name: difference
                     for name, bare, ours in self.pairs(way)
-                    if (difference := kind(bare, ours)) is not None and name not in WAITING
+                    if (difference := kind(bare, ours)) is not None
                 }
                 expected = {
                     name: found[name] if found.get(name) in kinds else difference.kind
@@ -102,7 +102,6 @@ class DifferentialTests(SimpleTestCase):
                 name: strange
                 for name, bare, ours in self.pairs(way)
                 if (strange := strange_warnings(bare, ours))
-                and name not in WAITING
                 # Who calls a handler of a project is Python's logging.
                 and not name.startswith("logging_")
             }
@@ -111,7 +110,7 @@ class DifferentialTests(SimpleTestCase):
     def test_what_6_1_refuses_is_deprecated(self) -> None:
         """At a line of the project, if it is no error already."""
         for way in WAYS:
-            refused = REFUSED_BY_61 - WAITING - SILENT
+            refused = REFUSED_BY_61 - SILENT
             if way == "pooled":
                 refused -= TAKEN_BY_POOLED
             silent = [
