@@ -34,7 +34,7 @@ def defined_settings(holder: Any) -> set[str]:
 
 
 def defined_among(values: Mapping[str, Any]) -> set[str]:
-    """Return which of MAILERS and the EMAIL_* settings are defined by `values`, all of a project's."""
+    """Return which of MAILERS and the EMAIL_* settings `values`, all that a project sets, define."""
     own = {name: values[name] for name in values if name in {*EMAIL_SETTINGS, "MAILERS"}}
     return _without_copies(own, values.__contains__)
 
@@ -42,8 +42,9 @@ def defined_among(values: Mapping[str, Any]) -> set[str]:
 def _without_copies(values: Mapping[str, Any], is_set: Callable[[str], bool]) -> set[str]:
     """Return the names in `values` that are the project's own word.
 
-    A project that sets most of Django's global settings has a copy of them, as django-configurations
-    makes (and `from django.conf.global_settings import *`): only what differs is its own.
+    A project that sets most of Django's global settings has a copy of them, as
+    django-configurations makes (and `from django.conf.global_settings import *`): only what differs
+    is its own.
     """
     differing = {
         name for name in values if values[name] != getattr(global_settings, name, _missing)
