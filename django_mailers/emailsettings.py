@@ -34,7 +34,7 @@ def defined_settings(holder: Any) -> set[str]:
 
 
 def defined_among(values: Mapping[str, Any]) -> set[str]:
-    """Return which of MAILERS and the EMAIL_* settings `values`, all that a project sets, define."""
+    """Return which of MAILERS and the EMAIL_* settings `values`, all of a project, define."""
     own = {name: values[name] for name in values if name in {*EMAIL_SETTINGS, "MAILERS"}}
     return _without_copies(own, values.__contains__)
 
