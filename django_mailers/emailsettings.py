@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import global_settings
@@ -16,33 +16,41 @@ EMAIL_SETTINGS = frozenset(
 )
 
 
+_missing = object()
+
+
 def defined_settings(holder: Any) -> set[str]:
     """Return which of MAILERS and the EMAIL_* settings a project has defined.
 
     Arguments: `holder`, what a `LazySettings` wraps: reading that warns nobody.
     """
-    return defined_among(
-        {
-            name: getattr(holder, name)
-            for name in {*EMAIL_SETTINGS, "MAILERS"}
-            # is_overridden() is true for a setting that a test has deleted, too.
-            if holder.is_overridden(name) and hasattr(holder, name)
-        }
-    )
+    values = {
+        name: getattr(holder, name)
+        for name in {*EMAIL_SETTINGS, "MAILERS"}
+        # is_overridden() is true for a setting that a test has deleted, too.
+        if holder.is_overridden(name) and hasattr(holder, name)
+    }
+    return _without_copies(values, holder.is_overridden)
 
 
 def defined_among(values: Mapping[str, Any]) -> set[str]:
-    """Return which of MAILERS and the EMAIL_* settings are defined by `values`, of a project.
+    """Return which of MAILERS and the EMAIL_* settings `values`, all of a project, define."""
+    own = {name: values[name] for name in values if name in {*EMAIL_SETTINGS, "MAILERS"}}
+    return _without_copies(own, values.__contains__)
 
-    Settings that have all of Django's defaults are a copy of them, as django-configurations makes
-    (and `from django.conf.global_settings import *`): only what differs is the project's own word.
+
+def _without_copies(values: Mapping[str, Any], is_set: Callable[[str], bool]) -> set[str]:
+    """Return the names in `values` that are the project's own word.
+
+    A project that sets most of Django's global settings has a copy of them, as
+    django-configurations makes (and `from django.conf.global_settings import *`): only what differs
+    is its own.
     """
-    names = {name for name in values if name in EMAIL_SETTINGS or name == "MAILERS"}
-    defaults = {
-        name: getattr(global_settings, name)
-        for name in EMAIL_SETTINGS
-        if hasattr(global_settings, name)
+    differing = {
+        name for name in values if values[name] != getattr(global_settings, name, _missing)
     }
-    if not defaults.keys() <= names:
-        return names
-    return {name for name in names if name not in defaults or values[name] != defaults[name]}
+    if len(differing) < len(values):
+        names = [name for name in dir(global_settings) if name.isupper()]
+        if 2 * sum(map(is_set, names)) > len(names):
+            return differing
+    return set(values)

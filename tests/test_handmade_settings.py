@@ -211,6 +211,12 @@ class DefinedTests(SimpleTestCase):
         self.assertEqual(emailsettings.defined_among(values), {"EMAIL_PORT", "MAILERS"})
 
     @skipUnless(hasattr(global_settings, "EMAIL_HOST"), "Django has no EMAIL_* settings any more")
+    def test_all_email_settings_are_the_projects(self):
+        names = emailsettings.EMAIL_SETTINGS - {"EMAIL_FILE_PATH"}
+        values = {name: getattr(global_settings, name) for name in names}
+        self.assertEqual(emailsettings.defined_among(values), names)
+
+    @skipUnless(hasattr(global_settings, "EMAIL_HOST"), "Django has no EMAIL_* settings any more")
     def test_copy(self):
         values = {name: getattr(global_settings, name) for name in dir(global_settings)}
         self.assertEqual(emailsettings.defined_among(values), set())
