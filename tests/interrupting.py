@@ -139,7 +139,7 @@ def in_threads(pool, count, chance):
     threading.excepthook = lambda args: None
     threads = [start(number) for number in range(3)]
     for number in range(count):
-        time.sleep(chance.uniform(0, 0.001))
+        time.sleep(chance.uniform(0, 0.003))
         index = number % len(threads)
         if not threads[index].is_alive():
             threads[index] = start(number)

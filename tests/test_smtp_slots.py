@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import importlib.util
 import smtplib
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +22,7 @@ from django_mailers.smtp import pool as pool_module
 from django_mailers.smtp import slots as slots_module
 from django_mailers.smtp import stock as stock_module
 
-from .processes import run_python
+from .processes import REPOSITORY
 from .servers import DROP, HOST, STALL, TIMEOUT, enter
 from .smtp_sink import Interrupt, Sink, at, interrupts
 
@@ -33,6 +36,18 @@ class Limit(Exception):
 
 def envelope(content=b"Hello\r\n"):
     return Envelope(ADA, [BOB], content)
+
+
+def run_python(*args):
+    """Run a process that does not begin with Django, whose lazy objects eventlet evaluates."""
+    return subprocess.run(
+        [sys.executable, *args],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
 
 
 def wait_until(condition):
@@ -197,15 +212,7 @@ class RandomInterruptTests(SimpleTestCase):
         if kind in {"gevent", "eventlet"} and importlib.util.find_spec(kind) is None:
             raise SkipTest(f"{kind} is not installed.")
         sink = enter(self, Sink(keep=False))
-        process = run_python(
-            f"""
-            import sys
-            sys.argv[1:] = [{kind!r}, {str(count)!r}, {str(sink.port)!r}]
-            from tests.interrupting import main
-            main()
-            """,
-            timeout=1800,
-        )
+        process = run_python("-m", "tests.interrupting", kind, str(count), str(sink.port))
         self.assertEqual((process.stdout, process.returncode), ("0 lost\n", 0), process.stderr)
 
     def test_signals(self):
@@ -242,6 +249,50 @@ class RandomInterruptTests(SimpleTestCase):
     @tag("slow")
     def test_many_in_eventlet(self):
         self.interrupt("eventlet", 50_000)
+
+
+class GreenletTests(SimpleTestCase):
+    """A thread is what get_ident() says, as gevent and eventlet have it."""
+
+    def run_patched(self, kind, spawn):
+        if importlib.util.find_spec(kind) is None:
+            raise SkipTest(f"{kind} is not installed.")
+        sink = enter(self, Sink())
+        program = f"""
+            {spawn}
+            from django_mailers.smtp import *
+
+            options = PoolOptions(pool_size=1, acquire_timeout=0.1)
+            pool = Pool(Server({HOST!r}, {sink.port}, timeout={TIMEOUT}), options)
+
+            def use():
+                try:
+                    with pool.session() as session:
+                        return session.noop()[0]
+                except PoolTimeout:
+                    return "timeout"
+
+            def pin():
+                with pool.session():
+                    return use(), run(use)
+
+            print(run(pin), run(use), pool.stats()["busy"])
+            pool.close()
+        """
+        process = run_python("-c", textwrap.dedent(program))
+        self.assertEqual(process.stdout, "(250, 'timeout') 250 0\n", process.stderr)
+
+    def test_gevent(self):
+        self.run_patched(
+            "gevent",
+            "from gevent import monkey, spawn; monkey.patch_all(); run = lambda f: spawn(f).get()",
+        )
+
+    def test_eventlet(self):
+        self.run_patched(
+            "eventlet",
+            "import eventlet; eventlet.monkey_patch(); run = lambda f: eventlet.spawn(f).wait()",
+        )
 
 
 class GarbageTests(SlotsTestCase):
@@ -367,6 +418,11 @@ class OneBeyondTests(SlotsTestCase):
 class FewerSessionsTests(SlotsTestCase):
     """A server that allows fewer sessions than the pool would have."""
 
+    def setUp(self):
+        super().setUp()
+        # The server is a thread of this process, which may be late on a busy machine.
+        enter(self, mock.patch.object(stock_module, "LINGER", TIMEOUT))
+
     def send_in_threads(self, pool, threads=8, number=80):
         with ThreadPoolExecutor(threads) as executor:
             results = list(executor.map(pool.send_one, [envelope() for _ in range(number)]))
@@ -383,8 +439,8 @@ class FewerSessionsTests(SlotsTestCase):
                 opened, failures = self.stats(pool, "opened", "failures")
                 # The pool remembers how many were open when it was refused another one.
                 self.assertIn(opened, range(1, limit + 1))
-                # Not one for each message: a thread may have begun when another was refused.
-                self.assertLessEqual(failures, 8)
+                # Of 80 messages: while the first sessions are being opened, any thread may try.
+                self.assertLessEqual(failures, 20)
                 pool.close()
                 wait_until(lambda: all(protocol.ended for protocol in self.sink.protocols))
 
