@@ -67,10 +67,20 @@ def lost(pool):
     gc.collect()
     taken = pool.stats()["busy"]
     sessions = []
-    threads = [
-        threading.Thread(target=lambda: sessions.append(pool.acquire()))
-        for _ in range(POOL_SIZE - taken)
-    ]
+
+    def acquire():
+        from django_mailers.smtp import PoolTimeout
+
+        for _ in range(10):
+            try:
+                sessions.append(pool.acquire())
+                break
+            except PoolTimeout:
+                raise
+            except OSError:
+                continue  # The server is late, on a busy machine.
+
+    threads = [threading.Thread(target=acquire) for _ in range(POOL_SIZE - taken)]
     for thread in threads:
         thread.start()
     for thread in threads:
