@@ -9,11 +9,11 @@ from django.test import SimpleTestCase
 
 from django_mailers import send_many
 
-from .cases import CommonChecks
+from .cases import CommonChecks, RecipientChecks
 from .daemons import OpenSMTPD
 
 
-class OpenSMTPDChecks(CommonChecks, SimpleTestCase):
+class OpenSMTPDChecks(CommonChecks, RecipientChecks, SimpleTestCase):
     daemon_class = OpenSMTPD
 
     def test_messages_of_a_connection(self):

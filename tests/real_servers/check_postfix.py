@@ -9,7 +9,7 @@ from django.test import SimpleTestCase
 from django_mailers import send_many
 from django_mailers.smtp import close_pools
 
-from .cases import CommonChecks, LimitChecks
+from .cases import CommonChecks, LimitChecks, RecipientChecks
 from .daemons import Postfix, wait_for
 
 # The end of a session in the log: the commands that were no errors, and all commands.
@@ -18,7 +18,7 @@ ENDED = re.compile(r"disconnect from .* commands=(\d+)(?:/(\d+))?$", re.MULTILIN
 SOFT_LIMIT = 10
 
 
-class PostfixChecks(CommonChecks, LimitChecks, SimpleTestCase):
+class PostfixChecks(CommonChecks, LimitChecks, RecipientChecks, SimpleTestCase):
     daemon_class = Postfix
 
     def test_junk_commands_one_by_one(self):
