@@ -13,7 +13,7 @@ from django.core import mail
 from django.core.mail import EmailMessage, mailers, send_mail
 from django.test import SimpleTestCase, override_settings
 from django.utils.functional import lazystr
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from django_mailers.backends.smtp import EmailBackend
@@ -166,7 +166,11 @@ class DropInTests(SMTPBackendTestCase):
                     outcomes[name].append((count, error, arrived))
         for name, (with_theirs, with_ours) in outcomes.items():
             with self.subTest(name):
-                self.assertEqual(with_ours, with_theirs)
+                if name == "from_dots_unquoted":
+                    # "J. R. Doe <…>" is sent, by ours alone.
+                    self.assertEqual(with_ours[:2], (1, None))
+                else:
+                    self.assertEqual(with_ours, with_theirs)
         self.assertGreater(sum(both[1][0] for both in outcomes.values()), 100)
 
     def test_attributes_may_be_changed(self):
@@ -302,6 +306,8 @@ class AddressTests(SimpleTestCase):
     @example("a" * 300 + "@example.com", True)
     def test_any(self, address, force_ascii):
         expected = self.outcome(self.theirs, address, force_ascii)
+        # Those with a full stop in a name are accepted: test_leniency.py.
+        assume("period in 'phrase'" not in str(expected))
         self.assertEqual(self.outcome(self.ours, address, force_ascii), expected)
 
     def test_what_is_no_str(self):

@@ -291,10 +291,19 @@ class Delivery:
         transaction.started = True
         transaction.number = self.session.messages
         self.session.messages += 1
-        if self.pipelining and len(self.queue) + len(transaction.kinds) <= MAX_REPLIES:
-            self.put(transaction.kinds, transaction, *transaction.lines)
+        kinds, lines = transaction.kinds, transaction.lines
+        if self.pipelining and len(self.queue) + len(kinds) <= MAX_REPLIES:
+            if self.session.refusals and not self.chunking:
+                # Content without a recipient is one error more, and Postfix makes each from the
+                # tenth on wait for a second.
+                self.put(kinds[:-1], transaction, *lines[:-1])
+                self.synchronize()
+                if transaction.refused:
+                    return
+                kinds, lines = kinds[-1:], lines[-1:]
+            self.put(kinds, transaction, *lines)
         else:
-            for kind, line in zip(transaction.kinds, transaction.lines, strict=True):
+            for kind, line in zip(kinds, lines, strict=True):
                 if transaction.refused:
                     return
                 self.put([kind], transaction, line)
@@ -307,7 +316,7 @@ class Delivery:
     def chunk(self, transaction: Transaction) -> None:
         """Send BDAT LAST, if the recipients are not known to be refused."""
         content = transaction.content
-        if len(content) > MAX_EAGER_CONTENT:
+        if len(content) > MAX_EAGER_CONTENT or self.session.refusals:
             self.synchronize()
         if transaction.refused:
             return
