@@ -5,6 +5,7 @@
     nox -s "tests(python3.12-django6.1)" -- LABEL    a part of it on one pair
     nox -s packages                                  what other packages send
     nox -s servers                                   what real servers do (Debian, as root)
+    nox -s interrupts                                a pool that is interrupted 50,000 times
     nox -s lint types docs                           the rest
 
 A session whose Python is not installed is skipped; the summary at the end names it.
@@ -85,6 +86,16 @@ def packages(session: nox.Session, django: str) -> None:
         *("python", "runtests.py", "tests.packages", "--pattern=check_*.py", *session.posargs),
         env={"DJANGO_SETTINGS_MODULE": "tests.packages.settings"},
     )
+
+
+@nox.session
+@nox.parametrize(
+    ["python", "django"], [pair for pair in PAIRS if pair.id == "python3.13-django6.1"]
+)
+def interrupts(session: nox.Session, django: str) -> None:
+    """Interrupt a pool 50,000 times in each way; not among the default sessions, as it is long."""
+    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0")
+    session.run("python", "runtests.py", "test_smtp_slots", "--tag=interrupts", *session.posargs)
 
 
 @nox.session

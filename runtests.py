@@ -89,6 +89,9 @@ def run(argv: list[str], report: Path) -> int:
     parser.add_argument("--noinput", action="store_false", dest="interactive")
     runner_class.add_arguments(parser)
     options = vars(parser.parse_args(argv))
+    if not options["tags"]:
+        # They take a quarter of an hour, and a core: `--tag interrupts`.
+        options["exclude_tags"] = [*(options["exclude_tags"] or ()), "interrupts"]
     if options["parallel"] == "auto":
         options["parallel"] = get_max_test_processes()
     labels = [

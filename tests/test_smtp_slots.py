@@ -230,23 +230,23 @@ class RandomInterruptTests(SimpleTestCase):
     def test_eventlet(self):
         self.interrupt("eventlet", 300)
 
-    @tag("slow")
+    @tag("slow", "interrupts")
     def test_many_signals(self):
         self.interrupt("exception", 50_000)
 
-    @tag("slow")
+    @tag("slow", "interrupts")
     def test_many_keyboard_interrupts(self):
         self.interrupt("keyboard", 50_000)
 
-    @tag("slow")
+    @tag("slow", "interrupts")
     def test_many_exceptions_in_threads(self):
         self.interrupt("async", 50_000)
 
-    @tag("slow")
+    @tag("slow", "interrupts")
     def test_many_in_gevent(self):
         self.interrupt("gevent", 50_000)
 
-    @tag("slow")
+    @tag("slow", "interrupts")
     def test_many_in_eventlet(self):
         self.interrupt("eventlet", 50_000)
 
