@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+import django
 from botocore.config import Config
 from django.core import mail
 from django.test import override_settings
@@ -21,6 +22,7 @@ from ..servers import HOST, TIMEOUT, enter
 from .cases import CONNECTION_ARGUMENT, GET_CONNECTION, NO_PATH, PackageTestCase, without_bridge
 
 BACKEND = "django_ses.SESBackend"
+LINESEP = "From Django 6.0 on, a message has no 'linesep' argument. Use policy=email.policy.SMTP."
 ANSWER = b"""
 <SendRawEmailResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/">
   <SendRawEmailResult><MessageId>1</MessageId></SendRawEmailResult>
@@ -117,13 +119,15 @@ class DjangoSESTests(PackageTestCase):
         self.assertSent("CONFIGURED")
         self.assertEqual(connection.alias, "ses")
         file = "packages/check_django_ses.py"
-        self.assertEqual(
-            deprecations,
-            [
-                (file, "connection = mail.get_connection(BACKEND)", GET_CONNECTION),
-                (file, "mail.send_mail(**MESSAGE, connection=connection)", CONNECTION_ARGUMENT),
-            ],
-        )
+        expected = [
+            (file, "connection = mail.get_connection(BACKEND)", GET_CONNECTION),
+            (file, "mail.send_mail(**MESSAGE, connection=connection)", CONNECTION_ARGUMENT),
+        ]
+        if django.VERSION < (6, 0):
+            # It asks for the version.
+            line = 'return message.message().as_bytes(linesep="\\r\\n")'
+            expected.append(("django_ses/__init__.py", line, LINESEP))
+        self.assertEqual(deprecations, expected)
 
     def test_get_connection_with_options(self):
         with self.deprecations():

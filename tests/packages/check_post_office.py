@@ -122,7 +122,7 @@ class LegacyTests(PostOfficeTestCase):
         renders = (
             "post_office/models.py",
             "connection.send_messages([msg])",
-            "django.core.mail.message.EmailMultiAlternatives.mixed_subtype is not heeded from "
+            "django.core.mail.message.EmailMultiAlternatives.mixed_subtype is an error from "
             "Django 6.0 on.",
         )
         self.assertEqual(deprecations[-2:], [CONNECTS, renders])
