@@ -58,9 +58,15 @@ class RenderTests(InjectionTestCase):
     def test_names(self):
         for place, make in NAMES.items():
             for name in map(make, LINE_BREAKS.values()):
-                text = f"Header names may not contain linefeed or carriage return: {name!r}"
-                with self.subTest(place, name=name), self.assertRefused(text):
-                    render(simple(headers={name: "value"}))
+                texts = {
+                    f"Header names may not contain linefeed or carriage return: {name!r}",
+                    # Python 3.15 refuses more than those.
+                    f"Header field name contains invalid characters: {name!r}",
+                }
+                with self.subTest(place, name=name):
+                    with self.assertRaises(ValueError) as caught:
+                        render(simple(headers={name: "value"}))
+                    self.assertIn(str(caught.exception), texts)
 
     def test_messages_of_subclasses(self):
         class Signed(EmailMessage):

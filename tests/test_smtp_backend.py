@@ -24,6 +24,7 @@ from .backend_contract import BackendContract
 from .servers import TIMEOUT, SMTPServer, enter
 from .smtp_sink import Sink
 from .utils import (
+    REFUSES_LOCAL_PARTS,
     SMTP,
     SMTP_OPTIONS,
     ExactErrors,
@@ -34,6 +35,7 @@ from .utils import (
 
 OURS = "django_mailers.backends.smtp.EmailBackend"
 ALIAS = "it"
+NON_ASCII_LOCAL_PART = "local-part contains non-ASCII characters"
 MESSAGE = ["MAIL", "RCPT", "DATA", "."]
 
 
@@ -169,6 +171,9 @@ class DropInTests(SMTPBackendTestCase):
                 if name == "from_dots_unquoted":
                     # "J. R. Doe <…>" is sent, by ours alone.
                     self.assertEqual(with_ours[:2], (1, None))
+                elif not REFUSES_LOCAL_PARTS and NON_ASCII_LOCAL_PART in str(with_ours[1]):
+                    # Django's own backend raises what Python does when it writes the header.
+                    self.assertEqual((with_ours[1][0], with_theirs[0]), (ValueError, 0))
                 else:
                     self.assertEqual(with_ours, with_theirs)
         self.assertGreater(sum(both[1][0] for both in outcomes.values()), 100)
@@ -308,7 +313,10 @@ class AddressTests(SimpleTestCase):
         expected = self.outcome(self.theirs, address, force_ascii)
         # Those with a full stop in a name are accepted: test_leniency.py.
         assume("period in 'phrase'" not in str(expected))
-        self.assertEqual(self.outcome(self.ours, address, force_ascii), expected)
+        found = self.outcome(self.ours, address, force_ascii)
+        # Those that Django leaves to Python's parser: test_local_parts.py.
+        assume(REFUSES_LOCAL_PARTS or NON_ASCII_LOCAL_PART not in str(found))
+        self.assertEqual(found, expected)
 
     def test_what_is_no_str(self):
         for address in (b"ada@example.com", lazystr("ada@example.com"), 1, None, []):

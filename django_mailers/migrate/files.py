@@ -98,6 +98,7 @@ def read(path: Path, root: Path | None = None) -> SourceFile:
 
 
 def _text(path: Path) -> str:
+    encoding = ""
     try:
         # A pipe would be waited for, and a device may never end.
         if path.exists() and not path.is_file():
@@ -112,8 +113,10 @@ def _text(path: Path) -> str:
     except UnicodeError as error:
         raise Unreadable(f"{path}: {error}") from error
     except LookupError as error:
-        # There is such a codec, but it makes something else of bytes.
-        raise Unreadable(f"{path}: {encoding} is not an encoding of text") from error
+        # There is such a codec, but it makes something else of bytes. From Python 3.15 on
+        # detect_encoding() finds that out, and only its error has the name.
+        name = encoding or str(error).split("'")[1]
+        raise Unreadable(f"{path}: {name} is not an encoding of text") from error
 
 
 # Syntax that Python does not know before that version.
