@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from django_mailers.aio import (
+    from django_mailers.delivery import SendError, SendReport, SendResult, send_each, send_many
+    from django_mailers.delivery.aio import (
         amail_admins,
         amail_managers,
         asend,
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
         asend_many,
         asend_mass_mail,
     )
-    from django_mailers.delivery import SendError, SendReport, SendResult, send_each, send_many
 
 __version__ = "0.1.0"
 
@@ -44,12 +44,12 @@ _MODULES = {
     "SendError": "delivery",
     "SendReport": "delivery",
     "SendResult": "delivery",
-    "amail_admins": "aio",
-    "amail_managers": "aio",
-    "asend": "aio",
-    "asend_mail": "aio",
-    "asend_many": "aio",
-    "asend_mass_mail": "aio",
+    "amail_admins": "delivery.aio",
+    "amail_managers": "delivery.aio",
+    "asend": "delivery.aio",
+    "asend_mail": "delivery.aio",
+    "asend_many": "delivery.aio",
+    "asend_mass_mail": "delivery.aio",
     "send_each": "delivery",
     "send_many": "delivery",
 }
@@ -73,9 +73,9 @@ def install(*, bridge: bool = False) -> None:
 
 def __getattr__(name: str) -> Any:
     if name == "RemovedInDjango2028Warning":
-        from django_mailers.polyfill import removed_in_django_2028_warning
+        from django_mailers.deprecation import RemovedInDjango2028Warning
 
-        return removed_in_django_2028_warning()
+        return RemovedInDjango2028Warning
     if name in _MODULES:
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,9 +20,17 @@ from django.utils import log as django_log
 from django.utils.module_loading import import_string
 from django.views.debug import ExceptionReporter
 
-from .limits import Admission, ReportLimiter, check_seconds
-from .reports import Failures, frames, no_queries, open_mailer, reporting, send, with_notes
-from .reporttexts import (
+from .errorreports.limits import Admission, ReportLimiter, check_seconds
+from .errorreports.sending import (
+    Failures,
+    frames,
+    no_queries,
+    open_mailer,
+    reporting,
+    send,
+    with_notes,
+)
+from .errorreports.texts import (
     encodable,
     one_line,
     plain_traceback,
@@ -225,7 +233,7 @@ class AdminEmailHandler(django_log.AdminEmailHandler):
         )
 
     def _warn_about_connection_hook(self) -> None:
-        from django_mailers import RemovedInDjango2028Warning
+        from .deprecation import RemovedInDjango2028Warning
 
         hook = type(self).connection
         code = getattr(hook, "__code__", None)

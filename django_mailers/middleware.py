@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.middleware import common
 
-from .limits import Admission, ReportLimiter, check_seconds
-from .reports import Failures, open_mailer, reporting, send
+from .errorreports.limits import Admission, ReportLimiter, check_seconds
+from .errorreports.sending import Failures, open_mailer, reporting, send
 
 
 class BrokenLinkEmailsMiddleware(common.BrokenLinkEmailsMiddleware):

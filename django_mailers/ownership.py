@@ -14,7 +14,7 @@ from typing import Any
 
 # The file that tracebacks name for the code in between. In angle brackets, or they would show lines
 # of the module whose globals that code has.
-DOOR_FILE = "<django_mailers>"
+TRAMPOLINE_FILE = "<django_mailers>"
 
 
 def home(function: FunctionType) -> ModuleType | None:
@@ -32,7 +32,7 @@ def runs_own_code(function: FunctionType) -> bool:
     if module is None:
         return False
     filename = function.__code__.co_filename
-    if filename in {DOOR_FILE, getattr(module, "__file__", None)}:
+    if filename in {TRAMPOLINE_FILE, getattr(module, "__file__", None)}:
         return True
     compiled = _file_in_code(module.__name__)
     # A loader that has no code to show may have it from anywhere.

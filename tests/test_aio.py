@@ -26,7 +26,6 @@ import django_mailers
 from django_mailers import (
     SendError,
     SendResult,
-    aio,
     amail_admins,
     amail_managers,
     asend,
@@ -34,6 +33,7 @@ from django_mailers import (
     asend_many,
     asend_mass_mail,
 )
+from django_mailers.delivery import aio
 
 from .processes import run_python
 from .servers import TIMEOUT, SMTPServer

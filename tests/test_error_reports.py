@@ -37,8 +37,8 @@ from django.utils.functional import SimpleLazyObject
 from django.views.debug import ExceptionReporter
 
 from django_mailers import RemovedInDjango2028Warning, polyfill
+from django_mailers.errorreports.sending import no_queries, with_notes
 from django_mailers.log import AdminEmailHandler
-from django_mailers.reports import no_queries, with_notes
 
 from . import test_log
 from .processes import run_python

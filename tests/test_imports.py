@@ -17,17 +17,45 @@ import django_mailers
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "django_mailers"
 
-# What nothing but itself imports: leaves of the tree, which most projects never load.
-LEAVES = ("testing", "migrate", "mailbox", "management")
-# Which of them a command is the front of, and what a part imports of an extra (see pyproject.toml).
-COMMANDS_MAY_IMPORT = ("migrate",)
-EXTRAS = {"migrate": ("libcst",)}
-# From the top down: a part may import the parts after it, besides itself.
-LAYERS = ("backends", "render", "smtp")
-# What every part may import: see the design of the house.
-GROUND = ("emailsettings", "ownership", "signatures")
-# The backport, and what puts it in place, deal with Django's modules as they are.
-BACKPORT = ("backport", "polyfill")
+# The rooms, from the top down: a room imports itself, those of the rows below its own, and nothing
+# else; see "The house" in CONTRIBUTING.md. The package's own __init__ is "".
+ROWS: list[tuple[str, ...]] = [
+    ("", "management", "pytest_plugin"),
+    ("migrate", "diagnosis", "testing"),
+    ("apps",),
+    ("checks",),
+    ("bridge",),
+    ("log", "middleware"),
+    ("errorreports",),
+    ("backends",),
+    ("tasks", "routing", "headers"),
+    ("delivery",),
+    ("render", "smtp"),
+    ("polyfill",),
+    ("backport",),
+    (
+        *("deprecation", "emailsettings", "options", "conf", "errors", "signals"),
+        *("mailboxes", "ownership", "signatures"),
+    ),
+]
+ROOMS = {room: number for number, row in enumerate(ROWS) for room in row}
+GROUND = ROWS[-1]
+# Rooms that only these import.
+IMPORTED_BY = {
+    "management": (),
+    "pytest_plugin": (),
+    "migrate": ("management.commands.migratemailers",),
+    "diagnosis": ("management.commands.mailers",),
+    "testing": ("pytest_plugin",),
+    "apps": (),
+    "polyfill": ("", "apps", "bridge", "checks"),
+    "backport": ("polyfill",),
+}
+# Within the ground: "who called?" needs to know whose code a frame runs.
+WITHIN_GROUND = {"deprecation": ("ownership",)}
+EXTRAS = {"migrate": ("libcst",), "pytest_plugin": ("pytest",)}
+# They deal with Django's modules as they are.
+INSIDE_DJANGO = ("backport", "polyfill")
 IMPORTING_CALLS = {"__import__", "import_module", "import_string"}
 
 
@@ -68,41 +96,52 @@ def imported_names(source: str, module: str, is_package: bool) -> Iterator[tuple
 
 def objection(importer: str, name: str) -> str | None:
     """Give the rule that forbids the module `importer` (below django_mailers) to import `name`."""
-    part = importer.partition(".")[0]
-    own = within(name, PACKAGE)
-    target = name.removeprefix(f"{PACKAGE}.") if own else ""
-    rule = None
-    if (part and within(target, part)) or (own and part != "smtp" and within(target, *GROUND)):
-        pass
-    elif part == "smtp" and not within(name, *sys.stdlib_module_names):
-        rule = "smtp/ imports the standard library and itself"
-    elif part == "backport" and own:
-        rule = "backport/ imports Django, the ground and itself"
-    elif within(target, "backport") and not within(importer, "polyfill", "management.commands"):
-        rule = "only polyfill.py and commands import backport/"
-    elif within(target, *COMMANDS_MAY_IMPORT) and within(importer, "management.commands"):
-        pass
-    elif within(target, *LEAVES):
-        rule = f"nothing imports {target.partition('.')[0]}/"
-    elif own and part in LAYERS and not within(target, *LAYERS[LAYERS.index(part) :]):
-        rule = f"imports go downward: {part} -> {', '.join(LAYERS[LAYERS.index(part) + 1 :])}"
-    elif not own and not within(
-        # asgiref comes with Django, whose documentation names it for asynchronous code.
-        name,
-        "django",
-        "asgiref",
-        *EXTRAS.get(part, ()),
-        *sys.stdlib_module_names,
-    ):
-        rule = "Django is the only dependency"
-    elif (
-        part not in BACKPORT
+    room = importer.partition(".")[0]
+    if room not in ROOMS:
+        return f"{room} is a new room: give it a row in tests/test_imports.py"
+    if within(name, PACKAGE):
+        return objection_to_own(importer, room, name.removeprefix(PACKAGE).lstrip("."))
+    if room == "smtp" and not within(name, *sys.stdlib_module_names):
+        return "smtp/ imports the standard library and itself"
+    # asgiref comes with Django, whose documentation names it for asynchronous code.
+    allowed = ("django", "asgiref", *EXTRAS.get(room, ()), *sys.stdlib_module_names)
+    if not within(name, *allowed):
+        return "Django is the only dependency"
+    if (
+        room not in INSIDE_DJANGO
         and name.startswith("django.core.mail.")
         and name.count(".") > "django.core.mail.name".count(".")
         and not within(name, "django.core.mail.backends")
     ):
-        rule = "names of django.core.mail are imported from there"
+        return "names of django.core.mail are imported from there"
+    return None
+
+
+def objection_to_own(importer: str, room: str, target: str) -> str | None:
+    """The same for `target`, the name of something below django_mailers."""
+    part = target.partition(".")[0]
+    # Else a name of the package's own.
+    other = part if part in ROOMS else ""
+    importers = IMPORTED_BY.get(other)
+    rule = None
+    if other == room or other in WITHIN_GROUND.get(room, ()):
+        pass
+    elif room == "smtp":
+        rule = "smtp/ imports the standard library and itself"
+    elif room == "backport" and other not in GROUND:
+        rule = "backport/ imports Django, the ground and itself"
+    elif importers is not None and not any(
+        within(importer, name) if name else not importer for name in importers
+    ):
+        rule = only(other)
+    elif ROOMS[other] <= ROOMS[room]:
+        rule = f"imports go downward: {other or 'the package'} is not below {room}"
     return rule
+
+
+def only(room: str) -> str:
+    importers = [name or "the package" for name in IMPORTED_BY[room]]
+    return f"{room} is imported by {', '.join(importers) or 'nobody'} only"
 
 
 def broken_rules(source: str, path: str) -> list[str]:
@@ -123,7 +162,7 @@ class ImportRulesTests(SimpleTestCase):
     def test_the_package_keeps_them(self) -> None:
         package = ROOT / PACKAGE
         paths = [path.relative_to(package).as_posix() for path in package.rglob("*.py")]
-        self.assertIn("polyfill.py", paths)
+        self.assertIn("polyfill/patches.py", paths)
         self.assertIn("backport/backends/smtp.py", paths)
 
         self.assertEqual(
@@ -131,70 +170,98 @@ class ImportRulesTests(SimpleTestCase):
             [],
         )
 
+    def test_every_room_is_known(self) -> None:
+        package = ROOT / PACKAGE
+        rooms = {path.relative_to(package).parts[0] for path in package.rglob("*.py")}
+        unknown = {room.removesuffix(".py") for room in rooms} - ROOMS.keys() - {"__init__"}
+        self.assertEqual(unknown, set())
+
     def test_broken_rules_are_found(self) -> None:
         only_django = "Django is the only dependency"
         wire = "smtp/ imports the standard library and itself"
         room = "backport/ imports Django, the ground and itself"
-        nobody = "only polyfill.py and commands import backport/"
         names = "names of django.core.mail are imported from there"
+
+        def upward(part, importer):
+            return f"imports go downward: {part} is not below {importer}"
+
         for path, source, expected in [
             ("smtp/pool.py", "import django", f"django: {wire}"),
             ("smtp/pool.py", "from ..render import f", f"django_mailers.render.f: {wire}"),
+            ("smtp/pool.py", "from ..options import f", f"django_mailers.options.f: {wire}"),
             ("smtp/pool.py", "import aiosmtpd.smtp", f"aiosmtpd.smtp: {wire}"),
             ("smtp/__init__.py", "from .. import apps", f"django_mailers.apps: {wire}"),
             ("backport/mail.py", "from django_mailers import x", f"django_mailers.x: {room}"),
             ("backport/mail.py", "from .. import polyfill", f"django_mailers.polyfill: {room}"),
             ("backport/backends/smtp.py", "import attrs", f"attrs: {only_django}"),
-            ("apps.py", "from .backport import mail", f"django_mailers.backport.mail: {nobody}"),
-            ("apps.py", "from . import backport", f"django_mailers.backport: {nobody}"),
             (
-                "backends/smtp.py",
-                "from django_mailers.backport.backends.smtp import EmailBackend",
-                f"django_mailers.backport.backends.smtp.EmailBackend: {nobody}",
+                "apps.py",
+                "from .backport import mail",
+                f"django_mailers.backport.mail: {only('backport')}",
             ),
             (
                 "log.py",
                 "importlib.import_module('django_mailers.backport.log')",
-                f"django_mailers.backport.log: {nobody}",
+                f"django_mailers.backport.log: {only('backport')}",
             ),
             (
                 "log.py",
                 "import_module('.backport.log', 'django_mailers')",
-                f"django_mailers.backport.log: {nobody}",
-            ),
-            (
-                "delivery.py",
-                "from .testing import x",
-                "django_mailers.testing.x: nothing imports testing/",
-            ),
-            (
-                "testing/server.py",
-                "import django_mailers.mailbox.views",
-                "django_mailers.mailbox.views: nothing imports mailbox/",
-            ),
-            (
-                "checks.py",
-                "from .migrate import x",
-                "django_mailers.migrate.x: nothing imports migrate/",
-            ),
-            (
-                "apps.py",
-                "from .management.commands import mailers",
-                "django_mailers.management.commands.mailers: nothing imports management/",
+                f"django_mailers.backport.log: {only('backport')}",
             ),
             (
                 "backends/smtp.py",
-                "from ..delivery import x",
-                "django_mailers.delivery.x: imports go downward: backends -> render, smtp",
+                "from ..polyfill import installed",
+                f"django_mailers.polyfill.installed: {only('polyfill')}",
             ),
             (
-                "render.py",
-                "from .backends import smtp",
-                "django_mailers.backends.smtp: imports go downward: render -> smtp",
+                "delivery/report.py",
+                "from ..testing import x",
+                f"django_mailers.testing.x: {only('testing')}",
             ),
-            ("delivery.py", "import requests", f"requests: {only_django}"),
             (
-                "delivery.py",
+                "checks/entries.py",
+                "from ..migrate import x",
+                f"django_mailers.migrate.x: {only('migrate')}",
+            ),
+            (
+                "migrate/audit.py",
+                "from ..management.commands import mailers",
+                f"django_mailers.management.commands.mailers: {only('management')}",
+            ),
+            (
+                "delivery/report.py",
+                "from ..backends import x",
+                f"django_mailers.backends.x: {upward('backends', 'delivery')}",
+            ),
+            (
+                "delivery/aio.py",
+                "from ..checks import x",
+                f"django_mailers.checks.x: {upward('checks', 'delivery')}",
+            ),
+            (
+                "render/__init__.py",
+                "from ..smtp import x",
+                f"django_mailers.smtp.x: {upward('smtp', 'render')}",
+            ),
+            (
+                "checks/entries.py",
+                "from .. import send_many",
+                f"django_mailers.send_many: {upward('the package', 'checks')}",
+            ),
+            (
+                "options.py",
+                "from .signatures import x",
+                f"django_mailers.signatures.x: {upward('signatures', 'options')}",
+            ),
+            (
+                "attic.py",
+                "import re",
+                "re: attic is a new room: give it a row in tests/test_imports.py",
+            ),
+            ("delivery/report.py", "import requests", f"requests: {only_django}"),
+            (
+                "delivery/report.py",
                 "from django.core.mail.message import EmailMessage",
                 f"django.core.mail.message.EmailMessage: {names}",
             ),
@@ -228,17 +295,19 @@ class ImportRulesTests(SimpleTestCase):
         for path, source in [
             ("__init__.py", "from django_mailers.polyfill import install"),
             ("apps.py", "from django_mailers import polyfill"),
-            ("polyfill.py", "from .backport import conf"),
-            ("management/commands/sendtestemail.py", "from django_mailers import backport"),
+            ("polyfill/__init__.py", "from ..backport import conf"),
             ("management/commands/mailers.py", "from django_mailers.management import x"),
             ("management/commands/migratemailers.py", "from django_mailers.migrate import audit"),
             ("migrate/transformer.py", "import libcst"),
+            ("pytest_plugin.py", "import pytest"),
+            ("pytest_plugin.py", "from django_mailers.testing import x"),
             ("backport/conf.py", "from django_mailers.emailsettings import defined_settings"),
             ("render/__init__.py", "from django_mailers.ownership import belongs_to"),
             ("backport/mail.py", "from django.core.mail.message import EmailMessage"),
             ("backport/backends/smtp.py", "from ..exceptions import InvalidMailer"),
             ("backends/smtp.py", "from ..render import x"),
             ("backends/smtp.py", "from ..smtp.pool import Pool"),
+            ("backends/base.py", "from ..delivery import x"),
             ("backends/failover.py", "from .smtp import EmailBackend"),
             ("backends/failover.py", "from django.core.mail import InvalidMailer, mailers"),
             ("backends/failover.py", "from django.core.mail.backends.base import BaseEmailBackend"),

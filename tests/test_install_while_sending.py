@@ -108,7 +108,8 @@ def battery(what):
 import django
 from django.apps import apps
 battery("nothing")
-from django_mailers import inplace, polyfill
+from django_mailers import polyfill
+from django_mailers.polyfill import trampolines
 def watched(function):
     def watch(*args, **kwargs):
         inside.append(args)
@@ -121,7 +122,7 @@ def watched(function):
     return watch
 polyfill._put = watched(polyfill._put)
 polyfill._retire = watched(polyfill._retire)
-inplace.lead = watched(inplace.lead)
+trampolines.redirect = watched(trampolines.redirect)
 django.setup()
 battery("everything")
 assert len(changes) > 40, len(changes)

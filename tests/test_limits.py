@@ -14,9 +14,9 @@ from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import SimpleTestCase, ignore_warnings, override_settings
 
-from django_mailers import limits
-from django_mailers.limits import Admission, ReportLimiter
-from django_mailers.reports import digest
+from django_mailers.errorreports import limits
+from django_mailers.errorreports.limits import Admission, ReportLimiter
+from django_mailers.errorreports.sending import digest
 
 from .servers import enter
 from .utils import ExactErrors

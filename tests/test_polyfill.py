@@ -294,7 +294,8 @@ class WhenTests(ProcessTestCase):
         self.assertRuns(
             """
             import sys, threading
-            from django_mailers import inplace, install, polyfill
+            from django_mailers import install, polyfill
+            from django_mailers.polyfill import imports, trampolines
             count = 16
             barrier = threading.Barrier(count)
             def call():
@@ -303,11 +304,11 @@ class WhenTests(ProcessTestCase):
             threads = [threading.Thread(target=call) for _ in range(count)]
             for thread in threads: thread.start()
             for thread in threads: thread.join()
-            replaced = dict(inplace._replacements)
-            finders = [f for f in sys.meta_path if isinstance(f, inplace.AfterImport)]
+            replaced = dict(trampolines._replacements)
+            finders = [f for f in sys.meta_path if isinstance(f, imports.AfterImport)]
             assert len(finders) == 1
             install()
-            assert inplace._replacements == replaced
+            assert trampolines._replacements == replaced
             configure()
             from django.core import mail
             assert mail.send_mail("s", "", None, ["a@example.com"], using="b") == 1

@@ -15,8 +15,8 @@ from django.middleware import common
 from django.test import Client, RequestFactory, SimpleTestCase, override_settings
 from django.urls import path
 
+from django_mailers.errorreports.sending import reporting
 from django_mailers.middleware import BrokenLinkEmailsMiddleware
-from django_mailers.reports import reporting
 
 from .servers import STALL, ScriptedServer, enter, spoilt
 from .test_error_reports import (

@@ -10,8 +10,8 @@ from django.core.mail import InvalidMailer, mailers
 from django.test import override_settings
 
 from django_mailers import send_many
-from django_mailers.backends.options import SMTP as KINDS
 from django_mailers.backends.smtp import EmailBackend
+from django_mailers.options import SMTP as KINDS
 from django_mailers.smtp import PoolTimeout
 
 from .servers import HOST, POLITE, TIMEOUT, ScriptedServer, SMTPServer, enter

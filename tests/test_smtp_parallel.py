@@ -172,7 +172,7 @@ class HelperTests(SimpleTestCase):
         stats = self.pool.stats()
         self.assertEqual((stats["busy"], stats["waiting"]), (0, 0))
         self.assertEqual(
-            [thread.name for thread in threading.enumerate() if "mailers" in thread.name], []
+            [thread for thread in threading.enumerate() if thread.name == "django_mailers-smtp"], []
         )
         if sys.version_info >= (3, 11):
             (note,) = caught.exception.__notes__

@@ -19,6 +19,8 @@ from django.dispatch import receiver
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
+from django_mailers import options
+
 from ..render import addr_spec, localparts, render, unnamed
 from ..smtp import (
     Envelope,
@@ -36,7 +38,6 @@ from ..smtp import (
 )
 from ..smtp.errors import annotate, hide, is_reply, place, without_frames
 from ..smtp.wire import checked
-from . import options
 
 # Seconds for each operation. Django's backend waits for ever if it is told nothing.
 DEFAULT_TIMEOUT = 30

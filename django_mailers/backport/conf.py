@@ -12,15 +12,15 @@ from django import conf as django_conf
 from django.conf import UserSettingsHolder, settings
 from django.core.exceptions import ImproperlyConfigured
 
-from django_mailers.emailsettings import EMAIL_SETTINGS, defined_among, defined_settings
-
-from .deprecation import (
-    DJANGO_SENDERS,
+from django_mailers.deprecation import (
     effective_caller,
     module_of,
     warn_about_external_use,
     warn_about_use,
 )
+from django_mailers.emailsettings import EMAIL_SETTINGS, defined_among, defined_settings
+
+from .deprecation import DJANGO_SENDERS
 from .parents import parent_of
 
 # Names that settings.configure() has set, each with its warning if it is deprecated.

@@ -12,7 +12,7 @@ from typing import Any
 from django.core import mail
 from django.core.mail import message
 
-from .deprecation import module_of, warn_about_external_use, warn_about_use
+from django_mailers.deprecation import module_of, warn_about_external_use, warn_about_use
 
 MODERN = "Python's modern email API (with email.message.EmailMessage or email.policy.default)"
 CLASS_WARNING = (

@@ -20,7 +20,7 @@ from django.core.mail import message as django_message
 from django.utils.encoding import punycode
 from django.utils.functional import Promise
 
-from .deprecation import warn_about_use
+from django_mailers.deprecation import warn_about_use
 
 # At what str.splitlines() breaks lines, and no mail server does: pasted from a word processor.
 PASTED = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")

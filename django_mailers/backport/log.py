@@ -13,7 +13,7 @@ from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import log as django_log
 
-from .deprecation import effective_caller, module_of, warn_about_use
+from django_mailers.deprecation import effective_caller, module_of, warn_about_use
 
 
 def init(

@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
+from django_mailers.deprecation import warn_about_external_use
+
 from .deprecation import (
     AUTH_ARGS_WARNING,
     CONNECTION_ARG_WARNING,
@@ -19,7 +21,6 @@ from .deprecation import (
     report_connection_incompatibility,
     report_using_incompatibility,
     warn_about_default_mailers_if_needed,
-    warn_about_external_use,
 )
 from .handler import DEFAULT_MAILER_ALIAS, MailersHandler
 

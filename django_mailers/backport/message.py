@@ -19,13 +19,14 @@ from django.core import mail
 from django.core.mail import message as django_message
 from django.utils.encoding import force_str
 
+from django_mailers.deprecation import warn_about_external_use
+
 from .deprecation import (
     CONNECTION_ARG_WARNING,
     FAIL_SILENTLY_ARG_WARNING,
     deprecate_posargs,
     report_connection_incompatibility,
     report_using_incompatibility,
-    warn_about_external_use,
 )
 from .parents import parent_of
 

@@ -21,8 +21,9 @@ from django.core.mail import message as django_message
 from django.utils.encoding import force_bytes, force_str, punycode
 from django.utils.timezone import get_current_timezone
 
+from django_mailers.deprecation import warn_about_external_use, warn_about_use
+
 from . import leniency
-from .deprecation import warn_about_external_use, warn_about_use
 from .message import alternative_pair
 from .message import message as checked_message
 from .parents import parent_of

@@ -18,7 +18,8 @@ from typing import Any
 
 from django import conf as django_conf
 
-from django_mailers import inplace, ownership, polyfill
+from django_mailers import ownership, polyfill
+from django_mailers.polyfill import imports, trampolines
 
 from . import hooks, rendering
 from .backends import create_connection
@@ -86,7 +87,7 @@ def _build(bridges: dict[str, Callable[..., Any]]) -> None:
         _apply(target, function)
     _bridged.update(bridges)
     modules = {target.partition(":")[0] for target in bridges}
-    sys.meta_path.insert(0, inplace.AfterImport(modules, _rebuild))
+    sys.meta_path.insert(0, imports.AfterImport(modules, _rebuild))
 
 
 def _rebuild(module: str) -> None:
@@ -106,7 +107,7 @@ def _rebuild(module: str) -> None:
 
 def _apply(target: str, function: Callable[..., Any]) -> None:
     """Put `function` before the one that `target`, "module:name", means, if that is Django's."""
-    owner, name = inplace.locate(target)
+    owner, name = trampolines.locate(target)
     module = sys.modules[target.partition(":")[0]]
 
     def is_own(candidate: FunctionType) -> bool:
@@ -115,6 +116,6 @@ def _apply(target: str, function: Callable[..., Any]) -> None:
             candidate, "django_mailers"
         )
 
-    own = inplace.own_function(vars(owner).get(name), is_own)
-    if own is not None and not inplace.leads_to(own, function):
-        inplace.lead(own, function, wraps=True, keep_signature=True)
+    own = trampolines.own_function(vars(owner).get(name), is_own)
+    if own is not None and not trampolines.redirects_to(own, function):
+        trampolines.redirect(own, function, wraps=True, keep_signature=True)

@@ -9,7 +9,7 @@ from typing import Any
 from django.core import mail
 from django.utils.module_loading import import_string
 
-from django_mailers import polyfill
+from django_mailers.deprecation import warn_about_use
 from django_mailers.signatures import signature_of
 
 from .common import SMTP, is_on
@@ -75,7 +75,7 @@ def _create(
         if not surplus or any(name in options for name in surplus):
             raise
     cure = "It must set the attribute itself." if surplus == ["fail_silently"] else "It must not."
-    polyfill.warn(f"{path} passes {', '.join(surplus)} to BaseEmailBackend. {cure}")
+    warn_about_use(f"{path} passes {', '.join(surplus)} to BaseEmailBackend. {cure}")
     return create([*ignored, *surplus])
 
 
@@ -102,7 +102,7 @@ def _create_legacy(entry: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
     signature = signature_of(backend_class)
     if signature.takes_alias:
         return None
-    polyfill.warn(
+    warn_about_use(
         f"{entry['BACKEND']}.__init__() must accept 'alias', or **kwargs for its base class."
     )
     options = {**entry.get("OPTIONS", {}), **given}

@@ -11,7 +11,8 @@ from typing import Any
 
 from django.core import mail
 
-from django_mailers import inplace, polyfill
+from django_mailers.deprecation import warn_about_use
+from django_mailers.polyfill import trampolines
 
 from .common import class_name, is_wanted
 
@@ -25,7 +26,7 @@ class Hook:
     code of Django's that was running then.
     """
 
-    def __init__(self, function: Callable[..., Any], retired: inplace.Retired | None) -> None:
+    def __init__(self, function: Callable[..., Any], retired: trampolines.Retired | None) -> None:
         self.function = function
         self.retired = retired
 
@@ -45,7 +46,7 @@ class Hook:
 def get_connection(self: Any, fail_silently: bool = False) -> Any:
     """`EmailMessage.get_connection()`: what the message was made with, or else the default mailer,
     which the message keeps, as before 6.1: what is opened here is what `send()` uses."""
-    polyfill.warn(
+    warn_about_use(
         f"{class_name(self)}.get_connection() does not exist from Django 6.1 on. Use "
         "mailers[alias]."
     )
@@ -58,7 +59,7 @@ def get_connection(self: Any, fail_silently: bool = False) -> Any:
 
 def connection(self: Any) -> Any:
     """`AdminEmailHandler.connection()`: the mailer that the handler sends through."""
-    polyfill.warn(
+    warn_about_use(
         f"{class_name(self)}.connection() does not exist from Django 6.1 on. Use mail_admins() "
         "with 'using'."
     )
@@ -76,7 +77,7 @@ HOOKS: dict[str, Callable[..., Any]] = {
 
 def provide(target: str) -> None:
     """Give Django's class the method that `target` means, unless somebody else has."""
-    owner, name = inplace.locate(target)
+    owner, name = trampolines.locate(target)
     current = vars(owner).get(name)
-    if current is None or isinstance(current, inplace.Retired):
+    if current is None or isinstance(current, trampolines.Retired):
         setattr(owner, name, Hook(HOOKS[target], current))

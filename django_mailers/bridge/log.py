@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core import mail
 
-from django_mailers import polyfill
+from django_mailers.deprecation import warn_about_use
 
 from .common import class_name, is_on, is_wanted, without
 
@@ -28,7 +28,7 @@ def handler_init(
         self.__class__ = without(cls, "connection")
     accepted = email_backend and not using and (on or not mail.mailers._is_configured)
     if accepted:
-        polyfill.warn("The 'email_backend' argument is deprecated. Use 'using' instead.")
+        warn_about_use("The 'email_backend' argument is deprecated. Use 'using' instead.")
     try:
         original(self, include_html, None if accepted else email_backend, reporter_class, using)
     finally:
@@ -46,7 +46,7 @@ def handler_send_mail(
         original(self, subject, message, *args, **kwargs)
         return
     if has_hook:
-        polyfill.warn(
+        warn_about_use(
             f"{class_name(self)}.connection() is not called from Django 6.1 on. Use 'using'."
         )
         connection = self.connection()

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.core import mail
 
-from django_mailers import inplace, polyfill
+from django_mailers.deprecation import warn_about_use
+from django_mailers.polyfill import trampolines
 
 from .common import class_name, is_wanted, without
 
@@ -34,7 +35,7 @@ def _with_subtype(original: Callable[..., Any], message: Any, name: str, msg: An
     subtype = getattr(message, name, None)
     if subtype is None or not _is_overridden(message, name):
         return original(message, msg)
-    polyfill.warn(f"{class_name(message)}.{name} is an error from Django 6.0 on.")
+    warn_about_use(f"{class_name(message)}.{name} is an error from Django 6.0 on.")
     plain = copy.copy(message)
     plain.__class__ = without(type(message), name)
     vars(plain).pop(name, None)
@@ -68,12 +69,12 @@ class Subtype:
                 what = f"{owner.__name__!r} object"
             raise AttributeError(f"{what} has no attribute {self.name!r}")
         if instance is not None:
-            polyfill.warn(f"{class_name(instance)}.{self.name} is not there from Django 6.0 on.")
+            warn_about_use(f"{class_name(instance)}.{self.name} is not there from Django 6.0 on.")
         return self.name.removesuffix("_subtype")
 
 
 def provide(target: str) -> None:
     """Let Django's class have the attribute that `target` means, if it has not."""
-    owner, name = inplace.locate(target)
+    owner, name = trampolines.locate(target)
     if not hasattr(owner, name):
         setattr(owner, name, Subtype(name))

@@ -11,6 +11,7 @@ from django.core import mail
 from django.utils.module_loading import import_string
 
 from django_mailers import polyfill
+from django_mailers.deprecation import warn_about_use
 
 from .common import SMTP, as_django, class_name, is_called_from_outside, is_on, is_wanted
 
@@ -40,7 +41,7 @@ def get_connection(original: Callable[..., Any], *args: Any, **kwargs: Any) -> A
     """
     if is_called_from_outside():
         args, kwargs = _as_keywords(original.__name__, args, kwargs)
-        polyfill.warn(GET_CONNECTION_WARNING)
+        warn_about_use(GET_CONNECTION_WARNING)
     arguments = {**dict(zip(("backend",), args, strict=False)), **kwargs}
     backend = arguments.pop("backend", None)
     if not is_on():
@@ -118,7 +119,7 @@ def send(
     if not self.recipients():
         return 0
     use = "called" if hook == "get_connection()" else "used"
-    polyfill.warn(
+    warn_about_use(
         f"{class_name(self)}.{hook} is not {use} from Django 6.1 on. Use "
         "EmailMessage.send(using=...) with a MAILERS alias."
     )
@@ -153,7 +154,7 @@ def _as_keywords(
     if not surplus or len(surplus) > len(names) or moved.keys() & kwargs.keys():
         return args, kwargs
     listed = ", ".join(f"'{name}'" for name in moved)
-    polyfill.warn(
+    warn_about_use(
         f"Passing positional argument(s) {listed} to {function}() is deprecated. Use keyword "
         "arguments instead."
     )
@@ -170,7 +171,7 @@ def _warn_about_pairs(function: str) -> None:
         return
     people = getattr(settings, name) if name else None
     if people and all(isinstance(person, list | tuple) and len(person) == 2 for person in people):
-        polyfill.warn(
+        warn_about_use(
             f"Using (name, address) pairs in the {name} setting is deprecated. Replace with a list "
             "of email address strings."
         )
@@ -187,8 +188,8 @@ def _warn_about_arguments(
     from django.core.mail import deprecation
 
     if fail_silently:
-        polyfill.warn(deprecation.FAIL_SILENTLY_ARG_WARNING)
+        warn_about_use(deprecation.FAIL_SILENTLY_ARG_WARNING)
     if auth_user is not None or auth_password is not None:
-        polyfill.warn(deprecation.AUTH_ARGS_WARNING)
+        warn_about_use(deprecation.AUTH_ARGS_WARNING)
     if connection is not None:
-        polyfill.warn(deprecation.CONNECTION_ARG_WARNING)
+        warn_about_use(deprecation.CONNECTION_ARG_WARNING)

@@ -10,7 +10,7 @@ from django import conf as django_conf
 from django.conf import global_settings, settings
 from django.core import mail
 
-from django_mailers import polyfill
+from django_mailers.deprecation import warn_about_use
 from django_mailers.emailsettings import EMAIL_SETTINGS, defined_settings
 
 from .common import SMTP, as_django, is_called_from_outside, is_on, is_wanted
@@ -51,14 +51,14 @@ def read_setting(original: Callable[..., Any], self: Any, name: str) -> Any:
     if not self.configured or not hasattr(self, "MAILERS"):
         value = as_django(original, self, name)
         if is_called_from_outside():
-            polyfill.warn(SETTING_WARNING.format(name=name))
+            warn_about_use(SETTING_WARNING.format(name=name))
         return value
     entry = self.MAILERS.get(building.alias or mail.DEFAULT_MAILER_ALIAS)
     if entry is None or not is_wanted():
         return original(self, name)
     value = _project(name, entry)
     if is_called_from_outside():
-        polyfill.warn(
+        warn_about_use(
             f"The {name} setting is deprecated. With MAILERS defined it reads as what the default "
             "mailer has."
         )
@@ -99,7 +99,7 @@ def settle() -> None:
     explicit = defined_settings(settings._wrapped)
     if is_on():
         for name in sorted(explicit - {"MAILERS"}):
-            polyfill.warn(
+            warn_about_use(
                 f"The {name} setting has no effect beside MAILERS. Remove it from the settings."
             )
     elif hasattr(django_conf, CONFLICTS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django_mailers.backends.options import NAME, PATH, SECONDS, Kind
+from django_mailers.options import NAME, PATH, SECONDS, Kind
 from django_mailers.signatures import BACKENDS, FILEBASED, SMTP, Signature, path_of
 
 DEVELOPMENT = (

@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.rst import escape
 
-from django_mailers.polyfill import PATCHES, Patch
+from django_mailers.polyfill.patches import PATCHES, Patch
 
 
 class Patches(SphinxDirective):

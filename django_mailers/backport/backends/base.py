@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
-from ..deprecation import module_of, warn_about_external_use
+from django_mailers.deprecation import module_of, warn_about_external_use
+
 from ..exceptions import InvalidMailer
 
 _NOT_PROVIDED = object()

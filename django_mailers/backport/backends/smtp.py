@@ -15,8 +15,9 @@ from django.core.mail import message as django_message
 from django.core.mail.backends import smtp as django_smtp
 from django.utils.encoding import force_str, punycode
 
+from django_mailers.deprecation import warn_about_external_use, warn_about_use
+
 from .. import leniency
-from ..deprecation import warn_about_external_use, warn_about_use
 from ..exceptions import InvalidMailer
 from ..message import PARSER_ERRORS
 from ..parents import parent_of

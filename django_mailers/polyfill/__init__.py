@@ -19,42 +19,14 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from django_mailers import inplace, ownership
+from django_mailers import ownership
+
+from . import trampolines
+from .imports import AfterImport
+from .patches import PATCHES, Patch
 
 BACKPORT = "django_mailers.backport"
 WAITS = "waits for import"
-
-
-@dataclass(frozen=True)
-class Patch:
-    """One change to Django.
-
-    `target` is "module" or "module:name" of Django, `replacement` the same below
-    `django_mailers.backport`, or None to take the target away. A module is published under the
-    target's name, as soon as its parent is imported. A class gives its members to the target, or
-    becomes it where there is none. A function becomes what the target does, and with `wraps` is
-    handed the original as its first argument. Anything else is put in the target's place. `needs`
-    and `unless`, "module:name", say that the patch is for a Django that has that name, or has not.
-    """
-
-    target: str
-    replacement: str | None
-    reason: str
-    wraps: bool = False
-    needs: str | None = None
-    unless: str | None = None
-
-    @property
-    def publishes(self) -> bool:
-        """Whether the target is a module that this Django does not have."""
-        return ":" not in self.target
-
-    @property
-    def module(self) -> str:
-        """The module whose import the patch waits for."""
-        if self.publishes:
-            return self.target.rpartition(".")[0]
-        return self.target.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -69,180 +41,6 @@ class Installed:
     reason: str
     outcome: str
 
-
-MAIL = "django.core.mail"
-MESSAGE = f"{MAIL}.message:EmailMessage"
-ALTERNATIVES = f"{MAIL}.message:EmailMultiAlternatives"
-COMMAND = "django.core.management.commands.sendtestemail:Command"
-# The first Django whose messages are rendered with Python's modern email API is 6.0.
-RENDERS = f"{MESSAGE}._add_bodies"
-
-# In this order: what is called comes before what calls it, as other threads may be sending mail. So
-# whatever is changed already works with what is not yet, and with a call that was on its way.
-PATCHES: tuple[Patch, ...] = (
-    # Names that code asks for to find out whether this Django has MAILERS.
-    Patch(f"{MAIL}.exceptions", "exceptions", "module of 6.1"),
-    Patch(f"{MAIL}.deprecation", "deprecation", "module of 6.1"),
-    Patch(f"{MAIL}.handler", "handler", "module of 6.1"),
-    Patch(
-        "django.utils.deprecation:RemovedInDjango2028Warning",
-        "deprecation:RemovedInDjango2028Warning",
-        "category of 6.1's deprecations",
-        unless="django.utils.deprecation:RemovedInDjango2028Warning",
-    ),
-    Patch(
-        "django.utils.deprecation:RemovedInDjango70Warning",
-        "deprecation:RemovedInDjango2028Warning",
-        "the category's first name; there are both or neither",
-        unless="django.utils.deprecation:RemovedInDjango70Warning",
-    ),
-    Patch(f"{MAIL}:InvalidMailer", "exceptions:InvalidMailer", "name of 6.1"),
-    Patch(f"{MAIL}:MailerDoesNotExist", "exceptions:MailerDoesNotExist", "name of 6.1"),
-    Patch(f"{MAIL}:DEFAULT_MAILER_ALIAS", "handler:DEFAULT_MAILER_ALIAS", "name of 6.1"),
-    Patch(f"{MAIL}:MailersHandler", "handler:MailersHandler", "name of 6.1"),
-    Patch(f"{MAIL}:mailers", "mail:mailers", "the handler of MAILERS"),
-    Patch(f"{MAIL}:__all__", "mail:__all__", "names of 6.1"),
-    Patch(
-        f"{MAIL}:__getattr__", "legacy:getattribute", "legacy names warn, as in 6.0", unless=RENDERS
-    ),
-    Patch(f"{MAIL}:BadHeaderError", None, "comes by __getattr__ now", unless=RENDERS),
-    Patch(f"{MAIL}:SafeMIMEText", None, "comes by __getattr__ now", unless=RENDERS),
-    Patch(f"{MAIL}:SafeMIMEMultipart", None, "comes by __getattr__ now", unless=RENDERS),
-    Patch(
-        f"{MAIL}.message:forbid_multi_line_headers",
-        "legacy:forbid_multi_line_headers",
-        "warns, as in 6.0",
-        wraps=True,
-        unless=RENDERS,
-    ),
-    Patch(
-        f"{MAIL}.message:sanitize_address",
-        "legacy:sanitize_address",
-        "warns, as in 6.0",
-        wraps=True,
-        unless=RENDERS,
-    ),
-    # Backends.
-    Patch(
-        f"{MAIL}.backends.base:BaseEmailBackend",
-        "backends.base:BaseEmailBackend",
-        "alias; unknown options are errors",
-    ),
-    Patch(
-        f"{MAIL}.backends.smtp:EmailBackend.__init__",
-        "backends.smtp:init",
-        "options from MAILERS alone; host required; ports of TLS and SSL",
-    ),
-    Patch(
-        f"{MAIL}.backends.smtp:EmailBackend",
-        "backends.smtp:EmailBackend",
-        "envelope addresses by the modern email API",
-    ),
-    Patch(
-        f"{MAIL}.backends.console:EmailBackend.__init__",
-        "backends.console:init",
-        "fail_silently is its own option",
-        wraps=True,
-    ),
-    Patch(
-        f"{MAIL}.backends.filebased:EmailBackend.__init__",
-        "backends.filebased:init",
-        "file_path from MAILERS alone",
-        wraps=True,
-    ),
-    Patch(f"{MAIL}.backends.locmem:EmailBackend", "backends.locmem:EmailBackend", "sent_using"),
-    # Rendering.
-    Patch(MESSAGE, "rendering:EmailMessage", "modern email API", unless=RENDERS),
-    Patch(ALTERNATIVES, "rendering:EmailMultiAlternatives", "modern email API", unless=RENDERS),
-    Patch(f"{MESSAGE}.attach", "rendering:attach", "takes a MIMEPart", wraps=True, unless=RENDERS),
-    Patch(
-        f"{MESSAGE}.message",
-        "rendering:message",
-        "Python's modern email API, as from 6.0 on",
-        wraps=True,
-        unless=RENDERS,
-    ),
-    Patch(
-        f"{MESSAGE}.message",
-        "message:message",
-        'refuses "Bcc" and line breaks among the names of extra headers',
-        wraps=True,
-        needs=RENDERS,
-    ),
-    # Sending.
-    Patch(f"{MESSAGE}.get_connection", None, "a hook that 6.1 refuses"),
-    Patch(MESSAGE, "message:EmailMessage", "send(using=); keeps no connection it did not get"),
-    Patch(ALTERNATIVES, "message:EmailMultiAlternatives", "keyword-only arguments"),
-    Patch(f"{MAIL}:send_mail", "mail:send_mail", "using="),
-    Patch(f"{MAIL}:send_mass_mail", "mail:send_mass_mail", "using="),
-    Patch(f"{MAIL}:mail_admins", "mail:mail_admins", "using=; ADMINS as addresses"),
-    Patch(f"{MAIL}:mail_managers", "mail:mail_managers", "using=; MANAGERS as addresses"),
-    # Who sends in Django itself.
-    Patch("django.utils.log:AdminEmailHandler.connection", None, "a hook that 6.1 refuses"),
-    Patch("django.utils.log:AdminEmailHandler.__init__", "log:init", "using=", wraps=True),
-    Patch("django.utils.log:AdminEmailHandler", "log:AdminEmailHandler", "sends through MAILERS"),
-    Patch(
-        "django.middleware.common:BrokenLinkEmailsMiddleware",
-        "middleware:BrokenLinkEmailsMiddleware",
-        "using; send_mail() to override",
-    ),
-    Patch(f"{COMMAND}.add_arguments", "sendtestemail:add_arguments", "--using", wraps=True),
-    Patch(f"{COMMAND}.handle", "sendtestemail:handle", "--using"),
-    # Behind those that gave it a path, which MAILERS leaves no use for.
-    Patch(f"{MAIL}:get_connection", "mail:get_connection", "builds from MAILERS"),
-    # Settings, checks and tests. Backends that read EMAIL_* settings are none any more.
-    Patch("django.core.checks:Tags.mail", "checks:TAG", "tag of 6.1's checks"),
-    Patch("django.core.checks.mail", "checks", "module of 6.1"),
-    Patch(
-        "django.conf:LazySettings.__setattr__",
-        "conf:setattribute",
-        "cached EMAIL_* values do not outlive the setting of MAILERS",
-        wraps=True,
-    ),
-    Patch(
-        "django.conf:LazySettings.__getattr__",
-        "conf:getattribute",
-        "EMAIL_* settings warn, and are missing beside MAILERS",
-        wraps=True,
-    ),
-    Patch(
-        "django.conf:UserSettingsHolder.__setattr__",
-        "conf:set_on_holder",
-        "EMAIL_* settings warn",
-        wraps=True,
-    ),
-    Patch(
-        "django.conf:LazySettings.configure",
-        "conf:configure",
-        "MAILERS beside EMAIL_* settings is an error",
-        wraps=True,
-    ),
-    Patch(
-        "django.conf:LazySettings._setup",
-        "conf:set_up",
-        "the project's own settings are looked at when the app is loaded",
-        wraps=True,
-    ),
-    Patch(
-        "django.conf:Settings.__init__",
-        "conf:init",
-        "EMAIL_* settings of a module warn; MAILERS beside them is an error",
-        wraps=True,
-    ),
-    Patch("django.conf:LazySettings", "conf:LazySettings", "dir() without missing settings"),
-    Patch(
-        "django.test.utils:setup_test_environment",
-        "environment:setup_test_environment",
-        "every mailer is locmem in tests",
-        wraps=True,
-    ),
-    Patch(
-        "django.test.utils:teardown_test_environment",
-        "environment:teardown_test_environment",
-        "and is restored afterwards",
-        wraps=True,
-    ),
-)
 
 _outcomes: dict[Patch, str] = {}
 # Decided once, on Django as it was: what a patch adds may be what another one's condition asks for.
@@ -269,7 +67,7 @@ def install() -> None:
         _outcomes.update(dict.fromkeys(PATCHES, WAITS))
         _apply_to_loaded()
         modules = {patch.module for patch in PATCHES}
-        sys.meta_path.insert(0, inplace.AfterImport(modules, _apply_to))
+        sys.meta_path.insert(0, AfterImport(modules, _apply_to))
         # Those that another thread has begun to import since.
         _apply_to_loaded()
 
@@ -306,21 +104,6 @@ def settle(*, refuse_conflict: bool = True) -> None:
     conf.check_explicit_settings(refuse=refuse_conflict)
 
 
-def removed_in_django_2028_warning() -> type[Warning]:
-    """Return the category of 6.1's deprecations: Django's own where there is one."""
-    from django_mailers.backport.deprecation import RemovedInDjango2028Warning
-
-    return RemovedInDjango2028Warning
-
-
-def warn(message: str) -> None:
-    """Issue a deprecation of that category, at the line outside Django and this package that led
-    here."""
-    from django_mailers.backport.deprecation import warn_about_use
-
-    warn_about_use(message)
-
-
 def _is_native() -> bool:
     from django.core import mail
 
@@ -352,7 +135,7 @@ def _is_wanted(patch: Patch) -> bool:
 
 
 def _exists(path: str) -> bool:
-    owner, name = inplace.locate(path)
+    owner, name = trampolines.locate(path)
     return hasattr(owner, name)
 
 
@@ -364,7 +147,7 @@ def _apply_one(patch: Patch) -> str:
         setattr(sys.modules[patch.module], patch.target.rpartition(".")[2], replacement)
         return "installed"
     if patch.replacement is None:
-        foreign = [_retire(*inplace.locate(patch.target), patch)]
+        foreign = [_retire(*trampolines.locate(patch.target), patch)]
     else:
         foreign = [_put(*change, patch) for change in _changes(patch)]
     left_alone = ", ".join(filter(None, foreign))
@@ -373,8 +156,8 @@ def _apply_one(patch: Patch) -> str:
 
 def _changes(patch: Patch) -> list[tuple[Any, str, Any]]:
     """Return what `patch` puts where: the owner, the name there, and the replacement for each."""
-    owner, name = inplace.locate(patch.target)
-    source, source_name = inplace.locate(f"{BACKPORT}.{patch.replacement}")
+    owner, name = trampolines.locate(patch.target)
+    source, source_name = trampolines.locate(f"{BACKPORT}.{patch.replacement}")
     replacement = getattr(source, source_name)
     current = vars(owner).get(name)
     if current is replacement or not (isinstance(replacement, type) and isinstance(current, type)):
@@ -406,19 +189,19 @@ def _is_loaded(patch: Patch) -> bool:
 def _retire(owner: Any, name: str, patch: Patch) -> str | None:
     """Take what is Django's away from `owner`; return whose it is if it is not."""
     current = vars(owner).get(name)
-    if current is None or isinstance(current, inplace.Retired):
+    if current is None or isinstance(current, trampolines.Retired):
         return None
     if isinstance(current, type):
         # By what its module has: anybody can write a name into __module__.
         home = sys.modules.get(current.__module__)
         if not _is_djangos(home) or getattr(home, current.__qualname__, None) is not current:
-            return inplace.describe(current)
+            return trampolines.describe(current)
         delattr(owner, name)
         return None
     function = _own_function(current, patch)
     if function is None or function is not current:
-        return inplace.describe(current)
-    setattr(owner, name, inplace.Retired(function))
+        return trampolines.describe(current)
+    setattr(owner, name, trampolines.Retired(function))
     return None
 
 
@@ -438,15 +221,15 @@ def _put(owner: Any, name: str, replacement: Any, patch: Patch) -> str | None:
     function = _own_function(current, patch)
     if function is None:
         _refuse_compiled(owner, current, patch)
-        return inplace.describe(current)
-    if not inplace.leads_to(function, replacement):
-        inplace.lead(function, replacement, wraps=patch.wraps)
+        return trampolines.describe(current)
+    if not trampolines.redirects_to(function, replacement):
+        trampolines.redirect(function, replacement, wraps=patch.wraps)
     return None
 
 
 def _own_function(function: Any, patch: Patch) -> FunctionType | None:
     """Return the function of Django's that `function` is or wraps; None if there is none."""
-    return inplace.own_function(
+    return trampolines.own_function(
         function, lambda candidate: is_of_module(candidate, sys.modules[patch.module])
     )
 
@@ -460,7 +243,7 @@ def is_of_module(function: FunctionType, module: ModuleType) -> bool:
         return ownership.runs_own_code(function)
     return (
         ownership.belongs_to(function, "django.utils.deprecation")
-        and inplace.own_function(
+        and trampolines.own_function(
             getattr(function, "__wrapped__", None), lambda inner: is_of_module(inner, module)
         )
         is not None

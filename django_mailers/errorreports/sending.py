@@ -28,8 +28,9 @@ from django.db import DatabaseError, connections
 from django.utils.functional import Promise
 from django.utils.html import format_html
 
-from .mailboxes import quoted
-from .reporttexts import encodable, one_line
+from django_mailers.mailboxes import quoted
+
+from .texts import encodable, one_line
 
 logger = logging.getLogger("django_mailers.log")
 

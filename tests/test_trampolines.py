@@ -14,11 +14,11 @@ from types import FunctionType
 
 from django.test import SimpleTestCase
 
-from django_mailers import inplace
+from django_mailers.polyfill import imports, trampolines
 
 
 def lead(function: FunctionType, replacement, *, wraps=False) -> None:
-    inplace.lead(function, replacement, wraps=wraps)
+    trampolines.redirect(function, replacement, wraps=wraps)
 
 
 class LeadTests(SimpleTestCase):
@@ -78,7 +78,7 @@ class LeadTests(SimpleTestCase):
             """New."""
             return original(*args, **kwargs)
 
-        inplace.lead(old, new, wraps=True, keep_signature=True)
+        trampolines.redirect(old, new, wraps=True, keep_signature=True)
         self.assertEqual(old(1), (1, 2))
         self.assertEqual((str(inspect.signature(old)), old.__doc__), ("(a, b=2)", "Old."))
 
@@ -126,12 +126,12 @@ class LeadsToTests(SimpleTestCase):
         def new(original=None):
             return "new"
 
-        self.assertIs(inplace.leads_to(old, new), False)
+        self.assertIs(trampolines.redirects_to(old, new), False)
         lead(old, new, wraps=True)
-        self.assertIs(inplace.leads_to(old, new), True)
-        self.assertIs(inplace.leads_to(old, old), False)
+        self.assertIs(trampolines.redirects_to(old, new), True)
+        self.assertIs(trampolines.redirects_to(old, old), False)
         old.__code__ = (lambda: None).__code__
-        self.assertIs(inplace.leads_to(old, new), False)
+        self.assertIs(trampolines.redirects_to(old, new), False)
 
 
 class RetiredTests(SimpleTestCase):
@@ -146,7 +146,7 @@ class Class:
         namespace = {"__name__": "elsewhere"}
         exec(source, namespace)
         cls = namespace["Class"]
-        cls.method = inplace.Retired(cls.method)
+        cls.method = trampolines.Retired(cls.method)
         instance = cls()
 
         self.assertIs(instance.call(), instance)
@@ -168,27 +168,27 @@ class OwnFunctionTests(SimpleTestCase):
 
     def test_function_itself(self):
         function = OwnFunctionTests.function
-        self.assertIs(inplace.own_function(function, is_here), function)
-        self.assertIsNone(inplace.own_function(function, lambda candidate: False))
+        self.assertIs(trampolines.own_function(function, is_here), function)
+        self.assertIsNone(trampolines.own_function(function, lambda candidate: False))
 
     def test_below_what_wraps_it(self):
         function = OwnFunctionTests.function
         # wraps() of the standard library: the wrapper is not a function of the test's.
         wrapper = functools.lru_cache(function)
-        self.assertIs(inplace.own_function(wrapper, is_here), function)
+        self.assertIs(trampolines.own_function(wrapper, is_here), function)
 
     def test_no_function(self):
-        self.assertIsNone(inplace.own_function(len, is_here))
-        self.assertIsNone(inplace.own_function(functools.partial(len), is_here))
+        self.assertIsNone(trampolines.own_function(len, is_here))
+        self.assertIsNone(trampolines.own_function(functools.partial(len), is_here))
 
     def test_describe(self):
         function = OwnFunctionTests.function
         line = function.__code__.co_firstlineno
         self.assertEqual(
-            inplace.describe(function), f"OwnFunctionTests.function ({__file__}:{line})"
+            trampolines.describe(function), f"OwnFunctionTests.function ({__file__}:{line})"
         )
-        self.assertEqual(inplace.describe(len), "len")
-        self.assertEqual(inplace.describe(1), "1")
+        self.assertEqual(trampolines.describe(len), "len")
+        self.assertEqual(trampolines.describe(1), "1")
 
 
 class AfterImportTests(SimpleTestCase):
@@ -207,7 +207,7 @@ class AfterImportTests(SimpleTestCase):
         self.addCleanup(importlib.invalidate_caches)
         self.calls = []
         names = (f"{self.package}.watched", f"{self.package}.broken")
-        self.finder = inplace.AfterImport(names, self.then)
+        self.finder = imports.AfterImport(names, self.then)
         sys.meta_path.insert(0, self.finder)
         self.addCleanup(sys.meta_path.remove, self.finder)
         self.addCleanup(self.forget)
@@ -241,7 +241,7 @@ class AfterImportTests(SimpleTestCase):
     def test_two_for_one_module(self):
         """The backport and the bridge change some modules both, in this order."""
         order = []
-        second = inplace.AfterImport([f"{self.package}.watched"], order.append)
+        second = imports.AfterImport([f"{self.package}.watched"], order.append)
         sys.meta_path.insert(0, second)
         self.addCleanup(sys.meta_path.remove, second)
         self.finder.then = lambda name: order.append("first")

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from .reports import describe, digest, logger
+from .sending import describe, digest, logger
 
 PERIODS = {"minute": 60, "hour": 3600}
 # For how many sites it is remembered that they were reported: about 300 kB.

@@ -1,4 +1,4 @@
-"""How code that others hold references to is changed: functions in place, modules after import.
+"""How functions that others hold references to are changed: in place.
 
 Knows nothing of Django or of mail; `django_mailers.polyfill` says what is to be changed.
 """
@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.abc
-import importlib.machinery
 import inspect
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from types import CodeType, FunctionType, ModuleType
+from collections.abc import Callable
+from types import CodeType, FunctionType
 from typing import Any
 
-from .ownership import DOOR_FILE
+from django_mailers.ownership import TRAMPOLINE_FILE
 
-# Where the functions that lead() changed lead to, by a number that is in their new code.
+# Where the functions that redirect() changed lead to, by a number that is in their new code.
 _replacements: dict[int, Callable[..., Any]] = {}
 _numbers_of: dict[CodeType, int] = {}
 _numbers = itertools.count()
 
 
-def lead(
+def redirect(
     function: FunctionType,
     replacement: Callable[..., Any],
     *,
@@ -46,11 +44,11 @@ def lead(
     target = functools.partial(replacement, _copy(function)) if wraps else replacement
     number = next(_numbers)
     _replacements[number] = target
-    door = _door(function, number)
-    _numbers_of[door] = number
+    trampoline = _trampoline(function, number)
+    _numbers_of[trampoline] = number
     # The code first: it takes any arguments, so a call in another thread always finds a function
     # that works.
-    function.__code__ = door
+    function.__code__ = trampoline
     function.__defaults__ = function.__kwdefaults__ = None
     function.__doc__ = doc
     function.__signature__ = signature  # type: ignore[attr-defined]
@@ -90,8 +88,8 @@ def own_function(function: Any, is_own: Callable[[FunctionType], bool]) -> Funct
     return None
 
 
-def leads_to(function: FunctionType, replacement: Callable[..., Any]) -> bool:
-    """Whether `lead()` has led `function` to `replacement`, and nobody elsewhere since."""
+def redirects_to(function: FunctionType, replacement: Callable[..., Any]) -> bool:
+    """Whether `redirect()` has led `function` to `replacement`, and nobody elsewhere since."""
     number = _numbers_of.get(function.__code__)
     target = _replacements[number] if number is not None else None
     return target is replacement or getattr(target, "func", None) is replacement
@@ -134,7 +132,7 @@ def _copy(function: FunctionType) -> FunctionType:
     return copy
 
 
-_DOOR = """
+_TRAMPOLINE = """
 def with_cells({cells}):
     def {name}(*args, **kwargs):
         if False:
@@ -145,67 +143,16 @@ def with_cells({cells}):
 """
 
 
-def _door(function: FunctionType, number: int) -> CodeType:
+def _trampoline(function: FunctionType, number: int) -> CodeType:
     """Return code for `function` that calls the replacement of that `number`.
 
     It has the free variables that `function` was closed over, unused: Python only lets code be
     exchanged for code with as many.
     """
     cells = "".join(f"{name}, " for name in function.__code__.co_freevars)
-    source = _DOOR.format(name=function.__name__, cells=cells, module=__name__, number=number)
+    source = _TRAMPOLINE.format(name=function.__name__, cells=cells, module=__name__, number=number)
     namespace: dict[str, Any] = {}
     # Nothing comes from outside: the names are those in the code of `function`.
-    exec(compile(source, DOOR_FILE, "exec"), namespace)  # noqa: S102
+    exec(compile(source, TRAMPOLINE_FILE, "exec"), namespace)  # noqa: S102
     code: CodeType = namespace["with_cells"](*function.__code__.co_freevars).__code__
     return code
-
-
-class AfterImport(importlib.abc.MetaPathFinder):
-    """Calls `then(name)` each time that one of `modules` has been executed, before the importer
-    goes on: when it is imported, and again when `importlib.reload()` is called.
-
-    It finds modules as the finders after it do. Python's lock on a module that is being imported
-    keeps other threads waiting until `then` is done.
-    """
-
-    def __init__(self, modules: Iterable[str], then: Callable[[str], None]) -> None:
-        self.modules = frozenset(modules)
-        self.then = then
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname not in self.modules:
-            return None
-        # Those after it only: there may be more than one like it, which would ask each other.
-        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
-            # Python before 3.12 still allows for finders without find_spec().
-            if not hasattr(finder, "find_spec"):
-                continue
-            spec = finder.find_spec(fullname, path, target)
-            if spec is not None and spec.loader is not None:
-                spec.loader = _Loader(spec.loader, self)
-                return spec
-        return None
-
-
-class _Loader(importlib.abc.Loader):
-    """Loads a module with `loader`, leaves that in its own place, and tells `finder`."""
-
-    def __init__(self, loader: Any, finder: AfterImport) -> None:
-        self.loader = loader
-        self.finder = finder
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.loader, name)
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self.loader.create_module(spec)
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__loader__ = self.loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = self.loader
-        self.loader.exec_module(module)
-        self.finder.then(module.__name__)

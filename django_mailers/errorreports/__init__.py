@@ -1,0 +1,1 @@
+"""Error mail: what the handler in log.py and the middleware have in common."""
