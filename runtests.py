@@ -27,8 +27,7 @@ OWN_CODE = (r"django\b", r"django_mailers\b", r"tests\b", r"testproject\b", r"__
 def make_warnings_errors() -> None:
     """Turn the warnings that concern this project into errors.
 
-    Deprecations raised inside third-party packages (aiosmtpd calls asyncio functions that newer
-    Pythons deprecate) stay warnings: nothing here could act on them.
+    Deprecations raised inside third-party packages stay warnings: nothing here could act on them.
     """
     warnings.resetwarnings()
     warnings.simplefilter("default")
