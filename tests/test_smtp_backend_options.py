@@ -10,8 +10,7 @@ from django.core.mail import InvalidMailer, mailers
 from django.test import override_settings
 
 from django_mailers import send_many
-from django_mailers.backends.smtp import EmailBackend
-from django_mailers.options import SMTP as KINDS
+from django_mailers.backends.smtp import OPTIONS, EmailBackend
 from django_mailers.smtp import PoolTimeout
 
 from .servers import HOST, POLITE, TIMEOUT, ScriptedServer, SMTPServer, enter
@@ -96,7 +95,7 @@ class InvalidOptionTests(SMTPBackendTestCase):
     def test_none_is_as_good_as_nothing(self):
         """As with Django's own options."""
         sink = enter(self, Sink())
-        for name in KINDS:
+        for name in OPTIONS:
             with (
                 self.subTest(name),
                 override_settings(MAILERS={ALIAS: entry(sink, **{name: None})}),
