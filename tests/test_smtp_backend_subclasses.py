@@ -14,7 +14,7 @@ from django_mailers import send_many
 from django_mailers.backends.smtp import EmailBackend
 from django_mailers.smtp import close_pools
 
-from .servers import TIMEOUT, SMTPServer, certificates, enter
+from .servers import DROP, TIMEOUT, SMTPServer, certificates, enter
 from .smtp_sink import Sink
 from .test_smtp_backend import ALIAS, MESSAGE, SMTPBackendTestCase, message, statuses, subjects
 
@@ -158,8 +158,17 @@ class SubclassTests(SMTPBackendTestCase):
         self.assertEqual(statuses(report), ["sent", "sent"])
         self.assertEqual(RoundAboutBackend.log, ["send_messages"] * 2)
         self.assertEqual(subjects(sink), ["1", "2"])
-        [result] = mailers[ALIAS].send_many([message("3")])
-        self.assertEqual((result.status, result.code), ("sent", 250))
+
+    def test_a_reply_that_was_lost(self):
+        """Over a session of ours, whose transactions nobody watches."""
+        sink = self.serve(backend=RoundAboutBackend)
+        self.addCleanup(RoundAboutBackend.log.clear)
+        sink.behave = lambda line: DROP if line == "." else None
+        [result] = send_many([message()], using=ALIAS)
+        self.assertEqual(result.status, "unknown")
+        sink.behave = lambda line: "550 No" if line == "." else None
+        [result] = send_many([message()], using=ALIAS)
+        self.assertEqual((result.status, result.code), ("refused", 550))
 
     def test_a_context_that_was_asked_for_is_used(self):
         """Somebody may have changed it; that of other mailers is not."""

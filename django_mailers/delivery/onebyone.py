@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends import smtp
 
+from django_mailers.smtp import Session
 from django_mailers.types import Mailer, Message
 
 from .judging import judge, judge_return
@@ -91,6 +92,14 @@ class _Connection:
                 logger.warning("A mailer could not be closed: %s.", type(error).__name__)
 
 
+def _must_be_seen(backend: Mailer, connection: Any) -> bool:
+    """Whether nothing can have been sent if nobody has called `connection.sendmail()`.
+
+    The backend may have made another connection by itself. A session of ours sends in other ways.
+    """
+    return backend.connection is connection and not isinstance(connection, Session)
+
+
 def _is_djangos_smtp(backend: Mailer) -> bool:
     """Whether it sends as Django's SMTP backend, which sends nothing if open() returns None."""
     return (
@@ -113,8 +122,7 @@ def _send_one(backend: Mailer, message: Message) -> tuple[SendResult, bool]:
         raise
     except Exception as error:
         raised = error
-    # A backend that has made another connection by itself may have sent where nobody watched.
-    if watch is None or not (watch.attempts or backend.connection is connection):
+    if watch is None or not (watch.attempts or _must_be_seen(backend, connection)):
         if raised is not None:
             return judge(message, raised, handed_over=None), False
         return SendResult(message, judge_return(returned)), True
