@@ -155,8 +155,10 @@ class Wrapper(ReportingBackend):
         While it is open, each mailer that is used keeps its connection. Returns what the `open()`
         of that mailer returns, and raises what that raises.
         """
-        _, alias = next(self.named())
-        return self.open_target(alias)
+        for _, alias in self.named():
+            return self.open_target(alias)
+        self._targets.keep()
+        return None
 
     # What they are made of
 
@@ -245,5 +247,5 @@ class Wrapper(ReportingBackend):
             # The project's code; this is about the one message.
             return SendResult(message, "failed", error=error)
         if isinstance(outcome, SendResult):
-            return outcome._replace(message=message)
+            return outcome.about(message)
         return outcome

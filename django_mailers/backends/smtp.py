@@ -249,7 +249,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             # Not before: most processes never need it.
             from ..delivery.onebyone import send_one_by_one
 
-            return send_one_by_one(self, messages)
+            return send_one_by_one(self, messages, keep_open=self.connection is not None)
         results: list[Result] = list(self._deliver(messages))
         given = [
             send_result(message, result, self.alias)

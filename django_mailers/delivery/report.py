@@ -63,6 +63,10 @@ class SendResult(NamedTuple):
         via = "" if self.via is None else f", via={self.via!r}"
         return f"SendResult(status={self.status!r}, code={self.code!r}{via})"
 
+    def about(self, message: Message) -> SendResult:
+        """Return this result as one of `message`, of which another was sent in its place."""
+        return SendResult(message, *self[1:])
+
     @property
     def refused_recipients(self) -> tuple[RecipientResult, ...]:
         return tuple(recipient for recipient in self.recipients if recipient.is_refused)

@@ -101,7 +101,7 @@ def _ask(mailer: Mailer, messages: list[Message], keep_open: bool) -> Sequence[S
             f"{len(messages)} messages."
         )
     return [
-        result if result.message is message else result._replace(message=message)
+        result if result.message is message else result.about(message)
         for result, message in zip(results, messages, strict=True)
     ]
 
@@ -135,5 +135,5 @@ def _report(
 
 def _via(alias: str, result: SendResult) -> SendResult:
     if result.via is None and result.status in TAKEN:
-        return result._replace(via=alias)
+        return SendResult(*result[:-1], alias)
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,9 @@ from django_mailers.delivery import SendResult
 from django_mailers.types import Message
 
 _MISSING = object()
+# What nearly all attributes are, and need no closer look.
+_CONTAINERS = frozenset({list, dict, set})
+_SIMPLE = frozenset({str, bool, int, type(None)})
 
 
 def shallow_copy(message: Message) -> Message:
@@ -23,12 +26,14 @@ def shallow_copy(message: Message) -> Message:
     """
     cls: Any = type(message)
     copied = object.__new__(cls)
-    vars(copied).update(
-        {
-            name: copy.copy(value) if isinstance(value, list | dict | set) else value
-            for name, value in vars(message).items()
-        }
-    )
+    attributes = dict(vars(message))
+    for name, value in attributes.items():
+        kind = type(value)
+        if kind in _CONTAINERS:
+            attributes[name] = value.copy()
+        elif kind not in _SIMPLE and isinstance(value, list | dict | set):
+            attributes[name] = copy.copy(value)
+    copied.__dict__ = attributes
     for name in _slots(cls):
         value = getattr(message, name, _MISSING)
         if value is not _MISSING:
@@ -70,12 +75,20 @@ class Originals:
             if before is None:
                 restored.append(result)
                 continue
-            for name, value in vars(sent).items():
-                # A status of the last time may be replaced. Django's attributes are the message.
-                if before.get(name, _MISSING) is not value and name not in _djangos():
-                    setattr(message, name, value)
-            restored.append(result._replace(message=message))
+            if vars(sent) != before:
+                _carry_over(before, sent, message)
+            restored.append(result.about(message))
         return restored
+
+
+def _carry_over(before: Mapping[str, Any], sent: Message, message: Message) -> None:
+    """Set on `message` what a backend has added to `sent`; that may be another than last time.
+
+    What it has done to Django's own attributes stays with the copy.
+    """
+    for name, value in vars(sent).items():
+        if before.get(name, _MISSING) is not value and name not in _djangos():
+            setattr(message, name, value)
 
 
 @lru_cache(maxsize=1)

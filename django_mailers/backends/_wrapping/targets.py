@@ -54,11 +54,16 @@ class Targets:
                 return self._kept(self._opened, alias)
         return Target(alias, self._make(alias), is_shared=False)
 
-    def open(self, alias: str) -> bool | None:
+    def keep(self) -> None:
+        """Keep the mailers that are used from now on, until `close()`."""
         with self._lock:
             if self._opened is None:
                 self._opened = {}
-            target = self._kept(self._opened, alias)
+
+    def open(self, alias: str) -> bool | None:
+        """Open the mailer `alias` and keep it; return what its `open()` returns."""
+        self.keep()
+        target = self.get(alias)
         try:
             return target.open()
         except BaseException:
