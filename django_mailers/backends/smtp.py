@@ -54,15 +54,15 @@ from .base import ReportingBackend
 # Seconds for each operation. Django's backend waits for ever by default.
 DEFAULT_TIMEOUT = 30
 TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-_POOL = PoolOptions()
+POOL_DEFAULTS = PoolOptions()
 # The options besides Django's.
 OPTIONS = {
-    "pool_size": Option(SIZE, _POOL.pool_size, "sessions"),
-    "max_messages": Option(COUNT, _POOL.max_messages, "messages"),
-    "max_age": Option(SECONDS, _POOL.max_age, "seconds"),
-    "max_idle": Option(SECONDS, _POOL.max_idle, "seconds"),
-    "check_after": Option(DELAY, _POOL.check_after, "seconds"),
-    "acquire_timeout": Option(DELAY, _POOL.acquire_timeout, "seconds"),
+    "pool_size": Option(SIZE, POOL_DEFAULTS.pool_size, "sessions"),
+    "max_messages": Option(COUNT, POOL_DEFAULTS.max_messages, "messages"),
+    "max_age": Option(SECONDS, POOL_DEFAULTS.max_age, "seconds"),
+    "max_idle": Option(SECONDS, POOL_DEFAULTS.max_idle, "seconds"),
+    "check_after": Option(DELAY, POOL_DEFAULTS.check_after, "seconds"),
+    "acquire_timeout": Option(DELAY, POOL_DEFAULTS.acquire_timeout, "seconds"),
     "parallel": Option(COUNT, 1, "sessions"),
     "pipelining": Option(AUTO, "auto"),
     "chunking": Option(AUTO, "auto"),
@@ -75,8 +75,8 @@ OPTIONS = {
 }
 # If a subclass or an instance overrides one of these, Django's methods connect, or send, so that
 # the override takes effect.
-CONNECTING = ("connection_class", "ssl_context")
-CHANGEABLE = (*CONNECTING, "open", "close", "_send")
+CONNECTING_HOOKS = ("connection_class", "ssl_context")
+SENDING_HOOKS = (*CONNECTING_HOOKS, "open", "close", "_send")
 # All that the pool of an instance depends on, besides the name of this host.
 POOLING = (
     "__class__",
@@ -110,29 +110,12 @@ _known_pools: weakref.WeakValueDictionary[Any, Pool] = weakref.WeakValueDictiona
 class EmailBackend(ReportingBackend, DjangosBackend):
     """Django's SMTP backend, with sessions that are kept for the next message, and that pipeline.
 
-    It takes Django's OPTIONS, of which `timeout` is 30 seconds by default, and these:
+    It takes Django's OPTIONS, of which `timeout` is 30 seconds by default, and those in the table
+    above; docs/smtp.rst says what each of them does.
 
-    pool_size        The most sessions that this process has with the server; 0 for a new one each
-                     time, closed after use.
-    max_messages     Messages after which a session is closed.
-    max_age          Seconds after which a session is closed.
-    max_idle         Seconds without use after which a session is closed.
-    check_after      Seconds without use after which a session has to answer a NOOP first.
-    acquire_timeout  Seconds to wait for a session while all are in use.
-    parallel         Sessions that a batch is spread over, at most `pool_size`.
-    pipelining       Whether to use PIPELINING where the server offers it: "auto" or False.
-    chunking         Whether to use CHUNKING where the server offers it: "auto" or False.
-    ca_file          Certificates to trust in place of the system's: a PEM file.
-    tls_min_version  "1.2" or "1.3"; None for what Python has.
-    local_hostname   The name given to EHLO; None for the host's.
-    source_address   The IP address to connect from, or a tuple of it and a port.
-    auth             None for what the server and Python can both do (CRAM-MD5, PLAIN, LOGIN), or
-                     "xoauth2", with `token` in place of a password.
-    token            A callable without arguments that returns an access token, or its path.
-
-    Mailers with the same settings share their sessions, in all threads of a process. An instance
-    may be used by several threads; a session that was pinned to it by `open()`, by one at a time.
-    A forked process begins with no sessions.
+    Mailers with the same settings share their sessions, in all threads of a process. Several
+    threads may use an instance; they take turns with a session that `open()` has pinned to it. A
+    forked process begins with no sessions.
     """
 
     option_kinds = OPTIONS
@@ -195,7 +178,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
 
         Raises what `smtplib` does and `OSError`; returns None instead if `fail_silently` is on.
         """
-        if self._is_djangos(CONNECTING):
+        if self._is_djangos(CONNECTING_HOOKS):
             return self._open_as_django()
         with self._lock:
             is_first = self.connection is None
@@ -229,7 +212,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         """
         if not email_messages:
             return 0
-        if self._is_djangos(CHANGEABLE):
+        if self._is_djangos(SENDING_HOOKS):
             return self._send_as_django(email_messages)
         if not (isinstance(email_messages, list) and len(email_messages) == 1):
             return self.count_sent(self._deliver(m for m in email_messages if m.recipients()))
@@ -245,7 +228,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
 
         Raises only what is not about a message: a `token` that cannot be imported, for example.
         """
-        if self._is_djangos((*CHANGEABLE, "send_messages")):
+        if self._is_djangos((*SENDING_HOOKS, "send_messages")):
             # Not before: most processes never need it.
             from ..delivery.onebyone import send_one_by_one
 
@@ -380,7 +363,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
     def option_conflict(options: Mapping[str, Any]) -> str | None:
         """Say which of `options`, whose values are possible each by itself, do not go together."""
         get = options.get
-        if 0 < get("pool_size", _POOL.pool_size) < get("parallel", 1):
+        if 0 < get("pool_size", POOL_DEFAULTS.pool_size) < get("parallel", 1):
             return "OPTIONS 'parallel' must not be greater than 'pool_size'."
         if get("ssl_keyfile") and not get("ssl_certfile"):
             return "OPTIONS 'ssl_keyfile' needs 'ssl_certfile'."

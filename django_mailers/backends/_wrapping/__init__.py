@@ -1,16 +1,1 @@
-"""The parts of `Wrapper`: aliases and circles, copies of messages, and the mailers in use."""
-
-from .aliases import check_aliases, unknown
-from .calls import Call, current_call
-from .copies import Originals, shallow_copy
-from .targets import Targets
-
-__all__ = [
-    "Call",
-    "Originals",
-    "Targets",
-    "check_aliases",
-    "current_call",
-    "shallow_copy",
-    "unknown",
-]
+"""`Wrapper`, and its parts: aliases and circles, copies of messages, the mailers in use."""

@@ -10,7 +10,7 @@ from django.core.mail import InvalidMailer
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from ..base import Wrapper
+    from .wrapper import Wrapper
 
 # What was found to be sound, as it is asked for every message: for each alias the MAILERS that
 # were looked at, and what the wrapper names.

@@ -12,7 +12,7 @@ from django_mailers.types import Mailer, Message
 from .aliases import circle
 
 if TYPE_CHECKING:
-    from ..base import Wrapper
+    from .wrapper import Wrapper
 
 _current: ContextVar[Call | None] = ContextVar("_current", default=None)
 
