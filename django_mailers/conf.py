@@ -1,14 +1,9 @@
-"""Our settings, with their defaults. Each is read when it is needed, as tests override settings."""
+"""The settings of this app that several rooms ask for, with their defaults."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-
-
-def wants_bridge(default: bool) -> bool:
-    """Return MAILERS_BRIDGE. The default is True wherever the app brings MAILERS to Django."""
-    return bool(getattr(settings, "MAILERS_BRIDGE", default))
 
 
 def async_threads() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import gc
 import weakref
@@ -236,17 +235,37 @@ class WrapperContract(ExactErrors):
                 self.assertEqual(email.anymail_status, f"status of {self.subject(subject)}")
 
     def test_it_holds_no_message(self):
-        for backend in (LOCMEM, f"{HERE}.RaisingBackend"):
-            with self.subTest(backend), self.over(backend), mailers[IT] as mailer:
-                email = message()
-                reference = weakref.ref(email)
-                with contextlib.suppress(TimeoutError):
-                    mailer.send_messages([email])
-                del email
-                mail.outbox.clear()
-                ForeignBackend.log.clear()
-                gc.collect()
-                self.assertIsNone(reference())
+        """Not even until the garbage collector comes, unless an error has been raised."""
+        with SMTPServer() as server:
+            options = {"host": server.host, "port": server.port, "timeout": TIMEOUT}
+            for backend, given in [
+                (LOCMEM, {}),
+                (f"{HERE}.ReportingForeignBackend", {}),
+                (f"{HERE}.SilentBackend", {}),
+                (f"{HERE}.RaisingBackend", {}),
+                (SMTP, options),
+                (OURS, options),
+                (SMTP, {**options, "host": "localhost.invalid"}),
+                (OURS, {**options, "host": "localhost.invalid"}),
+            ]:
+                with self.subTest(backend, **given), self.over(backend, given):
+                    mailer = mailers[IT]
+                    email = message()
+                    reference = weakref.ref(email)
+                    gc.collect()
+                    gc.disable()
+                    self.addCleanup(gc.enable)
+                    try:
+                        mailer.send_messages([email])
+                    except OSError:
+                        gc.enable()
+                    del email
+                    mail.outbox.clear()
+                    ForeignBackend.log.clear()
+                    if gc.isenabled():
+                        gc.collect()
+                    self.assertIsNone(reference())
+                    gc.enable()
 
     # The configuration
 

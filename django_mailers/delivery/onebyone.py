@@ -56,7 +56,7 @@ def send_one_by_one(
             connection.close()
     results += [SendResult(message, "failed", error=final) for message in messages[len(results) :]]
     if isinstance(final, ImproperlyConfigured):
-        final.report = SendReport(results)
+        final.report = SendReport(results)  # type: ignore[attr-defined, unused-ignore]
         raise final
     return results
 
@@ -97,7 +97,8 @@ def _must_be_seen(backend: Mailer, connection: Any) -> bool:
 
     The backend may have made another connection by itself. A session of ours sends in other ways.
     """
-    return backend.connection is connection and not isinstance(connection, Session)
+    current = getattr(backend, "connection", None)
+    return current is connection and not isinstance(connection, Session)
 
 
 def _is_djangos_smtp(backend: Mailer) -> bool:

@@ -60,14 +60,15 @@ def send_over(
     remaining = [
         message for message, result in zip(everything, results, strict=True) if result is None
     ]
-    alias = mail.DEFAULT_MAILER_ALIAS if using is None else using
+    default: str = mail.DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined, unused-ignore]
+    alias = default if using is None else using
     given: Sequence[SendResult] = ()
     if remaining:
         try:
             given = _ask(mailer, remaining, keep_open)
         except ImproperlyConfigured as error:
             given = _completed(error, remaining)
-            error.report = _report(results, given, alias, using)
+            error.report = _report(results, given, alias, using)  # type: ignore[attr-defined, unused-ignore]
             raise
     return _report(results, given, alias, using)
 

@@ -23,7 +23,6 @@ from django.utils.module_loading import import_string  # noqa: E402
 
 from django_mailers.options import Option  # noqa: E402
 
-
 # Values among the words of Kind.expected.
 CODE = re.compile(r"'[^']*'|False")
 

@@ -33,7 +33,8 @@ class DjangosBackend(django_smtp.EmailBackend):
         plain = addr_spec(address)
         if plain:
             return plain
-        prepared = checked(super().prep_address(unnamed(address), force_ascii))
+        bare: Any = unnamed(address)
+        prepared = checked(super().prep_address(bare, force_ascii))
         if force_ascii and not prepared.isascii():
             raise localparts.refusal(address)
         return prepared

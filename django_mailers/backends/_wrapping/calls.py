@@ -20,7 +20,7 @@ _current: ContextVar[Call | None] = ContextVar("_current", default=None)
 class Call:
     """A send_many() of `wrapper`, a context. `mailer` is the one that is sending at the moment."""
 
-    mailer: Mailer = None
+    mailer: Mailer | None = None
     _token: Token[Call | None]
 
     def __init__(self, wrapper: Wrapper) -> None:

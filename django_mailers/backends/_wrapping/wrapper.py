@@ -149,7 +149,7 @@ class Wrapper(ReportingBackend):
                 return self.send_through(messages)
             except ImproperlyConfigured as error:
                 # What was sent before is not lost with it.
-                error.report = call.report(messages, error)
+                error.report = call.report(messages, error)  # type: ignore[attr-defined, unused-ignore]
                 raise
 
     def close(self) -> None:
