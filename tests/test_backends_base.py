@@ -17,11 +17,13 @@ from django_mailers.delivery import SendResult
 from django_mailers.options import COUNT, NAME, SECONDS, Option
 from django_mailers.signatures import signature_of
 
-from . import wrappers
 from .backend_contract import ALIAS, BackendContract
-from .servers import TIMEOUT, SMTPServer, enter
-from .utils import LOCMEM, SMTP, ExactErrors
-from .wrapper_contract import HERE, IT, OURS, WrapperContract, message
+from .support import wrappers
+from .support.messages import message
+from .support.servers import TIMEOUT, SMTPServer, enter
+from .support.smtp import subjects
+from .support.utils import LOCMEM, OURS, SMTP, ExactErrors
+from .wrapper_contract import HERE, IT, WrapperContract
 
 
 class FailoverContractTests(WrapperContract, SimpleTestCase):
@@ -85,8 +87,6 @@ class ForwardingOverDjangosContractTests(BackendContract, SimpleTestCase):
         return {"using": "django"}
 
     def arrived(self):
-        from .test_smtp_backend import subjects
-
         return subjects(self.server)
 
 

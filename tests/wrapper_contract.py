@@ -13,12 +13,12 @@ from django.test import override_settings
 from django_mailers import send_many
 from django_mailers.delivery import SendResult
 
-from .servers import TIMEOUT, SMTPServer, enter
-from .utils import LOCMEM, SMTP, ExactErrors
-from .wrappers import ForeignBackend, ReportingForeignBackend
+from .support.messages import message
+from .support.servers import TIMEOUT, SMTPServer, enter
+from .support.utils import LOCMEM, OURS, SMTP, ExactErrors
+from .support.wrappers import ForeignBackend, ReportingForeignBackend
 
-OURS = "django_mailers.backends.smtp.EmailBackend"
-HERE = "tests.wrappers"
+HERE = "tests.support.wrappers"
 IT = "it"
 
 
@@ -42,10 +42,6 @@ class Templated(mail.EmailMessage):
         raise AssertionError("Its own way to be copied may leave something out.")
 
     __reduce_ex__ = __copy__
-
-
-def message(subject="Hello", **kwargs):
-    return mail.EmailMessage(subject, "Text", to=["bob@example.com"], **kwargs)
 
 
 class WrapperContract(ExactErrors):
