@@ -43,6 +43,9 @@ class AdminEmailHandler(SafeReports, django_log.AdminEmailHandler):
     _readers = "ADMINS"
     _kind = "error reports"
 
+    using: str | None
+    timeout: float | None
+
     def __init__(
         self,
         include_html: bool = False,
@@ -109,7 +112,7 @@ class AdminEmailHandler(SafeReports, django_log.AdminEmailHandler):
         """Escape line breaks, as Django does, and other control characters."""
         return one_line(super().format_subject(subject))
 
-    def send_mail(
+    def send_mail(  # type: ignore[override]
         self,
         subject: str,
         message: str,
@@ -123,7 +126,7 @@ class AdminEmailHandler(SafeReports, django_log.AdminEmailHandler):
         instead of the mailer.
         """
         if connection is None and self._has_connection_hook():  # Django 2028: the hook goes.
-            connection = self.connection()
+            connection = self.connection()  # type: ignore[attr-defined]
         if connection is None and self.email_backend:
             # Django 2028: without MAILERS, Django's own way. With MAILERS it refused the argument.
             super().send_mail(
@@ -152,7 +155,7 @@ class AdminEmailHandler(SafeReports, django_log.AdminEmailHandler):
     def _warn_about_connection_hook(self) -> None:
         from .deprecation import RemovedInDjango2028Warning
 
-        hook = type(self).connection
+        hook = type(self).connection  # type: ignore[attr-defined]
         code = getattr(hook, "__code__", None)
         text = (
             f"{type(self).__qualname__}.connection() is deprecated: Django 6.1 refuses it in "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
@@ -26,7 +26,7 @@ class BrokenLinkEmailsMiddleware(SafeReports, common.BrokenLinkEmailsMiddleware)
     _readers = "MANAGERS"
     _kind = "broken link reports"
 
-    using: str | None = None
+    using: ClassVar[str | None] = None
     timeout: float | None = 10
     window: float | None = 24 * 3600
     rate: str | None = "30/hour"

@@ -137,6 +137,8 @@ class EmailBackend(django_smtp.EmailBackend):
     A forked process begins with no sessions.
     """
 
+    # Django 6.1 sets it; django-stubs 6.1 does not have it.
+    alias: str | None
     option_kinds = options.SMTP
 
     pool_size: int = PoolOptions.pool_size
@@ -321,7 +323,7 @@ class EmailBackend(django_smtp.EmailBackend):
         plain = addr_spec(address)
         if plain:
             return plain
-        prepared = checked(super().prep_address(unnamed(address), force_ascii))
+        prepared = checked(super().prep_address(unnamed(address), force_ascii))  # type: ignore[arg-type]
         if force_ascii and not prepared.isascii():
             raise localparts.refusal(address)
         return prepared

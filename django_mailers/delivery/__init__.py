@@ -81,7 +81,7 @@ def deliver(mailer: Any, batch: Batch) -> SendReport:
     results, error = send_one_by_one(mailer, batch.messages)
     report = batch.report(results)
     if isinstance(error, ImproperlyConfigured):
-        error.report = report
+        error.report = report  # type: ignore[attr-defined]
         raise error
     return report
 

@@ -42,7 +42,8 @@ async def asend(message: Any, *, using: str | None = None) -> int:
         # is gone. Else it makes another mailer than this one, which only shows if there is a
         # better way.
         if type(message).send is mail.EmailMessage.send and message.recipients():
-            mailer = mail.mailers.get(mail.DEFAULT_MAILER_ALIAS if using is None else using)
+            default = mail.DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
+            mailer = mail.mailers.get(default if using is None else using)
             if hasattr(mailer, "asend_messages"):
                 return mailer, None
         return None, message.send(using=using)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core import mail
 
@@ -34,17 +34,21 @@ def reporting() -> Iterator[bool]:
 
 
 class SafeReports:
-    """What the handler and the middleware have in common; stands before Django's class.
+    """What the handler and the middleware have in common; stands before Django's class."""
 
-    using     The alias of the mailer; None is the default.
-    timeout   The longest time, in seconds, that the mailer waits for the server, each time.
-    """
-
-    using: str | None
-    timeout: float | None
     # The setting with the addresses, and what the log calls the reports.
     _readers: str
     _kind: str
+
+    if TYPE_CHECKING:  # attributes of the instance in one class, and of the class in the other
+
+        @property
+        def using(self) -> str | None:
+            """The alias of the mailer; None is the default."""
+
+        @property
+        def timeout(self) -> float | None:
+            """The longest time, in seconds, that the mailer waits for the server, each time."""
 
     def _set_limits(self, *, window: float | None, rate: str | None, cache: str | None) -> None:
         """Check the values, which are those of `ReportLimiter`; raise `ValueError`."""

@@ -27,7 +27,9 @@ def open_mailer(using: str | None, timeout: float | None) -> Any:
         raise ImproperlyConfigured(
             "Reports by mail need MAILERS: add 'django_mailers' to INSTALLED_APPS."
         )
-    mailer = mail.mailers[mail.DEFAULT_MAILER_ALIAS if using is None else using]
+    default = mail.DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
+    # Any class of the project's.
+    mailer: Any = mail.mailers[default if using is None else using]
     # On the instance, which is made for this use alone (H18, H39). The attribute may be missing, be
     # a property, or not be a number.
     with suppress(AttributeError, TypeError):

@@ -77,7 +77,8 @@ def no_queries() -> Iterator[None]:
         with suppress(Exception):
             for alias in connections:
                 with suppress(Exception):
-                    original, stand_in = connections[alias], connections.create_connection(alias)
+                    original = connections[alias]
+                    stand_in: Any = connections.create_connection(alias)
                     stand_in.cursor = stand_in.chunked_cursor = refuse
                     # For this thread only. Other threads may share the original, as with a live
                     # server of a test, so it is not changed itself.

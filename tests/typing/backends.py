@@ -1,0 +1,59 @@
+"""Backends, and the classes for error reports, of a project."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+
+from django_mailers import SendResult
+from django_mailers.backends.smtp import EmailBackend
+from django_mailers.delivery import ReportingBackend
+from django_mailers.log import AdminEmailHandler
+from django_mailers.middleware import BrokenLinkEmailsMiddleware
+
+
+class CountingBackend(BaseEmailBackend):
+    """One that Django has everything for."""
+
+    def __init__(self, *, limit: int = 100, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.limit = limit
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        return min(len(email_messages), self.limit)
+
+
+class APIBackend(CountingBackend):
+    """One that can tell what became of each message."""
+
+    def send_many(self, messages: Iterable[EmailMessage]) -> list[SendResult]:
+        return [SendResult(message, "sent", code=202, text="Queued") for message in messages]
+
+
+class TeapotSMTP(EmailBackend):
+    """One that changes messages on their way."""
+
+    def send_messages(self, email_messages: Iterable[EmailMessage]) -> int:
+        messages = list(email_messages)
+        for message in messages:
+            message.extra_headers["X-Shop"] = "Teapots"
+        return super().send_messages(messages)
+
+
+reporting: ReportingBackend = APIBackend(limit=3)
+
+
+class OneReportPerLogger(AdminEmailHandler):
+    def site(self, record: logging.LogRecord) -> str:
+        return record.name
+
+
+handler = OneReportPerLogger(using="reports", timeout=5, window=60, rate="10/hour")
+
+
+class BrokenLinks(BrokenLinkEmailsMiddleware):
+    using = "reports"
+    timeout = 5
+    rate = "10/hour"
