@@ -1,4 +1,4 @@
-"""The SMTP server of the demo: on a free port of 127.0.0.1, it requires TLS and a password."""
+"""The SMTP server of the demo, on a free port of 127.0.0.1. It requires TLS and a password."""
 
 import logging
 import os
@@ -13,13 +13,13 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 HOST = "127.0.0.1"
-# At every sign-in aiosmtpd 1.4.6 warns of a deprecated attribute which only it itself has set.
+# At every login aiosmtpd 1.4.6 warns of a deprecated attribute that it has set itself.
 logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
 class Letter:
-    """What the server knows about a message: who had signed in, and over which TLS, if any."""
+    """What the server knows about a message: the account, and the version of TLS or None."""
 
     subject: str
     account: str
@@ -27,7 +27,7 @@ class Letter:
 
 
 class Server(Controller):
-    """Accepts mail of `accounts`, {name: password}, and keeps a Letter of each message."""
+    """Accepts mail from `accounts`, {name: password}, and keeps a Letter for each message."""
 
     def __init__(self, accounts, certificate):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -45,7 +45,7 @@ class Server(Controller):
         self.letters = []
 
     def _trigger_server(self):
-        # The controller connects to itself to see that it runs: now the port is known.
+        # The controller connects to the server to see that it runs. The port is known now.
         self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()
 
@@ -65,7 +65,7 @@ class Server(Controller):
 
 @contextmanager
 def running_server(accounts):
-    """Run a server whose certificate this process trusts, and no other process does."""
+    """Run a server whose certificate is trusted by this process only."""
     authority = trustme.CA()
     server = Server(accounts, authority.issue_cert(HOST))
     with (
