@@ -1,4 +1,4 @@
-"""Expressions that we have had to correct often, in the package and in everything that users read."""
+"""Expressions that we have had to correct often, in the package and on pages that users read."""
 
 import re
 from pathlib import Path

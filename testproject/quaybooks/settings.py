@@ -4,9 +4,9 @@ from pathlib import Path
 
 import django_mailers
 
-# Needed for "using" in LOGGING: Django 5.2 and 6.0 configure logging before they load the apps, with
-# a handler that does not have "using" yet. Without that line, "django_mailers" in INSTALLED_APPS is
-# enough. On Django 6.1 this does nothing.
+# Needed for "using" in LOGGING: Django 5.2 and 6.0 configure logging before they load the apps,
+# with a handler that does not have "using" yet. Without that line, "django_mailers" in
+# INSTALLED_APPS is enough. On Django 6.1 this does nothing.
 django_mailers.install()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
