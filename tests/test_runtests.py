@@ -53,7 +53,11 @@ class HangTests(SimpleTestCase):
         self.assertLess(time.monotonic() - started, 50)
 
     def test_a_worker_that_dies(self):
-        process = self.run_tests("--parallel=2", Dies="threading.Event().wait(0.3), __import__('os')._exit(3)", Fine="pass")
+        process = self.run_tests(
+            "--parallel=2",
+            Dies="threading.Event().wait(0.3), __import__('os')._exit(3)",
+            Fine="pass",
+        )
         self.assertEqual(process.returncode, 1, process.stderr)
         self.assertIn("A worker has ended by 3.\n", process.stderr)
 
