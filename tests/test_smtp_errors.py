@@ -263,10 +263,10 @@ class SecretTests(SMTPBackendTestCase):
             return error, "\n".join([*pages, report.body, report.alternatives[0][0]])
         self.fail("Nothing was raised.")
 
-    def assertNothingShown(self, error_type, function):
+    def assertNothingShown(self, error_type, function, *, module="backends/smtp.py"):
         error, page = self.pages(function)
         self.assertIsInstance(error, error_type)
-        self.assertIn("django_mailers/backends/smtp.py", page)
+        self.assertIn(f"django_mailers/{module}", page)
         for secret in SECRETS.values():
             plain = f"\0ada\0{secret}"
             for text in (secret, plain):
@@ -418,7 +418,7 @@ class SecretTests(SMTPBackendTestCase):
             {"auth": "xoauth2", "token": f"{SECRETS['token']}-of-{'mine' * 9}"},
         ):
             with self.subTest(str([*options])):
-                self.assertNothingShown(InvalidMailer, Maker(options))
+                self.assertNothingShown(InvalidMailer, Maker(options), module="options.py")
 
 
 class Maker:
