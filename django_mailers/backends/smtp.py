@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import smtplib
 import ssl
 import sys
 import traceback
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,13 +28,13 @@ from ..smtp import (
     Result,
     Server,
     TLSConfig,
-    XOAuth2,
     close_pools,
+    deliver,
     is_injected,
     note_sent,
     shared_pool,
 )
-from ..smtp.errors import annotate, hide, is_reply, place, without_frames
+from ..smtp.errors import annotate, endpoint, hide, is_reply, without_frames
 from ..smtp.wire import checked
 
 # Seconds for each operation. Django's backend waits for ever if it is told nothing.
@@ -47,38 +45,11 @@ WINDOW_MESSAGES = 1000
 WINDOW_SIZE = 4 * 1024 * 1024
 # What a subclass, or whoever holds an instance, changes to connect in another way, or to send. Then
 # it is Django's own methods that connect, or send.
-CONNECTING = ("connection_class", "ssl_context")
-CHANGEABLE = (*CONNECTING, "open", "close", "_send")
+CONNECTING_HOOKS = ("connection_class", "ssl_context")
+SENDING_HOOKS = (*CONNECTING_HOOKS, "open", "close", "_send")
 # What an instance has of the options of ours if it is given none, in their order.
 NOTHING = (None,) * len(options.SMTP)
-# All that the pool of an instance depends on, besides the name of this host.
-POOLING = (
-    "__class__",
-    "host",
-    "port",
-    "username",
-    "password",
-    "use_tls",
-    "use_ssl",
-    "timeout",
-    "ssl_keyfile",
-    "ssl_certfile",
-    *options.SMTP,
-)
-_pooling = operator.attrgetter(*POOLING)
-
-
-class _Key(tuple[Any, ...]):
-    """Those, the password among them: a page about an error shows the `repr()` of variables."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
-
-
-# Found by those, which takes a fifth of the time that making a Server does, for each message.
-_known_pools: weakref.WeakValueDictionary[Any, Pool] = weakref.WeakValueDictionary()
+POOL_DEFAULTS = PoolOptions()
 
 
 class Outcome(NamedTuple):
@@ -93,8 +64,7 @@ class Outcome(NamedTuple):
     @classmethod
     def of(cls, result: Result) -> Outcome:
         return cls(
-            # There, those have no recipients.
-            "failed" if result.status == "skipped" else result.status,
+            "failed" if result.status == "untried" else result.status,
             result.reply and result.reply.code,
             _text(result.reply.text) if result.reply else "",
             tuple(
@@ -139,12 +109,12 @@ class EmailBackend(django_smtp.EmailBackend):
 
     option_kinds = options.SMTP
 
-    pool_size: int = PoolOptions.pool_size
-    max_messages: int | None = PoolOptions.max_messages
-    max_age: float = PoolOptions.max_age
-    max_idle: float = PoolOptions.max_idle
-    check_after: float = PoolOptions.check_after
-    acquire_timeout: float | None = PoolOptions.acquire_timeout
+    pool_size: int = POOL_DEFAULTS.pool_size
+    max_messages: int | None = POOL_DEFAULTS.max_messages
+    max_age: float = POOL_DEFAULTS.max_age
+    max_idle: float = POOL_DEFAULTS.max_idle
+    check_after: float = POOL_DEFAULTS.check_after
+    acquire_timeout: float | None = POOL_DEFAULTS.acquire_timeout
     parallel: int = 1
     pipelining: str | bool = "auto"
     chunking: str | bool = "auto"
@@ -228,19 +198,15 @@ class EmailBackend(django_smtp.EmailBackend):
     def pool(self) -> Pool:
         """The pool of this process for this mailer; its `stats()` tell what it does."""
         # Now and not before, as attributes are changed after the instance was made (H18).
-        key = _Key((_pooling(self), DNS_NAME.get_fqdn()))
-        pool = _known_pools.get(key)
-        if pool is None or pool.is_closed:
-            pool_options = PoolOptions(
-                self.pool_size,
-                self.max_messages,
-                self.max_age,
-                self.max_idle,
-                self.check_after,
-                self.acquire_timeout,
-            )
-            pool = _known_pools[key] = shared_pool(self._server(), pool_options)
-        return pool
+        options = PoolOptions(
+            self.pool_size,
+            self.max_messages,
+            self.max_age,
+            self.max_idle,
+            self.check_after,
+            self.acquire_timeout,
+        )
+        return shared_pool(self._server(), options)
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:
@@ -256,11 +222,11 @@ class EmailBackend(django_smtp.EmailBackend):
 
         Raises what `smtplib` does and `OSError`; returns None instead if `fail_silently` is on.
         """
-        if self._is_changed(CONNECTING) or self._has_foreign_connection():
+        if self._is_changed(CONNECTING_HOOKS) or self._has_foreign_connection():
             return self._as_django(super().open)
         with self._lock:
             is_first = self.connection is None
-            lease = self._lease = self._lease or self.pool.lease()
+            lease = self._lease = self._lease or Lease(self.pool)
             try:
                 self.connection, _ = lease.open()
             except BaseException as error:
@@ -355,7 +321,7 @@ class EmailBackend(django_smtp.EmailBackend):
         if len(results) < len(messages):
             # There is no session to be had: what is left would wait for another timeout.
             left = len(messages) - len(results)
-            results += [Result("skipped", error=results[-1].error) for _ in range(left)]
+            results += [Result("untried", error=results[-1].error) for _ in range(left)]
         return [Outcome.of(result) for result in results]
 
     def _deliver(self, messages: Iterable[Any]) -> Iterator[Result]:
@@ -374,7 +340,7 @@ class EmailBackend(django_smtp.EmailBackend):
                 raise
             yield from results
             sent += sum(result.status == "sent" for result in results)
-            if all(result.status == "skipped" for result in results):
+            if all(result.status == "untried" for result in results):
                 return
 
     def _windows(self, messages: Iterable[Any]) -> Iterator[list[Envelope | Result]]:
@@ -436,7 +402,7 @@ class EmailBackend(django_smtp.EmailBackend):
                         # It may be another one by now.
                         self.connection = lease.session
             if lease is None:
-                done = self.pool.deliver(envelopes, parallel=self.parallel)
+                done = deliver(self.pool, envelopes, parallel=self.parallel)
         for result in done:
             if result.error is not None:
                 self._annotate(result.error)
@@ -449,7 +415,7 @@ class EmailBackend(django_smtp.EmailBackend):
         """Say whose reply `error` is, if it is one: its own text is the server's."""
         if is_reply(error):
             to = "" if self.alias is None else f" to the mailer {self.alias!r}"
-            annotate(error, f"Reply of {place(self.host, self.port)}{to}.")
+            annotate(error, f"Reply of {endpoint(self.host, self.port)}{to}.")
 
     def _as_django(self, method: Callable[..., Any], *args: Any) -> Any:
         """Call a method of Django's; what it raises shows no more than what ours do."""
@@ -473,7 +439,7 @@ class EmailBackend(django_smtp.EmailBackend):
         raise failure
 
     def _sends_as_django(self) -> bool:
-        return self._is_changed(CHANGEABLE) or self._has_foreign_connection()
+        return self._is_changed(SENDING_HOOKS) or self._has_foreign_connection()
 
     def _is_changed(self, names: Iterable[str]) -> bool:
         """Whether a subclass overrides one of `names`, or somebody has set it on this instance."""
@@ -494,7 +460,8 @@ class EmailBackend(django_smtp.EmailBackend):
         source = self.source_address
         return Server(
             self.host,
-            int(self.port),
+            # 0 is the protocol's own, as with smtplib.
+            int(self.port) or (smtplib.SMTP_SSL_PORT if self.use_ssl else smtplib.SMTP_PORT),
             security,
             self._tls(),
             # As Django's: no password, no login.
@@ -517,7 +484,7 @@ class EmailBackend(django_smtp.EmailBackend):
             None if version is None else options.TLS_VERSIONS[version],
         )
 
-    def _authenticate(self) -> XOAuth2 | None:
+    def _authenticate(self) -> Callable[[Any], object] | None:
         if self.auth is None:
             return None
         token: Any = self.token
@@ -528,13 +495,15 @@ class EmailBackend(django_smtp.EmailBackend):
                 raise InvalidMailer(
                     f"Could not import 'token' {self.token!r}: {error}", alias=self.alias
                 ) from error
+        from ..smtp.auth import XOAuth2
+
         return XOAuth2(self.username, token)
 
     @staticmethod
     def option_conflict(options: Mapping[str, Any]) -> str | None:
         """Say which of `options`, whose values are possible each by itself, do not go together."""
         get = options.get
-        if 0 < get("pool_size", PoolOptions.pool_size) < get("parallel", 1):
+        if 0 < get("pool_size", POOL_DEFAULTS.pool_size) < get("parallel", 1):
             return "OPTIONS 'parallel' must not be greater than 'pool_size'."
         if get("ssl_keyfile") and not get("ssl_certfile"):
             return "OPTIONS 'ssl_keyfile' needs 'ssl_certfile'."

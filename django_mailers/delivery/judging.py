@@ -15,9 +15,7 @@ from smtplib import (
 )
 from typing import Any
 
-from django_mailers.smtp import Status
-
-from .report import RecipientResult, SendResult
+from .report import RecipientResult, SendResult, Status
 
 # What is raised before a server can have been handed anything, whatever the backend.
 EARLY_ERRORS = (

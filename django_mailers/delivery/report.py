@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, get_args, overload
+from typing import Any, Literal, NamedTuple, Protocol, get_args, overload
 
-from django_mailers.smtp import Status
-
-# The words are those of a session; here "skipped" are messages without recipients.
+Status = Literal["sent", "refused", "failed", "unknown", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 from typing import Any, cast
 
-from django_mailers.smtp import Status
-
 from .judging import decode, is_refusal, judge, refused_recipients
-from .report import RecipientResult, SendResult
+from .report import RecipientResult, SendResult, Status
 
 # Of several attempts the first of these is what became of the message.
 _CERTAINTY: tuple[Status, ...] = ("sent", "unknown", "refused", "failed")

@@ -28,8 +28,8 @@ class OutOfStepError(smtplib.SMTPServerDisconnected):
     """The server said what cannot be its reply to what was asked; the session is closed."""
 
 
-def place(host: str, port: int) -> str:
-    """Return a server as errors and logs name it."""
+def endpoint(host: str, port: int) -> str:
+    """Return the name of a server in errors and logs."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -38,7 +38,7 @@ def is_reply(error: BaseException) -> bool:
     return isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused)
 
 
-def add_place(error: OSError, where: str, way_out: str = "") -> None:
+def add_endpoint(error: OSError, where: str, way_out: str = "") -> None:
     """Put `where` before the text of `error` and `way_out`, if there is one, behind it.
 
     Its type and other attributes stay as they are. A reply of the server is left alone.

@@ -10,7 +10,7 @@ from .envelope import Envelope, Result
 # After how many sessions in a row that ended without taking or refusing a message the rest is given
 # up: it is the server that does not work then, and not one of the messages.
 MOST_ENDS = 3
-UNSETTLED = Result("skipped")
+UNSETTLED = Result("untried")
 
 
 class Progress:
@@ -56,7 +56,7 @@ class Progress:
     def give_up(self, error: Exception | None) -> None:
         """Settle what is left: there is no session for it, and `error` says why."""
         for number in (*self.left, *self.last):
-            skipped = Result("skipped", error=error, is_open=True)
+            skipped = Result("untried", error=error, is_open=True)
             self.settle(number, self._met_end.get(number, skipped))
         self.left.clear()
         self.last.clear()
@@ -74,7 +74,7 @@ class Progress:
             if not result.is_open:
                 self.settle(number, result)
                 was_met |= result.status == "unknown"
-            elif was_met or result.status == "skipped":
+            elif was_met or result.status == "untried":
                 left.append(number)
             else:
                 was_met = True

@@ -42,7 +42,7 @@ def command(text: str) -> bytes:
     return f"{text}\r\n".encode()
 
 
-def about(verb: str, address: str, parameters: str = "") -> bytes:
+def envelope_command(verb: str, address: str, parameters: str = "") -> bytes:
     """Return MAIL FROM or RCPT TO, as `command()`."""
     if PLAIN_ADDRESS.fullmatch(address):
         return f"{verb}:<{address}>{parameters}\r\n".encode()
