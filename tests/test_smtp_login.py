@@ -233,7 +233,7 @@ class FrameTests(SimpleTestCase):
 
     def assertNothingShown(self, error, *secrets):
         page = self.report(error)
-        self.assertIn("django_mailers/smtp/server.py", page)
+        self.assertIn("django_mailers/smtp/", page)
         for secret in secrets:
             for form in (secret, encoded(secret), PLAIN):
                 for part in (form, form[:12], repr(form)[1:-1]):

@@ -182,7 +182,7 @@ class KeepingTests(PoolTestCase):
         pool.release(session)
         self.assertTrue(session.is_open)
         self.assertStats(pool, idle=1, opened=1)
-        self.assertEqual(pool.acquire(), (session, True))
+        self.assertEqual(pool.acquire(), (session, False))
         pool.release(session)
 
     def test_a_session_in_the_middle_of_a_message_is_not_used_again(self):

@@ -39,8 +39,11 @@ def deliver(pool: Pool, messages: Sequence[Envelope], *, parallel: int = 1) -> l
         parallel = min(parallel, pool.options.pool_size or parallel, len(messages))
     if parallel > 1:
         return deliver_in_parallel(pool, messages, parallel)
-    with Lease(pool) as lease:
+    lease = Lease(pool)
+    try:
         return lease.deliver(messages)
+    finally:
+        lease.close()
 
 
 class Load:

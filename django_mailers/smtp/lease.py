@@ -157,6 +157,9 @@ class Lease:
         has_ended: bool = False,
     ) -> None:
         """Settle what is certain of the `results` for `numbers`, and plan the rest."""
+        if not has_ended and all(result.status == "sent" for result in results):
+            progress.settle_sent(numbers, results)
+            return
         certain: list[tuple[int, Result]] = []
         doubtful: list[tuple[int, Result]] = []
         for pair in zip(numbers, results, strict=True):

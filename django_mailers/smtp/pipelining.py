@@ -65,6 +65,15 @@ class Delivery:
         ends           (this offset, A): once the bytes up to it are written, A may have arrived
     """
 
+    # How much is in the buffer.
+    buffered = 0
+    # The first closing reply, and whether the last reply that came was one.
+    closing: Reply | None = None
+    is_at_closing = False
+    previous: Transaction | None = None
+    # Whether nothing was sent yet, with CHUNKING.
+    is_first = True
+
     def __init__(self, session: Session, envelopes: Sequence[Envelope]) -> None:
         self.session = session
         self.envelopes = envelopes
@@ -77,17 +86,11 @@ class Delivery:
         self.chunking = session.may_chunk
         # The commands that await a reply: their kinds and transactions.
         self.queue: deque[tuple[str, Transaction]] = deque()
-        # What is to be written, how much that is, and at which offsets messages end in it.
+        # What is to be written, and at which offsets messages end in it.
         self.buffer: list[bytes] = []
-        self.buffered = 0
         self.ends: deque[tuple[int, Transaction]] = deque()
-        # The first closing reply, and whether the last reply that came was one.
-        self.closing: Reply | None = None
-        self.is_at_closing = False
-        self.previous: Transaction | None = None
         # The sizes of the contents whose reply is to come, with CHUNKING.
         self.in_flight: deque[int] = deque()
-        self.is_first = True
 
     def run(self) -> list[Result]:
         """Deliver; return a result for each message. The session is closed if it broke.
@@ -237,10 +240,12 @@ class Delivery:
         if len(self.queue) >= MAX_REPLIES:
             self.synchronize(MAX_REPLIES // 2)
         self.buffer += pieces
-        self.buffered += sum(map(len, pieces))
-        if "END" in kinds:
-            self.ends.append((self.buffered, transaction))
-        self.queue += [(kind, transaction) for kind in kinds]
+        for piece in pieces:
+            self.buffered += len(piece)
+        for kind in kinds:
+            self.queue.append((kind, transaction))
+            if kind == "END":
+                self.ends.append((self.buffered, transaction))
 
     def synchronize(self, leave: int = 0) -> None:
         """Write what is to be written, and read replies until only `leave` are to come."""
@@ -286,15 +291,16 @@ class Delivery:
                 raise
             for reply in replies:
                 kind, transaction = queue.popleft()
-                self.is_at_closing = False
+                is_closing = False
                 if reply.code not in SUCCESS[kind]:
-                    self.take_refusal(kind, transaction, reply)
+                    is_closing = self.take_refusal(kind, transaction, reply)
                 elif kind == "RCPT":
                     transaction.recipients.append(reply)
                 else:
                     transaction.replies[kind] = reply
                 if kind == "END":
                     self.end(transaction)
+            self.is_at_closing = is_closing
             if self.closing is not None:
                 # What the server says about the rest is worth knowing.
                 leave = 0
@@ -304,8 +310,11 @@ class Delivery:
         if not queue and session.has_unread():
             raise OutOfStepError("The server replied to nothing.")
 
-    def take_refusal(self, kind: str, transaction: Transaction, reply: Reply) -> None:
-        """Take a reply that does not say yes. Raises `OutOfStepError` if it does not say no."""
+    def take_refusal(self, kind: str, transaction: Transaction, reply: Reply) -> bool:
+        """Take a reply that is not a success; return whether it closes the session.
+
+        Raises `OutOfStepError` if it is not a refusal either.
+        """
         code = reply.code
         if not 400 <= code < 600:
             transaction.is_shifted = True
@@ -315,9 +324,10 @@ class Delivery:
         if transaction.refused != was_refused:
             self.session.refusals += 1
             transaction.taken_before = self.session.taken
-        self.is_at_closing = code == 421 or kind == "RSET"
-        if self.is_at_closing and self.closing is None:
+        is_closing = code == 421 or kind == "RSET"
+        if is_closing and self.closing is None:
             self.closing = reply
+        return is_closing
 
     def end(self, transaction: Transaction) -> None:
         """Count a message that has its last reply."""

@@ -44,6 +44,15 @@ class Progress:
             return list(left)
         return [left.popleft() for _ in range(most)]
 
+    def settle_sent(self, numbers: Sequence[int], results: Sequence[Result]) -> None:
+        """Settle several messages, all of which were sent."""
+        self.sent += len(results)
+        if len(results) == len(self.results):
+            self.results = list(results)
+        else:
+            for number, result in zip(numbers, results, strict=True):
+                self.results[number] = result
+
     def settle(self, number: int, result: Result) -> None:
         self.results[number] = result
         if result.status == "sent":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import selectors
+import select
 import smtplib
 import socket
 import ssl
 from collections.abc import Sequence
 from functools import lru_cache
 from time import monotonic
+from typing import Any
 
 from .envelope import Reply
 
@@ -49,7 +50,7 @@ class ReplyReader:
         """Drop what has come and was not read yet, and forget the socket."""
         self._data = b""
         self._position = 0
-        self._selector: selectors.BaseSelector | None = None
+        self._poll: Any = None
 
     @property
     def buffered(self) -> bool:
@@ -87,14 +88,17 @@ class ReplyReader:
         """Whether there is anything to read now, the end of the connection included."""
         if isinstance(sock, ssl.SSLSocket) and sock.pending():
             return True
-        if self._selector is None:
-            # Neither has a file descriptor of its own, to be closed, and to be lost in a fork.
-            # select() is all that Windows has; elsewhere it cannot do with numbers above 1023.
-            kind = getattr(selectors, "PollSelector", selectors.SelectSelector)
-            selector = self._selector = kind()
+        # Neither has a file descriptor of its own, to be closed, and to be lost in a fork. select()
+        # is all that Windows has; elsewhere it cannot handle numbers above 1023. Looked up here:
+        # gevent and eventlet may replace them late.
+        kind = getattr(select, "poll", None)
+        if kind is None:
+            return bool(select.select([sock], [], [], 0)[0])
+        if self._poll is None:
+            self._poll = kind()
             # By its number, which remains the same with TLS.
-            selector.register(sock, selectors.EVENT_READ)
-        return bool(self._selector.select(0))
+            self._poll.register(sock, select.POLLIN)
+        return bool(self._poll.poll(0))
 
     def read_some(self, sock: socket.socket, most: int) -> Sequence[Reply]:
         """Read one reply, and up to `most` if they have come already. See `_read()`."""

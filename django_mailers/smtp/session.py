@@ -103,14 +103,17 @@ class Session(smtplib.SMTP):
 
     @property
     def may_pipeline(self) -> bool:
+        """Whether commands may be sent before the replies to those before have come."""
         return self.pipelining and "pipelining" in self.esmtp_features
 
     @property
     def may_chunk(self) -> bool:
+        """Whether content may go by BDAT."""
         return self.consumes_chunks is True and self.offers_chunking
 
     @property
     def offers_chunking(self) -> bool:
+        """Whether the server knows BDAT, by its own account."""
         return self.chunking and "chunking" in self.esmtp_features
 
     @property
