@@ -33,10 +33,10 @@ CERTAIN_CODES = frozenset({421, 432, 454})
 # Refusals for good that are about the state of a session as often as about a message.
 DOUBTFUL_CODES = frozenset({503, 530, 554})
 # RFC 3463: policy, mailboxes, addresses and contents are about the message.
-CERTAIN_TEXT = re.compile(rb"(?:4\.[27]|5\.[1267])\.[0-9]")
+CERTAIN_TEXT = rb"(?:4\.[27]|5\.[1267])\.[0-9]"
 # RFC 3463, 3.5: the server has waited for too long for a command.
-TIMED_OUT = re.compile(rb"4\.4\.2\b")
-NAMES_LIMIT = re.compile(
+TIMED_OUT = rb"4\.4\.2\b"
+NAMES_LIMIT = (
     rb"(?i)too many (?:messages|mails|e-?mails|transactions)"
     rb"|(?:messages|mails|e-?mails|transactions) (?:per|in (?:a|one|this)) (?:session|connection)"
     rb"|(?:session|connection) (?:message )?limit"
@@ -68,14 +68,14 @@ def doubt_about(
     `has_taken` says whether the session had taken a message before, of the `number` it was given.
     """
     code = replies[0].code
-    is_timeout = kind == "MAIL" and TIMED_OUT.match(replies[0].text) is not None
+    is_timeout = kind == "MAIL" and re.match(TIMED_OUT, replies[0].text) is not None
     if not has_taken and not is_timeout:
         return None
     for reply in replies:
         is_doubtful = reply.code < 500 or (kind != "RCPT" and reply.code in DOUBTFUL_CODES)
-        if not is_doubtful or reply.code in CERTAIN_CODES or CERTAIN_TEXT.match(reply.text):
+        if not is_doubtful or reply.code in CERTAIN_CODES or re.match(CERTAIN_TEXT, reply.text):
             return None
-    return Doubt(code, number, NAMES_LIMIT.search(replies[0].text) is not None, is_timeout)
+    return Doubt(code, number, re.search(NAMES_LIMIT, replies[0].text) is not None, is_timeout)
 
 
 class Probe:

@@ -14,7 +14,7 @@ from .interrupts import handlers
 Error = TypeVar("Error", bound=BaseException)
 MASK = "***"
 # What may be base64, of which a server may have cut off both ends.
-BASE64 = re.compile("[A-Za-z0-9+/]{2,}=*")
+BASE64 = "[A-Za-z0-9+/]{2,}=*"
 # As many characters in common with a secret's base64 are no coincidence (one in 2**36); a whole
 # word is not from four on, and not from two on if the secret begins with it.
 TELLING, WORD = 6, 4
@@ -91,7 +91,7 @@ def _masked(text: Any, secrets: tuple[str, ...]) -> Any:
         data = secret.encode()
         text = text.replace(secret, MASK).replace(data.decode("latin-1"), MASK)
         forms += _encoded(data)
-    return BASE64.sub(lambda run: MASK if _tells(run[0].rstrip("="), forms) else run[0], text)
+    return re.sub(BASE64, lambda run: MASK if _tells(run[0].rstrip("="), forms) else run[0], text)
 
 
 def _encoded(secret: bytes) -> Iterator[str]:

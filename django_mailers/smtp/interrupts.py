@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from types import CodeType, TracebackType
 
-SENT = re.compile(r"(\d+) of \d+ messages of this batch were sent\.")
+SENT = r"(\d+) of \d+ messages of this batch were sent\."
 
 
 def is_injected(error: BaseException) -> bool:
@@ -49,7 +49,7 @@ def note_sent(error: BaseException, sent: int, total: int) -> None:
     """
     notes: list[str] = getattr(error, "__notes__", [])
     for number, note in enumerate(notes):
-        if (found := SENT.fullmatch(note)) is not None:
+        if (found := re.fullmatch(SENT, note)) is not None:
             notes[number] = _note(sent + int(found[1]), total)
             return
     if hasattr(error, "add_note"):

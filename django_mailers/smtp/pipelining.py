@@ -147,16 +147,8 @@ class Delivery:
         """Write what belongs to `transaction`, as far as its recipients are not refused."""
         session, pipelining = self.session, self.pipelining
         previous, self.previous = self.previous, transaction
-        # A transaction that did not come to its end is still open, and if MAIL were refused for
-        # that reason, RCPT would add to it. With CHUNKING one cannot know yet.
-        if (
-            previous is not None
-            and not previous.accepted
-            and (not previous.terminated or previous.refused)
-        ):
-            self.put(["RSET"], transaction, b"RSET\r\n")
-            if not pipelining:
-                self.synchronize()
+        if previous is not None and not previous.accepted:
+            self.end_transaction(previous, transaction)
         transaction.started = True
         transaction.number = session.messages
         session.messages += 1
@@ -179,20 +171,35 @@ class Delivery:
                 if not pipelining:
                     self.synchronize()
         if self.chunking:
-            self.chunk(transaction)
+            leave = self.chunk(transaction)
+            if leave is not None:
+                self.synchronize(leave)
         else:
             self.synchronize()
             self.data(transaction)
         if not pipelining:
             self.synchronize()
 
-    def chunk(self, transaction: Transaction) -> None:
-        """Send BDAT LAST, if the recipients are not known to be refused."""
-        content = transaction.content
-        if len(content) > MAX_EAGER_CONTENT or self.session.refusals:
+    def end_transaction(self, previous: Transaction, transaction: Transaction) -> None:
+        """Reset the session, as far as that is known to be necessary, before `transaction`."""
+        # A transaction that did not come to its end is still open, and if MAIL were refused for
+        # that reason, RCPT would add to it. With CHUNKING one cannot know yet.
+        if not previous.terminated or previous.refused:
+            self.put(["RSET"], transaction, b"RSET\r\n")
+            if not self.pipelining:
+                self.synchronize()
+
+    def chunk(self, transaction: Transaction) -> int | None:
+        """Send BDAT LAST, if the recipients are not known to be refused.
+
+        Returns how many replies may be left to come before the next message; None if any number.
+        """
+        content, refusals = transaction.content, self.session.refusals
+        if len(content) > MAX_EAGER_CONTENT or refusals:
             self.synchronize()
+            refusals = self.session.refusals
         if transaction.refused:
-            return
+            return None
         # The command and its octets are one: there is no reply in between.
         self.in_flight.append(len(content))
         self.put(["END"], transaction, b"BDAT %d LAST\r\n" % len(content), content)
@@ -200,13 +207,13 @@ class Delivery:
             # It goes alone: a server that is about to close, or that takes nothing, leaves one
             # message in doubt, not all that fit.
             self.is_first = False
-            self.synchronize()
-        elif self.session.refusals:
+            return 0
+        if refusals:
             # As many as may be refused until all replies are awaited.
-            if len(self.in_flight) + self.session.refusals >= CAREFUL:
-                self.synchronize()
-        elif len(self.in_flight) >= MAX_MESSAGES or sum(self.in_flight) >= MAX_BYTES:
-            self.synchronize(len(self.queue) // 2)
+            return 0 if len(self.in_flight) + refusals >= CAREFUL else None
+        if len(self.in_flight) >= MAX_MESSAGES or sum(self.in_flight) >= MAX_BYTES:
+            return len(self.queue) // 2
+        return None
 
     def data(self, transaction: Transaction) -> None:
         """Send the content, if the server waits for it."""

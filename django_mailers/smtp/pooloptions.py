@@ -1,7 +1,6 @@
 """The options of a pool."""
 
-from __future__ import annotations
-
+# No annotations from the future: a NamedTuple would compile each of them, at import.
 from typing import NamedTuple
 
 
@@ -41,7 +40,7 @@ class PoolOptions(_PoolOptions):
         max_idle: float = 30,
         check_after: float = 5,
         acquire_timeout: float | None = 30,
-    ) -> PoolOptions:
+    ) -> "PoolOptions":
         if pool_size < 0:
             raise ValueError(f"'pool_size' must be 0 or more, not {pool_size!r}")
         if max_messages is not None and max_messages < 1:

@@ -1,7 +1,6 @@
 """Where sessions go, and how each of them begins: the connection, TLS, the login."""
 
-from __future__ import annotations
-
+# No annotations from the future: a NamedTuple would compile each of them, at import.
 import os
 import smtplib
 import ssl
@@ -112,7 +111,7 @@ class Server(_Server):
         source_address: tuple[str, int] | None = None,
         pipelining: bool = True,
         chunking: bool = True,
-    ) -> Server:
+    ) -> "Server":
         if security not in (None, "starttls", "tls"):
             del password  # or a page about the error would show it
             raise ValueError(f"'security' must be None, 'starttls' or 'tls', not {security!r}")

@@ -7,7 +7,6 @@ import smtplib
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .slots import Queue, Slot, Slots, Turn
@@ -32,18 +31,20 @@ class Claim:
     started: float = 0.0
 
 
-@dataclass
 class Refusal:
     """A connection that the server refused.
 
-    started, ended  When it was tried, and when it was refused.
+    error           Its refusal.
+    started, ended  When the connection was tried, and when it was refused.
     learned         Whether there were sessions then, so that the pool knows how many it may have.
     """
 
-    error: smtplib.SMTPException
-    started: float
-    ended: float
-    learned: bool
+    def __init__(
+        self, error: smtplib.SMTPException, started: float, ended: float, learned: bool
+    ) -> None:
+        self.error = error
+        self.started, self.ended = started, ended
+        self.learned = learned
 
 
 class Stock:
