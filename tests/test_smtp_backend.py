@@ -312,7 +312,7 @@ class AddressTests(SimpleTestCase):
     def test_any(self, address, force_ascii):
         expected = self.outcome(self.theirs, address, force_ascii)
         # Those with a full stop in a name are accepted: test_leniency.py.
-        assume("period in 'phrase'" not in str(expected))
+        assume("period in" not in str(expected))
         found = self.outcome(self.ours, address, force_ascii)
         # Those that Django leaves to Python's parser: test_local_parts.py.
         assume(REFUSES_LOCAL_PARTS or NON_ASCII_LOCAL_PART not in str(found))
