@@ -20,17 +20,14 @@ from django_mailers.smtp import (
     shared_pool,
 )
 
-from .servers import HOST, TIMEOUT, ScriptedServer, SMTPServer, enter
-from .smtp_helpers import send_one
-from .smtp_sink import Sink, at
+from .support.pools import send_one
+from .support.servers import HOST, TIMEOUT, ScriptedServer, SMTPServer, enter
+from .support.sink import Sink, at
+from .support.smtp import encoded
 
 USER, PASSWORD = "ada", "correct-horse"
 LOGIN = {"username": USER, "password": PASSWORD}
 MESSAGE = ["MAIL", "RCPT", "BDAT"]
-
-
-def encoded(text):
-    return base64.b64encode(text.encode()).decode()
 
 
 class AuthTestCase(SimpleTestCase):

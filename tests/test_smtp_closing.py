@@ -8,21 +8,10 @@ from django.test import SimpleTestCase
 
 from django_mailers.smtp import Envelope, Pool, PoolOptions, Server, deliver
 
-from .servers import DROP, STALL, TIMEOUT, enter
-from .smtp_helpers import send_one
-from .smtp_sink import Last, Sink
-
-MODES = {
-    "both": {"chunking": True},
-    "pipelining": {},
-    "chunking": {"pipelining": False, "chunking": True},
-    "dialogue": {"pipelining": False},
-}
-SHORT_TIMEOUT = 0.2
-
-
-def envelopes(number):
-    return [Envelope("ada@example.com", [f"{n}@example.com"], b"%d\r\n" % n) for n in range(number)]
+from .support.pools import send_one
+from .support.servers import DROP, STALL, TIMEOUT, enter
+from .support.sink import Last, Sink
+from .support.smtp import MODES, SHORT_TIMEOUT, envelopes
 
 
 def nth(verb, turn, action):
@@ -67,7 +56,7 @@ class ClosingTestCase(SimpleTestCase):
 class ClosingReplyTests(ClosingTestCase):
     def test_421_and_the_end(self):
         for mode, options in MODES.items():
-            for verb in ["MAIL", "RCPT", "BDAT" if "chunking" in options else "DATA"]:
+            for verb in ["MAIL", "RCPT", "BDAT" if options.get("chunking") else "DATA"]:
                 with self.subTest(mode=mode, verb=verb):
                     behave = nth(verb, 5, Last("421 4.3.2 Too busy"))
                     sink, statuses = self.send(behave, mode=mode)

@@ -8,8 +8,8 @@ from django.test import SimpleTestCase, override_settings
 
 from django_mailers.smtp import close_pools
 
-from .servers import TIMEOUT, enter
-from .smtp_sink import Sink
+from .support.servers import TIMEOUT, enter
+from .support.sink import Sink
 
 BACKEND = "django_mailers.backends.smtp.EmailBackend"
 # From send_messages() on, which counts; those of Django's own backend are 6.

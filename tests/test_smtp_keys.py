@@ -18,9 +18,9 @@ from django_mailers.smtp import (
 )
 from django_mailers.smtp import pool as pool_module
 
-from .processes import run_python
-from .servers import HOST, TIMEOUT, enter
-from .smtp_sink import Sink
+from .support.processes import run_python
+from .support.servers import HOST, TIMEOUT, enter
+from .support.sink import Sink
 
 BACKEND = "django_mailers.backends.smtp.EmailBackend"
 USER, PASSWORD = "ada@example.com", "correct-horse"

@@ -12,23 +12,15 @@ from unittest import mock
 
 from django.test import SimpleTestCase
 
-from django_mailers.smtp import Envelope, Lease, Pool, PoolOptions, Server, deliver
+from django_mailers.smtp import Lease, Pool, PoolOptions, Server, deliver
 from django_mailers.smtp import batches as batches_module
 
-from .processes import run_python
-from .servers import HOST, TIMEOUT, enter
-from .smtp_helpers import send_one
-from .smtp_sink import Sink
-
-ADA, BOB = "ada@example.com", "bob@example.com"
-
-
-class Limit(Exception):
-    """As Celery's SoftTimeLimitExceeded."""
-
-
-def envelopes(number):
-    return [Envelope(ADA, [BOB], b"%d" % n) for n in range(number)]
+from .support.messages import ADA, BOB
+from .support.pools import send_one
+from .support.processes import run_python
+from .support.servers import HOST, TIMEOUT, enter
+from .support.sink import Sink
+from .support.smtp import Limit, envelopes
 
 
 class HelperTests(SimpleTestCase):

@@ -27,29 +27,16 @@ from django_mailers.smtp import (
 from django_mailers.smtp import batches as batches_module
 from django_mailers.smtp import session as session_module
 
-from .processes import run_python
-from .servers import DROP, HOST, STALL, TIMEOUT, certificates, enter, server_context
-from .smtp_helpers import borrowed, send_one
-from .smtp_sink import DROP_REPLY, Interrupt, Sink, at, interrupts
+from .support.messages import ADA, BOB
+from .support.pools import borrowed, send_one
+from .support.processes import run_python
+from .support.servers import DROP, HOST, STALL, TIMEOUT, certificates, enter, server_context
+from .support.sink import DROP_REPLY, Interrupt, Sink, at, interrupts
+from .support.smtp import MESSAGE, envelope, wait_until
 
-ADA, BOB = "ada@example.com", "bob@example.com"
-MESSAGE = ["MAIL", "RCPT", "DATA", "."]
 STATE = ["idle", "busy", "waiting"]
 COUNTS = ["opened", "reused", "replaced", "closed", "broken", "waits", "timeouts", "failures"]
 ZERO = dict.fromkeys([*STATE, *COUNTS, "messages", "message_limit"], 0)
-
-
-def envelope(content=b"Hello\r\n"):
-    return Envelope(ADA, [BOB], content)
-
-
-def wait_until(condition):
-    """Wait for what another thread does."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        os.sched_yield()
 
 
 class PoolTestCase(SimpleTestCase):
@@ -684,7 +671,7 @@ class SharedPoolTests(PoolTestCase):
     def test_they_are_closed_at_exit(self):
         process = run_python(f"""
             from django_mailers.smtp import *
-            from tests.smtp_helpers import send_one
+            from tests.support.pools import send_one
 
             pool = shared_pool(Server({HOST!r}, {self.sink.port}))
             print(send_one(pool, Envelope({ADA!r}, [{BOB!r}], b"Hello")).status)
@@ -707,7 +694,7 @@ class ForkTests(SimpleTestCase):
                 process = run_python(f"""
                     import os, sys
                     from django_mailers.smtp import *
-                    from tests.smtp_helpers import borrowed, send_one
+                    from tests.support.pools import borrowed, send_one
 
                     server = Server({HOST!r}, {sink.port}, security={security!r},
                                     tls=TLSConfig(ca_file={ca_file!r}), timeout={TIMEOUT})
