@@ -1,4 +1,4 @@
-"""What a forked child has to renew: the one hook of this room, and the functions that it calls."""
+"""The one hook of this room for forks, and the functions that it calls in a child."""
 
 from __future__ import annotations
 

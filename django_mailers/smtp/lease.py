@@ -87,8 +87,8 @@ class Lease:
                 except Exception as error:
                     if is_injected(error):
                         raise
-                    # The server's, the network's, or one of a caller's own function to log in: none
-                    # of these messages was handed over, whichever it is, and others were.
+                    # Of the server, of the network, or of a caller's own function to log in: in any
+                    # case none of these messages was handed over, and others may have been.
                     progress.give_up(error)
                     break
                 # Another thread may have learned of a lower limit since.
@@ -143,7 +143,7 @@ class Lease:
         return sending[0].taken - sending[1] if sending else 0
 
     def _replace(self, progress: Progress, numbers: Sequence[int]) -> None:
-        """Leave to another session what was to be sent over one that was dead by then."""
+        """Leave messages to another session: the one for them was dead by then."""
         self._pool.count("replaced")
         logger.debug("%r replaces a session that was dead when it was needed.", self._pool)
         progress.put_back(numbers)
@@ -192,7 +192,7 @@ class Lease:
                 limits.abandon(verdict)
                 raise
             limits.end(verdict, doubt, result)
-            # What failed again says less than the refusal.
+            # A failure says less than the refusal before it.
             progress.settle(number, first if result is None or result.is_open else result)
             verdict = verdict.outcome.was_taken
         elif verdict and (session := self._session) is not None:
@@ -209,7 +209,7 @@ class Lease:
     def _try_again(self, message: Envelope, doubt: Doubt) -> Result | None:
         """Try a message on a new session, which replaces this one if it does better.
 
-        Returns None if there is no new session to be had.
+        Returns None if no new session can be had.
         """
         old = self._session
         assert old is not None  # noqa: S101

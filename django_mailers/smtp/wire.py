@@ -71,7 +71,7 @@ def checked(address: str) -> str:
 
 
 def split(pieces: list[bytes]) -> Iterator[bytes | memoryview]:
-    """Join small pieces and cut large ones, so that each is worth a write, and none too large."""
+    """Join small pieces and cut large ones, so that each is worth a write and none is too large."""
     small: list[bytes] = []
     size = 0
     for piece in pieces:
