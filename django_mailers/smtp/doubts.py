@@ -1,10 +1,10 @@
 """Refusals that may be about a session instead of a message, and what a pool learns from them.
 
-Some servers take a number of messages in a session and no more, and refuse the next one with a code
-that stands for a bad message or a bad moment elsewhere: 452 to DATA, 503 to MAIL. The number and
-the code differ from server to server, and a message that is refused for good must not be tried on
-one new session after the other. So a refusal of that kind is a suspicion: one message at a time tests
-it on a new session, and all others that met the same code follow.
+Some servers take a number of messages in a session and no more, and refuse the next one with a
+code that stands for a bad message or a bad moment elsewhere: 452 to DATA, 503 to MAIL. The number
+and the code differ from server to server, and a message that is refused for good must not be tried
+on one new session after the other. So a refusal of that kind is a suspicion: one message at a time
+tests it on a new session, and all others that met the same code follow.
 """
 
 from __future__ import annotations
