@@ -14,9 +14,9 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from .envelope import Reply, Result
+from .envelope import Doubt, Reply, Result
 
 if TYPE_CHECKING:
     from .session import Session
@@ -42,21 +42,6 @@ NAMES_LIMIT = (
     rb"|(?:session|connection) (?:message )?limit"
     rb"|message limit"
 )
-
-
-class Doubt(NamedTuple):
-    """Why a refusal may be about the session.
-
-    code         The code of the reply.
-    number       How many messages the session was given before.
-    names_limit  Whether the text says that there is a limit.
-    is_timeout   Whether the text says that the session was idle for too long.
-    """
-
-    code: int
-    number: int
-    names_limit: bool
-    is_timeout: bool
 
 
 def doubt_about(

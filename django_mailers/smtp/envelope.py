@@ -1,12 +1,8 @@
 """What is handed to a session, and what became of it."""
 
-from __future__ import annotations
-
+# No annotations from the future: a NamedTuple would compile each of them, at import.
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from .doubts import Doubt
+from typing import Literal, NamedTuple
 
 # sent      the server took responsibility for it, for at least one recipient
 # refused   the server judged this message, and said no: to its sender, to all of its recipients,
@@ -22,6 +18,21 @@ class Reply(NamedTuple):
 
     code: int
     text: bytes
+
+
+class Doubt(NamedTuple):
+    """Why a refusal may be about the session, see `doubts`.
+
+    code         The code of the reply.
+    number       How many messages the session was given before.
+    names_limit  Whether the text says that there is a limit.
+    is_timeout   Whether the text says that the session was idle for too long.
+    """
+
+    code: int
+    number: int
+    names_limit: bool
+    is_timeout: bool
 
 
 class Envelope:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .doubts import Doubt, Probe
-from .envelope import Envelope, Result
+from .doubts import Probe
+from .envelope import Doubt, Envelope, Result
 from .interrupts import is_injected, note_sent
 from .progress import Progress
 from .session import Session

@@ -6,8 +6,8 @@ import smtplib
 from collections.abc import Container, Sequence
 from functools import lru_cache
 
-from .doubts import Doubt, doubt_about
-from .envelope import Envelope, Reply, Result, Status
+from .doubts import doubt_about
+from .envelope import Doubt, Envelope, Reply, Result, Status
 from .wire import envelope_command, normalize, stuff_dots
 
 # From this size on, content waits until the server has taken its sender and its recipients.
