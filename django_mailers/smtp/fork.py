@@ -9,8 +9,8 @@ _renewals: list[Callable[[], object]] = []
 
 
 def after_fork(renew: Callable[[], object]) -> Callable[[], object]:
-    """Have `renew` called in each forked child, in the order in which modules asked for it."""
-    _renewals.append(renew)
+    """Have `renew` called in each forked child, the last one first: locks before pools."""
+    _renewals.insert(0, renew)
     return renew
 
 

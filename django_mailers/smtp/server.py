@@ -116,10 +116,20 @@ class Server(_Server):
             del password  # or a page about the error would show it
             raise ValueError(f"'security' must be None, 'starttls' or 'tls', not {security!r}")
         has_login = username is not None or password is not None
-        credentials = Credentials(username, password) if has_login else None
-        items = (host, port, security, tls, credentials, authenticate, timeout)
-        more = (local_hostname, source_address, pipelining, chunking)
-        return tuple.__new__(cls, (*items, *more))
+        items = (
+            host,
+            port,
+            security,
+            tls,
+            Credentials(username, password) if has_login else None,
+            authenticate,
+            timeout,
+            local_hostname,
+            source_address,
+            pipelining,
+            chunking,
+        )
+        return tuple.__new__(cls, items)
 
     def __repr__(self) -> str:
         shown = [name for name in self._fields if name not in HIDDEN]
