@@ -51,18 +51,20 @@ SUCCESS = {
 
 
 class Delivery:
-    r"""The transactions of some messages, one after the other or overlapping, on one session.
+    """The transactions of some messages, one after the other or overlapping, on one session.
 
-    A was written and awaits its last reply; the commands of B go with the end of A's content; C is
-    prepared while the server is busy:
+    Here A awaits its last reply, the commands of B follow the content of A, and C is prepared while
+    the server is busy:
 
-        results        what became of the messages before A
-        transactions   ... A, B, C                             begun, or about to be (C: `prepared`)
-        queue          (END, A)  (MAIL, B) (RCPT, B) (DATA, B)
-                       ^ read() takes it out with its reply    ^ put() adds what awaits a reply
-        buffer         A's content  ".\r\n"  "MAIL ..." "RCPT ..." "DATA\r\n"
-                                           ^                   ^ put() adds; flush() writes it all
-        ends           (this offset, A): once the bytes up to it are written, A may have arrived
+        transactions   ..., A, B, C              begun, the last one maybe only `prepared`
+        results        ...                       of the first of them, which are settled
+
+        buffer         content of A, MAIL, RCPT, DATA of B
+                                                 put() adds at the end, flush() writes it all
+        ends           (size of A, A)            when so much is written, A may have arrived
+        queue          (END, A), (MAIL, B), (RCPT, B), (DATA, B)
+                                                 put() adds at the end, read() takes the first one
+                                                 with each reply
     """
 
     # How much is in the buffer.
