@@ -11,7 +11,7 @@ from .errors import OutOfStepError, add_endpoint, endpoint, hide
 from .interrupts import is_injected
 from .session import Session, TLSSession
 
-FilePath = str | bytes | os.PathLike[str]
+FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 class TLSConfig(NamedTuple):
