@@ -18,6 +18,7 @@ from .work import ARGUMENTS, USUAL
 DJANGO = "django.core.mail.backends.smtp.EmailBackend"
 OURS = "django_mailers.backends.smtp.EmailBackend"
 THREADS = 8
+CROWD = 64
 
 
 class Target(NamedTuple):
@@ -66,26 +67,46 @@ def one_by_one(target: Target, count: int) -> float:
     return time.perf_counter() - start
 
 
-def in_threads(target: Target, count: int) -> float:
-    """Send one by one, in threads that begin together and share the messages out evenly."""
-    share = max(1, count // THREADS)
-    barrier = threading.Barrier(THREADS + 1)
-    done = []
+def in_threads(number: int) -> Work:
+    """Return work that sends one by one, in threads that begin together and have equal shares."""
 
-    def run() -> None:
+    def work(target: Target, count: int) -> float:
+        share = max(1, count // number)
+        barrier = threading.Barrier(number + 1)
+        done = []
+
+        def run() -> None:
+            barrier.wait()
+            done.append(one_by_one(target, share))
+
+        threads = [threading.Thread(target=run) for _ in range(number)]
+        for thread in threads:
+            thread.start()
         barrier.wait()
-        done.append(one_by_one(target, share))
+        start = time.perf_counter()
+        for thread in threads:
+            thread.join()
+        seconds = time.perf_counter() - start
+        check(len(done), number)
+        # A share is one message at least.
+        return seconds * count / (share * number)
 
-    threads = [threading.Thread(target=run) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    barrier.wait()
-    start = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    seconds = time.perf_counter() - start
-    check(len(done), THREADS)
-    return seconds
+    return work
+
+
+def on_one_core(work: Work) -> Work:
+    """Return `work`, done on one core, as in a container. The servers keep all of them."""
+
+    def run(target: Target, count: int) -> float:
+        cores = os.sched_getaffinity(0)
+        # Threads that are started meanwhile inherit it.
+        os.sched_setaffinity(0, {max(cores)})
+        try:
+            return work(target, count)
+        finally:
+            os.sched_setaffinity(0, cores)
+
+    return run
 
 
 def at_once(target: Target, count: int) -> float:
@@ -101,14 +122,14 @@ def as_bytes(target: Target, count: int) -> float:
     """Send what is rendered already, by what is below the backend."""
     from django.core.mail import mailers
 
-    from django_mailers.smtp import Envelope
+    from django_mailers.smtp import Envelope, deliver
 
     content = clients.content()
     envelopes = [
         Envelope("shop@example.com", ["customer@example.com"], content) for _ in range(count)
     ]
     start = time.perf_counter()
-    results = mailers[target.alias].pool.deliver(envelopes)
+    results = deliver(mailers[target.alias].pool, envelopes)
     seconds = time.perf_counter() - start
     check(sum(result.status == "sent" for result in results), count)
     return seconds
@@ -131,7 +152,7 @@ def way(name: str, required: float, **options: Any) -> Way:
     return Way(name, {"Django": required}, options=options)
 
 
-# By default there would be a new one for every 100 messages.
+# By default there would be a new one for every 1,000 messages.
 ONE_SESSION = {"max_messages": 1_000_000}
 # What all are compared with, but for the clients that are not Django's.
 BASE = Way("Django", backend=DJANGO)
@@ -191,7 +212,7 @@ ROWS = [
         "threads-20ms",
         f"send_mail() in {THREADS} threads, STARTTLS + AUTH, RTT 20 ms",
         PIPELINING._replace(rtt=0.02),
-        in_threads,
+        in_threads(THREADS),
         200,
         [
             BASE._replace(messages=10 * THREADS),
@@ -205,6 +226,30 @@ ROWS = [
         at_once,
         2000,
         [BASE, way("one session", 12), way("parallel=4", 20, parallel=4)],
+    ),
+    Row(
+        "batch-one-core",
+        "send_messages(), plain, client on one core",
+        POSTFIX,
+        on_one_core(at_once),
+        2000,
+        [BASE, way("one session", 15), way("parallel=4", 28, parallel=4)],
+    ),
+    Row(
+        "batch-login-2ms",
+        "send_messages(), STARTTLS + AUTH, RTT 2 ms",
+        CHUNKING_LOGIN._replace(rtt=0.002),
+        at_once,
+        400,
+        [BASE, way("CHUNKING", 38)],
+    ),
+    Row(
+        "crowd",
+        f"send_mail() in {CROWD} threads on 4 sessions, plain",
+        POSTFIX,
+        in_threads(CROWD),
+        100 * CROWD,
+        [BASE._replace(messages=10 * CROWD), way("pool_size=4", 6.9, pool_size=4)],
     ),
     Row(
         "batch-2ms",

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import smtplib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from unittest import mock
+from functools import partial
+from unittest import mock, skipUnless
 
 from django.test import SimpleTestCase, tag
 
 from django_mailers.smtp import (
     Envelope,
+    Lease,
     Pool,
     PoolOptions,
     PoolTimeout,
     Server,
     close_pools,
+    deliver,
     shared_pool,
 )
-from django_mailers.smtp import parallel as parallel_module
+from django_mailers.smtp import batches as batches_module
 from django_mailers.smtp import session as session_module
 
 from .support.messages import ADA, BOB
+from .support.pools import borrowed, send_one
 from .support.processes import run_python
 from .support.servers import DROP, HOST, STALL, TIMEOUT, certificates, enter, server_context
 from .support.sink import DROP_REPLY, Interrupt, Sink, at, interrupts
@@ -45,7 +50,7 @@ class PoolTestCase(SimpleTestCase):
         return pool
 
     def send(self, pool):
-        self.assertEqual(pool.send_one(envelope()).status, "sent")
+        self.assertEqual(send_one(pool, envelope()).status, "sent")
 
     def assertStats(self, pool, **stats):
         # What has taken how long is the business of other tests.
@@ -79,7 +84,7 @@ class KeepingTests(PoolTestCase):
     def test_repr(self):
         pool = self.pool()
         self.send(pool)
-        with pool.session():
+        with borrowed(pool):
             self.assertEqual(
                 repr(pool), f"<Pool {HOST}:{self.sink.port} size=4 idle=0 busy=1 waiting=0>"
             )
@@ -87,9 +92,9 @@ class KeepingTests(PoolTestCase):
     def test_close(self):
         pool = self.pool()
         self.send(pool)
-        with pool.session() as session:
+        with borrowed(pool) as session:
             pool.close()
-            self.assertEqual(session.send_one(envelope()).status, "sent")
+            self.assertEqual(session.deliver([envelope()])[0].status, "sent")
         # It was busy when the pool was closed.
         self.assertStats(pool, opened=1, reused=1, closed=1, messages=1)
         self.send(pool)
@@ -100,7 +105,7 @@ class KeepingTests(PoolTestCase):
 
     def test_max_messages(self):
         pool = self.pool(max_messages=2)
-        results = pool.deliver([envelope() for _ in range(5)])
+        results = deliver(pool, [envelope() for _ in range(5)])
         self.assertEqual([result.status for result in results], ["sent"] * 5)
         self.assertEqual([commands.count("MAIL") for commands in self.sink.commands], [2, 2, 1])
         self.send(pool)
@@ -141,7 +146,7 @@ class KeepingTests(PoolTestCase):
 
     def test_no_pool(self):
         pool = self.pool(pool_size=0)
-        with pool.session() as one, pool.session() as other:
+        with borrowed(pool) as one, borrowed(pool) as other:
             self.assertIsNot(one, other)
             self.send(pool)
         self.assertEqual(
@@ -151,20 +156,20 @@ class KeepingTests(PoolTestCase):
 
     def test_a_failing_block_ends_its_session(self):
         pool = self.pool()
-        with self.assertRaises(KeyError), pool.session() as session:
+        with self.assertRaises(KeyError), borrowed(pool) as session:
             session.putcmd("NOOP")
             raise KeyError
         self.assertStats(pool, opened=1, broken=1)
 
     def test_it_can_be_given_back_twice(self):
         pool = self.pool()
-        session, was_used = pool.acquire()
-        self.assertIs(was_used, False)
+        session, is_new = pool.acquire()
+        self.assertIs(is_new, True)
         pool.release(session)
         pool.release(session)
         self.assertTrue(session.is_open)
         self.assertStats(pool, idle=1, opened=1)
-        self.assertEqual(pool.acquire(), (session, True))
+        self.assertEqual(pool.acquire(), (session, False))
         pool.release(session)
 
     def test_a_session_in_the_middle_of_a_message_is_not_used_again(self):
@@ -180,7 +185,7 @@ class KeepingTests(PoolTestCase):
         ):
             with self.subTest(number=number):
                 pool = self.pool()
-                with pool.session() as session:
+                with borrowed(pool) as session:
                     steps(session)
                 self.assertFalse(session.is_open)
                 self.assertStats(pool, opened=1, closed=1)
@@ -193,7 +198,7 @@ class KeepingTests(PoolTestCase):
             lambda session: (session.mail(ADA), session.rset()),
             lambda session: session.noop(),
         ]:
-            with pool.session() as session:
+            with borrowed(pool) as session:
                 steps(session)
         self.assertStats(pool, idle=1, opened=1, reused=3)
         self.assertEqual(len(self.sink.accepted), 2)
@@ -201,7 +206,7 @@ class KeepingTests(PoolTestCase):
     def test_what_is_refused_ends_a_message(self):
         pool = self.pool()
         self.sink.behave = lambda line: "550 No" if line.lower().startswith("rcpt") else None
-        with self.assertRaises(smtplib.SMTPRecipientsRefused), pool.session() as session:
+        with self.assertRaises(smtplib.SMTPRecipientsRefused), borrowed(pool) as session:
             try:
                 session.sendmail(ADA, [BOB], b"Hello")
             finally:
@@ -265,7 +270,7 @@ class ReplacingTests(PoolTestCase):
 
     def test_a_kept_session_that_was_closed_is_not_used(self):
         pool = self.pool()
-        with pool.session() as one, pool.session() as other:
+        with borrowed(pool) as one, borrowed(pool) as other:
             kept = [one, other]
         # What a server does that has waited long enough: it speaks, or it closes.
         protocols = list(self.sink.protocols)
@@ -280,9 +285,9 @@ class ReplacingTests(PoolTestCase):
         pool = self.pool()
         self.send(pool)
         self.end_on("MAIL", "421 Go away", times=99)
-        results = pool.deliver([envelope() for _ in range(20)])
+        results = deliver(pool, [envelope() for _ in range(20)])
         # The first two are those at which the new sessions ended; the others were not tried.
-        self.assertEqual([r.status for r in results], ["failed"] * 3 + ["skipped"] * 17)
+        self.assertEqual([r.status for r in results], ["failed"] * 3 + ["untried"] * 17)
         refused = smtplib.SMTPSenderRefused(421, b"Go away", ADA)
         self.assertEqual({repr(result.error) for result in results}, {repr(refused)})
         self.assertStats(pool, opened=4, reused=1, replaced=1, broken=4, messages=4)
@@ -290,14 +295,14 @@ class ReplacingTests(PoolTestCase):
     def test_a_new_session_is_not_replaced(self):
         pool = self.pool()
         self.end_on("MAIL", "421 Go away")
-        self.assertEqual(pool.send_one(envelope()).status, "failed")
+        self.assertEqual(send_one(pool, envelope()).status, "failed")
         self.assertStats(pool, opened=1, broken=1, messages=1)
 
     def test_what_was_handed_over_is_not_sent_again(self):
         pool = self.pool()
         self.send(pool)
         self.end_on(".", DROP)
-        result = pool.send_one(envelope())
+        result = send_one(pool, envelope())
         self.assertEqual(result.status, "unknown")
         self.assertIsInstance(result.error, OSError)
         self.assertEqual(len(self.sink.accepted), 1)
@@ -307,7 +312,7 @@ class ReplacingTests(PoolTestCase):
         pool = self.pool()
         count = iter(range(5))
         self.sink.behave = lambda line: DROP if line == "." and next(count) == 2 else None
-        results = pool.deliver([envelope(b"%d\r\n" % number) for number in range(5)])
+        results = deliver(pool, [envelope(b"%d\r\n" % number) for number in range(5)])
         # With the end of the third, the commands of the fourth were written.
         self.assertEqual(
             [result.status for result in results], ["sent", "sent", "unknown", "sent", "sent"]
@@ -318,9 +323,9 @@ class ReplacingTests(PoolTestCase):
 
     def test_a_server_that_cannot_be_reached(self):
         pool = Pool(Server(HOST, self.sink.port, security="starttls"))
-        results = pool.deliver([envelope(), envelope()])
+        results = deliver(pool, [envelope(), envelope()])
         # Nothing of either has been sent, whichever of them it was that wanted a session.
-        self.assertEqual([result.status for result in results], ["skipped", "skipped"])
+        self.assertEqual([result.status for result in results], ["untried", "untried"])
         text = at(self.sink, "STARTTLS extension not supported by server.")
         self.assertEqual(
             [repr(result.error) for result in results],
@@ -335,7 +340,7 @@ class LeaseTests(PoolTestCase):
 
     def test_the_session_is_kept_between_deliveries(self):
         pool = self.pool()
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             self.assertIsNone(lease.session)
             self.assertStats(pool)
             self.assertEqual(self.statuses(lease, 2), ["sent", "sent"])
@@ -357,17 +362,17 @@ class LeaseTests(PoolTestCase):
 
     def test_open_says_whether_the_session_is_new(self):
         pool = self.pool()
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             session, is_new = lease.open()
             self.assertIs(is_new, True)
             self.assertEqual(lease.open(), (session, False))
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             self.assertEqual(lease.open(), (session, False))
         self.assertStats(pool, idle=1, opened=1, reused=1)
 
     def test_it_can_be_used_again_after_close(self):
         pool = self.pool()
-        lease = pool.lease()
+        lease = Lease(pool)
         for _ in range(2):
             self.assertEqual(self.statuses(lease), ["sent"])
             lease.close()
@@ -379,7 +384,7 @@ class LeaseTests(PoolTestCase):
         for last_words in [b"", b"421 Idle\r\n", b"4"]:
             with self.subTest(last_words=last_words):
                 pool = self.pool()
-                with pool.lease() as lease:
+                with Lease(pool) as lease:
                     self.assertEqual(self.statuses(lease), ["sent"])
                     session = lease.session
                     transport = self.sink.protocols[-1].transport
@@ -396,7 +401,7 @@ class LeaseTests(PoolTestCase):
 
     def test_a_session_that_dies_before_the_message_is_replaced(self):
         pool = self.pool()
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             self.assertEqual(self.statuses(lease), ["sent"])
             count = iter([0])
             self.sink.behave = lambda line: (
@@ -407,7 +412,7 @@ class LeaseTests(PoolTestCase):
 
     def test_max_messages(self):
         pool = self.pool(max_messages=3)
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             for _ in range(4):
                 self.assertEqual(self.statuses(lease, 2), ["sent", "sent"])
         self.assertEqual([commands.count("MAIL") for commands in self.sink.commands], [3, 3, 2])
@@ -421,7 +426,7 @@ class LeaseTests(PoolTestCase):
                 lambda session: (session.mail("eve@example.com"), session.rcpt("eve@example.com")),
             ]
         ):
-            with self.subTest(number=number), self.pool().lease() as lease:
+            with self.subTest(number=number), Lease(self.pool()) as lease:
                 steps(lease.open()[0])
                 self.assertEqual(self.statuses(lease), ["sent"])
                 accepted = self.sink.accepted.pop()
@@ -429,7 +434,7 @@ class LeaseTests(PoolTestCase):
 
     def test_an_interrupt_gives_the_session_up(self):
         pool = self.pool()
-        with interrupts() as interrupt, pool.lease() as lease:
+        with interrupts() as interrupt, Lease(pool) as lease:
             session, _ = lease.open()
             self.sink.behave = lambda line: interrupt() or STALL if "RCPT" in line else None
             with self.assertRaises(Interrupt):
@@ -442,8 +447,8 @@ class LeaseTests(PoolTestCase):
 
     def test_no_session_to_be_had(self):
         pool = self.pool(pool_size=1, acquire_timeout=0)
-        with self.held(pool), pool.lease() as lease:
-            self.assertEqual(self.statuses(lease, 2), ["skipped", "skipped"])
+        with self.held(pool), Lease(pool) as lease:
+            self.assertEqual(self.statuses(lease, 2), ["untried", "untried"])
             self.assertIsNone(lease.session)
             with self.assertRaises(PoolTimeout):
                 lease.open()
@@ -459,7 +464,8 @@ class ParallelTests(PoolTestCase):
     def deliver(self, pool, number, parallel):
         """Deliver messages, the fourth of which is refused; check the results."""
         self.sink.behave = lambda line: "550 No" if line == "RCPT TO:<3@example.com>" else None
-        results = pool.deliver(
+        results = deliver(
+            pool,
             [Envelope(ADA, [f"{n}@example.com"], b"%d" % n) for n in range(number)],
             parallel=parallel,
         )
@@ -472,7 +478,7 @@ class ParallelTests(PoolTestCase):
     def load(self, full):
         """Let the load of this process, which is that of the tests, be full or not."""
         limit = 0 if full else float("inf")
-        enter(self, mock.patch.object(parallel_module, "FULL_LOAD", limit))
+        enter(self, mock.patch.object(batches_module, "FULL_LOAD", limit))
 
     def test_helpers_stop_when_they_are_of_no_help(self):
         self.load(full=True)
@@ -480,16 +486,16 @@ class ParallelTests(PoolTestCase):
         self.deliver(pool, 90, parallel=3)
         self.assertEqual(
             sorted(commands.count("MAIL") for commands in self.sink.commands),
-            [parallel_module.TRIAL, parallel_module.TRIAL, 90 - 2 * parallel_module.TRIAL],
+            [batches_module.TRIAL, batches_module.TRIAL, 90 - 2 * batches_module.TRIAL],
         )
         self.assertStats(pool, idle=3, opened=3, messages=90)
 
     def test_helpers_that_stop_without_a_session_for_the_others(self):
         self.load(full=True)
         self.sink.max_sessions = 0
-        results = self.pool().deliver([envelope()] * 40, parallel=2)
+        results = deliver(self.pool(), [envelope()] * 40, parallel=2)
         error = smtplib.SMTPConnectError(421, b"Too many sessions")
-        self.assertEqual({(r.status, repr(r.error)) for r in results}, {("skipped", repr(error))})
+        self.assertEqual({(r.status, repr(r.error)) for r in results}, {("untried", repr(error))})
 
     def test_load(self):
         for wall, cpu, expected in [(1, 0.9, True), (1, 0.5, False), (0.01, 0.009, True)]:
@@ -497,8 +503,26 @@ class ParallelTests(PoolTestCase):
                 self.subTest(wall=wall, cpu=cpu),
                 mock.patch.object(time, "perf_counter", side_effect=[5, 5 + wall]),
                 mock.patch.object(time, "process_time", side_effect=[3, 3 + cpu]),
+                mock.patch.object(batches_module, "cores", return_value=2),
             ):
-                self.assertIs(parallel_module.Load().is_full(), expected)
+                self.assertIs(batches_module.Load().is_cpu_bound(), expected)
+
+    def test_load_on_one_core(self):
+        # Each wait for the server is used by another thread there, however short it is.
+        with mock.patch.object(batches_module, "cores", return_value=1):
+            self.assertIs(batches_module.Load().is_cpu_bound(), False)
+
+    @skipUnless(hasattr(os, "sched_setaffinity"), "Only Linux binds processes to cores.")
+    def test_cores(self):
+        process = run_python("""
+            import os
+            from django_mailers.smtp.batches import cores
+
+            print(cores() == len(os.sched_getaffinity(0)))
+            os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])
+            print(cores())
+        """)
+        self.assertEqual((process.stdout, process.stderr), ("True\n1\n", ""))
 
     def test_as_many_sessions_as_asked_for(self):
         self.load(full=False)
@@ -527,7 +551,7 @@ class ParallelTests(PoolTestCase):
 
     def test_nothing(self):
         pool = self.pool()
-        self.assertEqual(pool.deliver([], parallel=4), [])
+        self.assertEqual(deliver(pool, [], parallel=4), [])
         self.assertStats(pool)
 
     def test_sessions_that_others_use(self):
@@ -550,18 +574,18 @@ class ParallelTests(PoolTestCase):
     def test_a_server_that_takes_none(self):
         self.sink.max_sessions = 0
         pool = self.pool()
-        results = pool.deliver([envelope()] * 8, parallel=4)
+        results = deliver(pool, [envelope()] * 8, parallel=4)
         error = smtplib.SMTPConnectError(421, b"Too many sessions")
         self.assertEqual(
             [(result.status, repr(result.error)) for result in results],
-            [("skipped", repr(error))] * 8,
+            [("untried", repr(error))] * 8,
         )
         self.assertStats(pool, failures=4, waits=pool.stats()["waits"])
 
     def test_what_was_begun_is_not_sent_again(self):
         self.sink.behave = lambda line: DROP_REPLY if line == "." else None
         pool = self.pool(self.meet(4))
-        results = pool.deliver([envelope(b"%d" % n) for n in range(4)], parallel=4)
+        results = deliver(pool, [envelope(b"%d" % n) for n in range(4)], parallel=4)
         self.assertEqual([result.status for result in results], ["unknown"] * 4)
         self.assertEqual(
             sorted(message.content for message in self.sink.accepted),
@@ -573,7 +597,7 @@ class ThreadTests(PoolTestCase):
     def test_no_more_sessions_than_pool_size(self):
         pool = self.pool(pool_size=2)
         with ThreadPoolExecutor(8) as executor:
-            results = list(executor.map(pool.send_one, [envelope() for _ in range(100)]))
+            results = list(executor.map(partial(send_one, pool), [envelope() for _ in range(100)]))
         self.assertEqual([result.status for result in results], ["sent"] * 100)
         self.assertEqual(len(self.sink.accepted), 100)
         self.assertLessEqual(len(self.sink.connections), 2)
@@ -587,8 +611,8 @@ class ThreadTests(PoolTestCase):
             with self.assertRaises(PoolTimeout) as caught:
                 pool.acquire()
             self.assertEqual(repr(caught.exception), repr(error))
-            (result,) = pool.deliver([envelope()])
-            self.assertEqual((result.status, repr(result.error)), ("skipped", repr(error)))
+            (result,) = deliver(pool, [envelope()])
+            self.assertEqual((result.status, repr(result.error)), ("untried", repr(error)))
         self.send(pool)
         self.assertStats(pool, size=1, idle=1, opened=1, reused=1, waits=2, timeouts=2, messages=1)
 
@@ -597,11 +621,11 @@ class ThreadTests(PoolTestCase):
         order = []
 
         def use(number):
-            with pool.session():
+            with borrowed(pool):
                 order.append(number)
 
         threads = []
-        with pool.session():
+        with borrowed(pool):
             for number in range(5):
                 threads.append(threading.Thread(target=use, args=[number]))
                 threads[-1].start()
@@ -625,7 +649,7 @@ class ThreadTests(PoolTestCase):
         seen = []
         # The sink's thread looks while this one waits for its reply.
         self.sink.behave = lambda line: seen.append(pool.stats()["busy"])
-        with pool.session():
+        with borrowed(pool):
             pass
         self.assertEqual(seen, [1])
 
@@ -647,8 +671,10 @@ class SharedPoolTests(PoolTestCase):
     def test_they_are_closed_at_exit(self):
         process = run_python(f"""
             from django_mailers.smtp import *
+            from tests.support.pools import send_one
+
             pool = shared_pool(Server({HOST!r}, {self.sink.port}))
-            print(pool.send_one(Envelope({ADA!r}, [{BOB!r}], b"Hello")).status)
+            print(send_one(pool, Envelope({ADA!r}, [{BOB!r}], b"Hello")).status)
         """)
         self.assertEqual((process.stdout, process.stderr), ("sent\n", ""))
         self.assertEqual(self.sink.commands, [["EHLO", *MESSAGE, "QUIT"]])
@@ -668,6 +694,7 @@ class ForkTests(SimpleTestCase):
                 process = run_python(f"""
                     import os, sys
                     from django_mailers.smtp import *
+                    from tests.support.pools import borrowed, send_one
 
                     server = Server({HOST!r}, {sink.port}, security={security!r},
                                     tls=TLSConfig(ca_file={ca_file!r}), timeout={TIMEOUT})
@@ -675,10 +702,10 @@ class ForkTests(SimpleTestCase):
 
                     def send(text):
                         message = Envelope({ADA!r}, [{BOB!r}], text)
-                        print(text.decode(), pool.send_one(message).status, flush=True)
+                        print(text.decode(), send_one(pool, message).status, flush=True)
 
                     send(b"parent before")
-                    with pool.session() as pinned:
+                    with borrowed(pool) as pinned:
                         child = os.fork()
                         if not child:
                             print(pinned.is_open, pool.stats()["busy"], flush=True)
@@ -719,7 +746,7 @@ class ForkTests(SimpleTestCase):
             from django_mailers.smtp import *
 
             pool = shared_pool(Server({HOST!r}, {sink.port}, timeout={TIMEOUT}))
-            lease = pool.lease()
+            lease = Lease(pool)
 
             def send(text):
                 (result,) = lease.deliver([Envelope({ADA!r}, [{BOB!r}], text)])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 import os
+import smtplib
 import ssl
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
 from django_mailers.delivery import SendResult
-from django_mailers.delivery.wire import UNTRIED, send_result
+from django_mailers.delivery.wire import send_result
 from django_mailers.options import (
     AUTO,
     CALLABLE,
@@ -41,8 +40,8 @@ from ..smtp import (
     Result,
     Server,
     TLSConfig,
-    XOAuth2,
     close_pools,
+    deliver,
     is_injected,
     note_sent,
     shared_pool,
@@ -77,34 +76,6 @@ OPTIONS = {
 # the override takes effect.
 CONNECTING_HOOKS = ("connection_class", "ssl_context")
 SENDING_HOOKS = (*CONNECTING_HOOKS, "open", "close", "_send")
-# All that the pool of an instance depends on, besides the name of this host.
-POOLING = (
-    "__class__",
-    "host",
-    "port",
-    "username",
-    "password",
-    "use_tls",
-    "use_ssl",
-    "timeout",
-    "ssl_keyfile",
-    "ssl_certfile",
-    *OPTIONS,
-)
-_pooling = operator.attrgetter(*POOLING)
-
-
-class _Key(tuple[Any, ...]):
-    """Those, the password among them: a page about an error shows the `repr()` of variables."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
-
-
-# Found by those, which takes a fifth of the time that making a Server does, for each message.
-_known_pools: weakref.WeakValueDictionary[Any, Pool] = weakref.WeakValueDictionary()
 
 
 class EmailBackend(ReportingBackend, DjangosBackend):
@@ -152,19 +123,15 @@ class EmailBackend(ReportingBackend, DjangosBackend):
     def pool(self) -> Pool:
         """The pool of this process for this mailer; its `stats()` tell what it does."""
         # Now and not before, as attributes are changed after the instance was made (H18).
-        key = _Key((_pooling(self), DNS_NAME.get_fqdn()))
-        pool = _known_pools.get(key)
-        if pool is None or pool.is_closed:
-            pool_options = PoolOptions(
-                self.pool_size,
-                self.max_messages,
-                self.max_age,
-                self.max_idle,
-                self.check_after,
-                self.acquire_timeout,
-            )
-            pool = _known_pools[key] = shared_pool(self._server(), pool_options)
-        return pool
+        options = PoolOptions(
+            self.pool_size,
+            self.max_messages,
+            self.max_age,
+            self.max_idle,
+            self.check_after,
+            self.acquire_timeout,
+        )
+        return shared_pool(self._server(), options)
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:
@@ -184,7 +151,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             return self._open_as_django()
         with self._lock:
             is_first = self.connection is None
-            lease = self._lease = self._lease or self.pool.lease()
+            lease = self._lease = self._lease or Lease(self.pool)
             try:
                 self.connection, _ = lease.open()
             except BaseException as error:
@@ -260,7 +227,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
                 raise
             yield from results
             sent += sum(result.status == "sent" for result in results)
-            if all(result.status in UNTRIED for result in results):
+            if all(result.status == "untried" for result in results):
                 return
 
     def _render(
@@ -295,7 +262,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
                         # It may be another one by now.
                         self.connection = lease.session
             if lease is None:
-                done = self.pool.deliver(envelopes, parallel=self.parallel)
+                done = deliver(self.pool, envelopes, parallel=self.parallel)
         for result in done:
             if result.error is not None:
                 self._annotate(result.error)
@@ -325,7 +292,8 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         source = self.source_address
         return Server(
             self.host,
-            int(self.port),
+            # 0 is the protocol's own, as with smtplib.
+            int(self.port) or (smtplib.SMTP_SSL_PORT if self.use_ssl else smtplib.SMTP_PORT),
             security,
             self._tls(),
             # As Django's: no password, no login.
@@ -348,7 +316,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             None if version is None else TLS_VERSIONS[version],
         )
 
-    def _authenticate(self) -> XOAuth2 | None:
+    def _authenticate(self) -> Callable[[Any], object] | None:
         if self.auth is None:
             return None
         token: Any = self.token
@@ -359,6 +327,9 @@ class EmailBackend(ReportingBackend, DjangosBackend):
                 raise InvalidMailer(
                     f"Could not import 'token' {self.token!r}: {error}", alias=self.alias
                 ) from error
+        # Not before: most processes never need it.
+        from ..smtp.auth import XOAuth2
+
         return XOAuth2(self.username, token)
 
     @staticmethod

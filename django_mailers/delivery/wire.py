@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django_mailers.smtp import Reply, Result
 from django_mailers.types import Message
 
 from .report import RecipientResult, SendResult, Status
 
-# What smtp says of an envelope that no session tried to send. ("skipped" is the old word.)
-UNTRIED = frozenset[str]({"untried", "skipped"})
-
 
 def send_result(message: Message, result: Result, via: str | None = None) -> SendResult:
     """Return what became of `message`, whose envelope has the `result`; `via` is the alias."""
-    status = "failed" if result.status in UNTRIED else cast("Status", result.status)
+    status: Status = "failed" if result.status == "untried" else result.status
     reply = result.reply
     return SendResult(
         message,

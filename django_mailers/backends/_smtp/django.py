@@ -11,7 +11,7 @@ from typing import Any
 from django.core.mail.backends import smtp as django_smtp
 
 from django_mailers.render import addr_spec, localparts, render, unnamed
-from django_mailers.smtp.errors import annotate, hide, is_reply, place, without_frames
+from django_mailers.smtp.errors import annotate, endpoint, hide, is_reply, without_frames
 from django_mailers.smtp.wire import checked
 from django_mailers.types import Message
 
@@ -58,7 +58,7 @@ class DjangosBackend(django_smtp.EmailBackend):
         """Say whose reply `error` is, if it is one: its own text is the server's."""
         if is_reply(error):
             to = "" if self.alias is None else f" to the mailer {self.alias!r}"
-            annotate(error, f"Reply of {place(self.host, self.port)}{to}.")
+            annotate(error, f"Reply of {endpoint(self.host, self.port)}{to}.")
 
     def _open_as_django(self) -> bool | None:
         return self._as_django(super().open)
