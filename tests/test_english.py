@@ -10,13 +10,13 @@ PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "django_mailers
 
 # What is wrong, and what to write instead.
 EXPRESSIONS = {
-    r"(?<!there )\b(?:is|was) no (?!longer\b|more\b|less\b|\w+er than\b)": "is not a",
-    r"(?<!there )\b(?:are|were) no (?!longer\b|more\b|less\b)": "are not",
-    r"(?<!there )\b(?:are|were) none\b": "are not, or there are no",
+    r"(?<![Tt]here )\b(?:is|was) no (?!longer\b|more\b|less\b|\w+er than\b)": "is not a",
+    r"(?<![Tt]here )\b(?:are|were) no (?!longer\b|more\b|less\b)": "are not",
+    r"(?<![Tt]here )\b(?:are|were) none\b": "are not, or there are no",
     r"\bheed(?:s|ed|ing)?\b": "is ignored, is respected",
-    r"\banew\b": "again, a new one",
+    r"\b[Aa]new\b": "again, a new one",
     r"\broads?\b": "way, code path",
-    r"\bwhoever\b": "someone who, any code that",
+    r"\b[Ww]hoever\b": "someone who, any code that",
     r"\bstop(?:s|ped)? to work\b": "stops working",
     r"\bin silence\b|\blost without a word\b": "silently",
     r'"""(?:Tell|Say|Says) whether\b': "Whether",
@@ -32,7 +32,7 @@ NOT_YET = (
     *(
         f"django_mailers/{room}/"
         for room in (
-            *("backends", "backport", "bridge", "checks", "delivery", "management", "migrate"),
+            *("backport", "bridge", "checks", "management", "migrate"),
             *("polyfill", "render", "smtp"),
         )
     ),
@@ -50,7 +50,7 @@ def found(text):
     for phrase in ALLOWED:
         text = re.sub(phrase, "", text)
     for pattern, better in EXPRESSIONS.items():
-        for match in re.finditer(pattern, text, re.IGNORECASE):
+        for match in re.finditer(pattern, text):
             around = text[max(0, match.start() - 30) : match.end() + 30]
             yield f"...{around}...: {better}"
 
@@ -81,7 +81,7 @@ class EnglishTests(SimpleTestCase):
             ("It is no more than that, and no slower than before.", 0),
             ("Whoever stops to work heeds no road.", 4),
             ("The broadcast abroad", 0),
-            ("They are none. There are none.", 1),
+            ("They are none. There are none. They are None.", 1),
         ]:
             with self.subTest(text=text):
                 self.assertEqual(len([*found(text)]), count)
