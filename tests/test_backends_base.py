@@ -45,6 +45,10 @@ class PrefixContractTests(WrapperContract, SimpleTestCase):
         return f"[test] {subject}"
 
 
+class TeeContractTests(WrapperContract, SimpleTestCase):
+    wrapper = f"{HERE}.TeeBackend"
+
+
 class ShelfContractTests(BackendContract, SimpleTestCase):
     backend = f"{HERE}.ShelfBackend"
     opens = False
@@ -205,6 +209,44 @@ class OutgoingTests(ExactErrors, SimpleTestCase):
         self.assertEqual([result.status for result in report], ["sent", "failed", "sent"])
         self.assertIs(report[1].error, error)
         self.assertEqual(len(mail.outbox), 4)
+
+
+class TeeTests(ExactErrors, SimpleTestCase):
+    def over(self, **options):
+        entry = {"BACKEND": f"{HERE}.TeeBackend", "OPTIONS": {"using": "shelf", **options}}
+        shelf = {"BACKEND": f"{HERE}.ShelfBackend", "OPTIONS": {"shelf": "s", "size": 1}}
+        self.addCleanup(wrappers.ShelfBackend.shelves.clear)
+        return override_settings(MAILERS={IT: entry, "shelf": shelf, "memory": {"BACKEND": LOCMEM}})
+
+    def test_the_results_are_those_of_the_first(self):
+        with self.over(also=["memory"]):
+            report = send_many([message("a"), message("b")], using=IT)
+        self.assertEqual(
+            [(result.status, result.via) for result in report],
+            [("sent", "shelf"), ("refused", None)],
+        )
+        self.assertEqual([one.subject for one in mail.outbox], ["a"])
+
+    def test_wrong_aliases(self):
+        for also, text, problem in [
+            (
+                "x",
+                "OPTIONS 'also' names 'x', which is not in MAILERS.",
+                "mailers.E012",
+            ),
+            (
+                IT,
+                "OPTIONS 'also' leads back to the mailer itself: 'it' -> 'it'.",
+                "mailers.E013",
+            ),
+        ]:
+            with self.subTest(also), self.over(also=["memory", also]):
+                with self.assertRaisesExactly(InvalidMailer, f"MAILERS['it']: {text}"):
+                    message().send(using=IT)
+                found = [found.id for found in checks.check_mailers(None)]
+                self.assertIn(problem, found)
+        # Nothing was sent before the error.
+        self.assertEqual((wrappers.ShelfBackend.shelves, mail.outbox), ({}, []))
 
 
 class RoutingTests(ExactErrors, SimpleTestCase):

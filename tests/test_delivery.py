@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import signal
 import socket
 import tempfile
+import unittest
 from pathlib import Path
 from smtplib import (
     SMTPAuthenticationError,
@@ -68,6 +70,14 @@ class ReplayingBackend(BaseEmailBackend):
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
+
+
+def interrupting(method: Any) -> Any:
+    def interrupted(*args: Any) -> Any:
+        method(*args)
+        signal.raise_signal(signal.SIGUSR1)
+
+    return interrupted
 
 
 class BareBackend:
@@ -554,6 +564,24 @@ class OverAnyBackendTests(SimpleTestCase):
         with self.assertRaises(KeyboardInterrupt):
             self.replay(1, KeyboardInterrupt())
         self.assertEqual(self.log, ["open", "0", "1", "close"])
+
+    @unittest.skipUnless(hasattr(signal, "SIGUSR1"), "Windows has no such signals.")
+    def test_a_time_limit(self) -> None:
+        """What a signal handler raises is not about the message; Celery's is an Exception."""
+
+        def handler(*args: Any) -> None:
+            raise TimeoutError("The time is up.")
+
+        self.addCleanup(signal.signal, signal.SIGUSR1, signal.signal(signal.SIGUSR1, handler))
+        for name, log in [("send_messages", ["open", "0"]), ("open", ["open"])]:
+            interrupted = interrupting(getattr(ReplayingBackend, name))
+            with (
+                self.subTest(name),
+                mock.patch.object(ReplayingBackend, name, interrupted),
+                self.assertRaises(TimeoutError),
+            ):
+                self.replay(1, 1)
+            self.assertEqual(self.log, [*log, "close"])
 
     def test_errors_of_the_configuration(self) -> None:
         with self.assertRaises(MailerDoesNotExist):

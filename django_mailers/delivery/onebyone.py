@@ -11,7 +11,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends import smtp
 
-from django_mailers.smtp import Session
+from django_mailers.smtp import Session, is_injected
 from django_mailers.types import Mailer, Message
 
 from .judging import judge, judge_return
@@ -40,6 +40,9 @@ def send_one_by_one(
             try:
                 connection.open()
             except Exception as error:
+                connection.close()
+                if is_injected(error):
+                    raise
                 # Of any backend. The messages that are left were not handed over, for this reason.
                 final = error
                 break
@@ -119,9 +122,9 @@ def _send_one(backend: Mailer, message: Message) -> tuple[SendResult, bool]:
     try:
         with watch or contextlib.nullcontext():
             returned = backend.send_messages([message])
-    except ImproperlyConfigured:
-        raise
     except Exception as error:
+        if isinstance(error, ImproperlyConfigured) or is_injected(error):
+            raise
         raised = error
     if watch is None or not (watch.attempts or _must_be_seen(backend, connection)):
         if raised is not None:

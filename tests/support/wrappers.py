@@ -58,6 +58,19 @@ class PrefixBackend(ForwardingBackend):
         return changed
 
 
+class TeeBackend(ForwardingBackend):
+    """Gives the mailers `also` what `using` has taken, afterwards."""
+
+    option_kinds = {"also": Option(ALIASES)}
+
+    def send_through(self, messages):
+        results = super().send_through(messages)
+        taken = [result.message for result in results if result.status == "sent"]
+        for alias in self.also or ():
+            self.hand_on(alias, taken)
+        return results
+
+
 class RoutingBackend(Wrapper):
     """Sends each message through the mailer that its subject names."""
 
