@@ -32,7 +32,7 @@ NOT_YET = (
     *(
         f"django_mailers/{room}/"
         for room in (
-            *("backends", "backport", "bridge", "checks", "delivery", "management", "migrate"),
+            *("backport", "bridge", "checks", "management", "migrate"),
             *("polyfill", "render", "smtp"),
         )
     ),

@@ -12,7 +12,7 @@ from django_mailers.backends.base import ReportingBackend, Wrapper
 from django_mailers.backends.smtp import EmailBackend
 from django_mailers.log import AdminEmailHandler
 from django_mailers.middleware import BrokenLinkEmailsMiddleware
-from django_mailers.options import ALIAS, COUNT, Option
+from django_mailers.options import ALIAS, ALIASES, COUNT, NAME, Option
 
 
 class CountingBackend(BaseEmailBackend):
@@ -32,27 +32,46 @@ class CountingBackend(BaseEmailBackend):
 
 
 class APIBackend(ReportingBackend):
-    """One that can tell what became of each message."""
+    """One that knows what became of each message."""
 
-    option_kinds = {"limit": Option(COUNT, 100)}
-
+    option_kinds = {"account": Option(NAME, is_required=True), "limit": Option(COUNT, 100)}
+    account: str
     limit: int
 
     def send_many(self, messages: Sequence[EmailMessage]) -> list[SendResult]:
-        return [SendResult(message, "sent", code=202, text="Queued") for message in messages]
+        return [
+            SendResult(message, "sent" if number < self.limit else "refused", code=202)
+            for number, message in enumerate(messages)
+        ]
 
 
-class Greeting(Wrapper):
-    """One that changes messages on their way through another mailer."""
+class StagingBackend(Wrapper):
+    """A wrapper that changes messages, or drops them."""
 
-    option_kinds = {"using": Option(ALIAS, is_required=True)}
+    option_kinds = {"using": Option(ALIAS, is_required=True), "prefix": Option(NAME, "[test] ")}
+    prefix: str
 
     def outgoing(self, message: EmailMessage) -> EmailMessage | SendResult:
-        if not message.subject:
-            return SendResult(message, "skipped", reason="no subject")
+        if not message.to:
+            return SendResult(message, "skipped", reason="nobody in To")
         changed = self.copy(message)
-        changed.subject = f"[Shop] {message.subject}"
+        changed.subject = f"{self.prefix}{message.subject}"
         return changed
+
+
+class TwiceBackend(Wrapper):
+    """A wrapper that tries a second mailer."""
+
+    option_kinds = {"mailers": Option(ALIASES, is_required=True)}
+    mailers: Sequence[str]
+
+    def send_through(self, messages: Sequence[EmailMessage]) -> list[SendResult]:
+        first, second = self.mailers
+        results = self.hand_on(first, messages)
+        return [
+            self.hand_on(second, [result.message])[0] if result.status == "failed" else result
+            for result in results
+        ]
 
 
 class TeapotSMTP(EmailBackend):
@@ -65,8 +84,7 @@ class TeapotSMTP(EmailBackend):
         return super().send_messages(messages)
 
 
-reporting: ReportingBackend = APIBackend(limit=3)
-wrapping: ReportingBackend = Greeting(alias="greeting", using="default")
+backend = APIBackend(account="shop", alias="api")
 
 
 class OneReportPerLogger(AdminEmailHandler):
