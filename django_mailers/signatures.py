@@ -17,8 +17,10 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
+from .emailsettings import SMTP_BACKEND
+
 BACKENDS = "django.core.mail.backends"
-SMTP = f"{BACKENDS}.smtp.EmailBackend"
+SMTP = SMTP_BACKEND
 FILEBASED = f"{BACKENDS}.filebased.EmailBackend"
 
 # What Django's own backends take, which are the same on every Django with MAILERS. Their signatures

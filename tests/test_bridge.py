@@ -86,7 +86,7 @@ class SwitchTests(ProcessTestCase):
             django.setup()
             from django_mailers import bridge
             assert bridge.is_wanted() is {not NATIVE}
-            assert bool(bridge._bridged) is {not NATIVE}
+            assert bridge._bridge.is_done is {not NATIVE}
             """
         )
 
@@ -557,7 +557,7 @@ class HookTests(BridgeTestCase):
                 assert mail.outbox[-1].sent_using == "default" and len(Hooked.calls) == 2
                 assert Hooked("s", "", None, []).send() == 0
                 assert (
-                    "__main__.Hooked.get_connection() is not called from Django 6.1 on. Use "
+                    "__main__.Hooked.get_connection() is no longer called since Django 6.1. Use "
                     "EmailMessage.send(using=...) with a MAILERS alias."
                 ) in lines()
                 """
@@ -604,8 +604,8 @@ class HookTests(BridgeTestCase):
                 assert attachment.get_filename() == "other.txt"
                 assert parallel.message().get_content_type() == "multipart/parallel"
                 assert lines() == [
-                    "__main__.Related.mixed_subtype is an error from Django 6.0 on.",
-                    "__main__.Parallel.alternative_subtype is an error from Django 6.0 on.",
+                    "__main__.Related.mixed_subtype is an error since Django 6.0.",
+                    "__main__.Parallel.alternative_subtype is an error since Django 6.0.",
                 ]
                 plain = mail.EmailMultiAlternatives("s", "t", None, ["a@example.com"])
                 plain.attach("a", "b", "text/plain")
@@ -684,7 +684,7 @@ class HookTests(BridgeTestCase):
                 AdminEmailHandler(using="memory").emit(record)
                 assert [m.sent_using for m in mail.outbox] == ["memory", "default", "memory"]
                 assert (
-                    "__main__.Hooked.connection() is not called from Django 6.1 on. Use 'using'."
+                    "__main__.Hooked.connection() is no longer called since Django 6.1. Use 'using'."
                 ) in lines()
                 """
             )

@@ -130,7 +130,7 @@ class CalledHookTests(BridgeTestCase):
                 ]
                 texts = lines()
                 assert (
-                    "__main__.Handler.connection() does not exist from Django 6.1 on. Use "
+                    "__main__.Handler.connection() does not exist since Django 6.1. Use "
                     "mail_admins() with 'using'."
                 ) in texts, texts
                 """

@@ -109,7 +109,7 @@ import django
 from django.apps import apps
 battery("nothing")
 from django_mailers import polyfill
-from django_mailers.polyfill import trampolines
+from django_mailers.polyfill import installation, trampolines
 def watched(function):
     def watch(*args, **kwargs):
         inside.append(args)
@@ -120,8 +120,8 @@ def watched(function):
             battery(args)
         return result
     return watch
-polyfill._put = watched(polyfill._put)
-polyfill._retire = watched(polyfill._retire)
+installation.Installation._put = watched(installation.Installation._put)
+installation._retire = watched(installation._retire)
 trampolines.redirect = watched(trampolines.redirect)
 django.setup()
 battery("everything")

@@ -17,8 +17,8 @@ from django.test import SimpleTestCase
 from django_mailers.polyfill import imports, trampolines
 
 
-def lead(function: FunctionType, replacement, *, wraps=False) -> None:
-    trampolines.redirect(function, replacement, wraps=wraps)
+def lead(function: FunctionType, replacement, how="replaces") -> None:
+    trampolines.redirect(function, replacement, how)
 
 
 class LeadTests(SimpleTestCase):
@@ -64,7 +64,7 @@ class LeadTests(SimpleTestCase):
             """Lead."""
             return f"{original(self, **options)}, {original(self, value, mark='!')}"
 
-        lead(Derived.method, method, wraps=True)
+        lead(Derived.method, method, "wraps")
         self.assertEqual(Derived().method(), "base default?, base new!")
         self.assertEqual(Derived().method("x", mark="."), "base default., base x!")
         self.assertEqual(str(inspect.signature(Derived.method)), "(self, value='new', **options)")
@@ -78,7 +78,7 @@ class LeadTests(SimpleTestCase):
             """New."""
             return original(*args, **kwargs)
 
-        trampolines.redirect(old, new, wraps=True, keep_signature=True)
+        trampolines.redirect(old, new, "wraps", keep_signature=True)
         self.assertEqual(old(1), (1, 2))
         self.assertEqual((str(inspect.signature(old)), old.__doc__), ("(a, b=2)", "Old."))
 
@@ -126,12 +126,12 @@ class LeadsToTests(SimpleTestCase):
         def new(original=None):
             return "new"
 
-        self.assertIs(trampolines.redirects_to(old, new), False)
-        lead(old, new, wraps=True)
-        self.assertIs(trampolines.redirects_to(old, new), True)
-        self.assertIs(trampolines.redirects_to(old, old), False)
+        self.assertIs(trampolines.leads_to(old, new), False)
+        lead(old, new, "wraps")
+        self.assertIs(trampolines.leads_to(old, new), True)
+        self.assertIs(trampolines.leads_to(old, old), False)
         old.__code__ = (lambda: None).__code__
-        self.assertIs(trampolines.redirects_to(old, new), False)
+        self.assertIs(trampolines.leads_to(old, new), False)
 
 
 class RetiredTests(SimpleTestCase):

@@ -20,10 +20,13 @@ from django.core.mail import message as django_message
 from django.utils.encoding import force_str
 
 from django_mailers.deprecation import warn_about_external_use
-
-from .deprecation import (
+from django_mailers.legacyapi import (
     CONNECTION_ARG_WARNING,
     FAIL_SILENTLY_ARG_WARNING,
+    POSITIONAL,
+)
+
+from .deprecation import (
     deprecate_posargs,
     report_connection_incompatibility,
     report_using_incompatibility,
@@ -50,7 +53,7 @@ def _address_list(name: str, value: Iterable[str] | None) -> list[str]:
 class EmailMessage:
     """What sending needs of `django.core.mail.EmailMessage`, on Django 5.2 and 6.0."""
 
-    @deprecate_posargs(["bcc", "connection", "attachments", "headers", "cc", "reply_to"])
+    @deprecate_posargs(POSITIONAL["EmailMessage"].names)
     def __init__(
         self: Any,
         subject: str = "",
@@ -143,9 +146,7 @@ def _connection_of(message: Any) -> Any:
 class EmailMultiAlternatives:
     """What sending needs of `django.core.mail.EmailMultiAlternatives`, on Django 5.2 and 6.0."""
 
-    @deprecate_posargs(
-        ["bcc", "connection", "attachments", "headers", "alternatives", "cc", "reply_to"]
-    )
+    @deprecate_posargs(POSITIONAL["EmailMultiAlternatives"].names)
     def __init__(
         self: Any,
         subject: str = "",

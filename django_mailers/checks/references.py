@@ -9,8 +9,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
+from django_mailers.wording import listed
+
 from .entries import Mailer
-from .table import closest, listed, report
+from .table import closest, report
 
 
 def check_mailers(mailers: Sequence[Mailer], aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
@@ -105,7 +107,7 @@ def _way_back(alias: Any, graph: Mapping[Any, Sequence[Any]]) -> list[Any] | Non
 
 def _hint(name: object, aliases: Mapping[Any, Any]) -> str:
     meant = closest(name, aliases)
-    return f"Did you mean {meant!r}?" if meant else f"MAILERS defines {listed(aliases)}."
+    return f"Did you mean {meant!r}?" if meant else f"MAILERS defines {listed(map(repr, aliases))}."
 
 
 def _is_subclass(candidate: Any, base: type) -> bool:

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from django_mailers.wording import listed
+
 from .arguments import Arguments, is_literal, suggested_alias
 from .deferred import Deferred
 from .django_api import (
@@ -17,7 +19,7 @@ from .django_api import (
     SHORT_BACKENDS,
     SMTP_BACKEND,
 )
-from .findings import Finding, Fix, listed
+from .findings import Finding, Fix
 from .imports import ImportPlan
 from .messages import MessageTypes
 from .names import Meaning

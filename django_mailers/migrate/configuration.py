@@ -15,8 +15,9 @@ from typing import Any
 from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.core.exceptions import ImproperlyConfigured
 
+from django_mailers.emailsettings import DEFAULTS
+
 from . import files
-from .django_api import DEFAULTS
 from .expressions import SettingsSource
 from .project import Place
 

@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any
 
 from django_mailers.deprecation import module_of, warn_about_external_use
+from django_mailers.ownership import is_backend_of_django
 
 from ..exceptions import InvalidMailer
 
@@ -15,7 +16,7 @@ _NOT_PROVIDED = object()
 
 def _is_backend(frame: FrameType) -> bool:
     # Subclasses of Django's hand on what they were given.
-    return module_of(frame).startswith(("django.core.mail.backends.", __package__))
+    return is_backend_of_django(module_of(frame))
 
 
 class BaseEmailBackend:

@@ -16,24 +16,12 @@ from django.core.mail.backends import smtp as django_smtp
 from django.utils.encoding import force_str, punycode
 
 from django_mailers.deprecation import warn_about_external_use, warn_about_use
+from django_mailers.emailsettings import OPTIONS, default_port
 
-from .. import leniency
+from ..django52 import leniency  # Django 5.2: and what uses it
 from ..exceptions import InvalidMailer
 from ..message import PARSER_ERRORS
 from ..parents import parent_of
-
-# Until EMAIL_* goes: the settings behind the options of a backend that MAILERS knows nothing of.
-FALLBACKS = {
-    "host": "EMAIL_HOST",
-    "port": "EMAIL_PORT",
-    "username": "EMAIL_HOST_USER",
-    "password": "EMAIL_HOST_PASSWORD",
-    "use_tls": "EMAIL_USE_TLS",
-    "use_ssl": "EMAIL_USE_SSL",
-    "timeout": "EMAIL_TIMEOUT",
-    "ssl_keyfile": "EMAIL_SSL_KEYFILE",
-    "ssl_certfile": "EMAIL_SSL_CERTFILE",
-}
 
 # Defects of an address that is good enough to send to.
 NO_DOMAIN = "addr-spec local part with no domain"  # "From: webmaster" (#15042)
@@ -93,12 +81,14 @@ def _complete(backend: Any) -> None:
         wrong = "The 'use_ssl' and 'use_tls' OPTIONS are incompatible."
         raise InvalidMailer(f"{wrong} Set at most one of them to True.", alias=backend.alias)
     if backend.port is None:
-        backend.port = 465 if backend.use_ssl else 587 if backend.use_tls else 25
+        backend.port = default_port(use_tls=backend.use_tls, use_ssl=backend.use_ssl)
 
 
 def _complete_from_settings(backend: Any) -> None:
     """Take what a backend made without MAILERS was not given from the EMAIL_* settings."""
-    for name, setting in FALLBACKS.items():
+    for setting, name in OPTIONS.items():
+        if name == "file_path":
+            continue
         value = getattr(backend, name)
         if value is None or (name in {"host", "port"} and not value):
             setattr(backend, name, getattr(settings, setting))

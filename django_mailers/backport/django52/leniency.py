@@ -1,7 +1,7 @@
-"""What Django 5.2 sent and 6.0 refuses: sent all the same, and deprecated at the line that sends.
+"""Messages that Django 5.2 sent and 6.0 refuses are sent, and deprecated at the line that sends.
+(Django 5.2: this whole file.)
 
-As long as the bridge is on, that is, which it is unless MAILERS_BRIDGE says otherwise. Like
-rendering.py this goes with Django 5.2, before the rest of the backport does.
+As long as the bridge is on, that is, which it is unless MAILERS_BRIDGE says otherwise.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from email.policy import EmailPolicy, Policy
 from email.utils import encode_rfc2231, formataddr, parsedate_to_datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.mail import message as django_message
 from django.utils.encoding import punycode
 from django.utils.functional import Promise
 
+from django_mailers.conf import is_bridge_wanted
 from django_mailers.deprecation import warn_about_use
 
 # At what str.splitlines() breaks lines, and no mail server does: pasted from a word processor.
@@ -46,11 +46,9 @@ LEFT_OUT = object()
 
 
 def is_on() -> bool:
-    """Return whether what Django 5.2 sent is to be sent; never on a Django from 6.0 on."""
+    """Whether what Django 5.2 sent is to be sent; never on a Django from 6.0 on."""
     # The hook marks a Django that renders with the legacy email API.
-    return hasattr(django_message.EmailMessage, "_create_message") and bool(
-        getattr(settings, "MAILERS_BRIDGE", True)
-    )
+    return hasattr(django_message.EmailMessage, "_create_message") and is_bridge_wanted()
 
 
 # --- Addresses

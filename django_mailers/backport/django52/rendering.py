@@ -1,7 +1,7 @@
-"""The rendering half of `django.core.mail.message`, for Django 5.2 alone.
+"""The rendering half of `django.core.mail.message`. (Django 5.2: this whole file.)
 
 Django 6.0 renders with Python's modern email API; 5.2 does so with the legacy one, whose bytes
-differ. This file goes with Django 5.2, before the rest of the backport does.
+differ.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from django.utils.encoding import force_bytes, force_str, punycode
 from django.utils.timezone import get_current_timezone
 
 from django_mailers.deprecation import warn_about_external_use, warn_about_use
+from django_mailers.ownership import is_defined_in
 
+from ..message import alternative_pair
+from ..message import message as checked_message
+from ..parents import parent_of
 from . import leniency
-from .message import alternative_pair
-from .message import message as checked_message
-from .parents import parent_of
 
 # What Django 5.2's message() calls, one inside the other. A subclass that overrides one (to sign or
-# to encrypt, say) is rendered by 5.2's own code, as skipping the hook in silence would send the
-# message without what it adds.
+# to encrypt, say) is rendered by 5.2's own code: silently skipping the hook would send the message
+# without what it adds.
 CREATION_HOOKS = (
     "_create_message",
     "_create_attachments",
@@ -319,8 +320,8 @@ def _text_options(message: Any) -> dict[str, Any]:
 
 
 def _is_overridden(message: Any, name: str) -> bool:
-    """Tell whether `name` on `message` is other than what Django 5.2's own classes hold."""
+    """Whether `name` on `message` is something else than Django 5.2's own classes have."""
     if name in vars(message):
         return True
     owner = next((cls for cls in type(message).__mro__ if name in vars(cls)), None)
-    return owner is not None and owner.__module__ != django_message.__name__
+    return owner is not None and not is_defined_in(owner, django_message)
