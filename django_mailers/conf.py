@@ -18,6 +18,13 @@ class _State:
 _missing = object()
 
 
+def needs_polyfill() -> bool:
+    """Whether this Django has no MAILERS of its own: below 6.1."""
+    from django.core import mail
+
+    return _State.is_polyfilled or not hasattr(mail, "mailers")
+
+
 def is_polyfilled() -> bool:
     """Whether Django's mail framework is, or will be, that of this package: below Django 6.1."""
     return _State.is_polyfilled

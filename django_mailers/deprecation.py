@@ -65,40 +65,29 @@ def effective_caller(through: Through | None = None) -> FrameType | None:
 
     `through` tells of a frame on the way whether it only handed the call on.
     """
-    return _beyond(_way_out(), through)
+    frame, _ = _find_caller(through)
+    return frame
 
 
 def is_called_from_outside() -> bool:
-    """Whether neither Django nor this package called the function of Django's that is asked about.
-
-    That is the one that the caller stands in for, as above.
-    """
-    frame = _beyond(_way_out())
+    """Whether neither Django nor this package called the function that the caller stands in for."""
+    frame, _ = _find_caller()
     return frame is None or not is_internal(str(frame.f_globals.get("__name__")))
 
 
-def _way_out() -> FrameType | None:
-    """Return the first frame that is not of a room which stands in for Django.
-
-    Mostly that is a trampoline.
-    """
+def _find_caller(through: Through | None = None) -> tuple[FrameType | None, bool]:
+    """Return `effective_caller()`, and whether the trampoline on the way is a silent one."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and is_stand_in(str(frame.f_globals.get("__name__"))):
         frame = frame.f_back
-    return frame
-
-
-def _beyond(frame: FrameType | None, through: Through | None = None) -> FrameType | None:
-    """Return the frame that called the trampoline `frame`, or `frame` itself if it is not one.
-
-    One function that stands in for Django's calls another through the latter's trampoline. So the
-    frame beyond may be of such a room again, and counts as ours.
-    """
-    if frame is not None and frame.f_code.co_filename in TRAMPOLINE_FILES:
+    filename = frame.f_code.co_filename if frame is not None else None
+    # One function that stands in for Django's calls another through the latter's trampoline. So the
+    # frame beyond may be of such a room again, and counts as ours.
+    if frame is not None and filename in TRAMPOLINE_FILES:
         frame = frame.f_back
     while frame is not None and through is not None and through(frame):
         frame = frame.f_back
-    return frame
+    return frame, filename == SILENT_FILE
 
 
 def reader() -> FrameType:
@@ -116,11 +105,8 @@ def warn_about_external_use(message: str, through: Through | None = None) -> Non
 
     Nothing is issued if that line is Django's or ours. `through`: see `effective_caller()`.
     """
-    frame = _way_out()
-    if frame is not None and frame.f_code.co_filename == SILENT_FILE:
-        return
-    frame = _beyond(frame, through)
-    if frame is None or not is_internal(str(frame.f_globals.get("__name__"))):
+    frame, is_silent = _find_caller(through)
+    if not is_silent and (frame is None or not is_internal(str(frame.f_globals.get("__name__")))):
         _warn_at(frame, message)
 
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 
 class Positional(NamedTuple):
-    """How many arguments are positional, and the names of the further ones until Django 6.0."""
+    """How many arguments may be positional, and the names of the further ones until 6.0."""
 
-    count: int
+    limit: int
     names: tuple[str, ...]
 
 

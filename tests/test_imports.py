@@ -35,7 +35,7 @@ ROWS: list[tuple[str, ...]] = [
     ("backport",),
     (
         *("deprecation", "emailsettings", "options", "conf", "errors", "signals"),
-        *("mailboxes", "ownership", "signatures"),
+        *("legacyapi", "mailboxes", "ownership", "signatures", "wording"),
     ),
 ]
 ROOMS = {room: number for number, row in enumerate(ROWS) for room in row}
@@ -48,11 +48,12 @@ IMPORTED_BY = {
     "diagnosis": ("management.commands.mailers",),
     "testing": ("pytest_plugin",),
     "apps": (),
-    "polyfill": ("", "apps", "bridge", "checks"),
+    "polyfill": ("", "apps", "bridge"),
     "backport": ("polyfill",),
 }
-# Within the ground: "who called?" needs to know whose code a frame runs.
-WITHIN_GROUND = {"deprecation": ("ownership",)}
+# Within the ground: "who called?" needs to know whose code a frame runs, and the signature of
+# Django's SMTP backend where that is.
+WITHIN_GROUND = {"deprecation": ("ownership",), "signatures": ("emailsettings",)}
 EXTRAS = {"migrate": ("libcst",), "pytest_plugin": ("pytest",)}
 # They deal with Django's modules as they are.
 INSIDE_DJANGO = ("backport", "polyfill")

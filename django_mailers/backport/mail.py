@@ -88,6 +88,9 @@ def _connection_for(
 
     Warns about the deprecated arguments and refuses those that contradict each other.
     """
+    is_plain = not fail_silently and auth_user is None and auth_password is None
+    if is_plain and connection is None:
+        return mail.get_connection(fail_silently=False) if using is None else None
     for text in argument_warnings(connection, fail_silently, auth_user, auth_password):
         warn_about_external_use(text)
     if using is not None:

@@ -44,12 +44,6 @@ OTHER_ADDRESSES = {
 }
 
 
-def _address_list(name: str, value: Iterable[str] | None) -> list[str]:
-    if value and isinstance(value, str):
-        raise TypeError(f'"{name}" argument must be a list or tuple')
-    return list(value or ())
-
-
 class EmailMessage:
     """What sending needs of `django.core.mail.EmailMessage`, on Django 5.2 and 6.0."""
 
@@ -68,10 +62,11 @@ class EmailMessage:
         cc: Iterable[str] | None = None,
         reply_to: Iterable[str] | None = None,
     ) -> None:
-        self.to = _address_list("to", to)
-        self.cc = _address_list("cc", cc)
-        self.bcc = _address_list("bcc", bcc)
-        self.reply_to = _address_list("reply_to", reply_to)
+        recipients = {"to": to, "cc": cc, "bcc": bcc, "reply_to": reply_to}
+        for name, addresses in recipients.items():
+            if addresses and isinstance(addresses, str):
+                raise TypeError(f'"{name}" argument must be a list or tuple')
+            setattr(self, name, list(addresses or ()))
         self.from_email = from_email or settings.DEFAULT_FROM_EMAIL
         self.subject = subject
         self.body = body or ""
@@ -118,7 +113,8 @@ class EmailMessage:
             report_using_incompatibility(connection, fail_silently)
             connection = mail.mailers[using]
         elif connection:
-            report_connection_incompatibility(fail_silently)
+            if fail_silently:
+                report_connection_incompatibility(fail_silently)
         else:
             connection = mail.get_connection(fail_silently=fail_silently)
         return connection.send_messages([self])
@@ -169,9 +165,9 @@ class EmailMultiAlternatives:
         recipients = {"cc": cc, "bcc": bcc, "reply_to": reply_to}
         others = {"attachments": attachments, "connection": connection, "headers": headers}
         parent.__init__(subject, body, from_email, to, **recipients, **others)
-        self.alternatives = [
-            django_message.EmailAlternative(*alternative) for alternative in alternatives or ()
-        ]
+        self.alternatives = list[Any]()
+        for alternative in alternatives or ():
+            self.alternatives.append(django_message.EmailAlternative(*alternative))
 
 
 # What Python's address parser raises, depending on its version, for some addresses that are none.

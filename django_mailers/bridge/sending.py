@@ -95,7 +95,7 @@ def _mailers_outside_of_tests() -> Mapping[str, Mapping[str, Any]]:
 
 def _sending_function(name: str) -> Callable[..., Call]:
     """Return the function that decides for `name`, which sends."""
-    count = POSITIONAL[name].count
+    count = POSITIONAL[name].limit
 
     def decide(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Call:
         if len(args) <= count and DEPRECATED_ARGUMENTS.isdisjoint(kwargs) and name not in PEOPLE:

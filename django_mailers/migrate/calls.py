@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from django_mailers.emailsettings import SMTP_BACKEND
 from django_mailers.wording import listed
 
 from .arguments import Arguments, is_literal, suggested_alias
@@ -17,7 +18,6 @@ from .django_api import (
     MESSAGES,
     POSITIONAL,
     SHORT_BACKENDS,
-    SMTP_BACKEND,
 )
 from .findings import Finding, Fix
 from .imports import ImportPlan

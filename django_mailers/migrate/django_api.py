@@ -52,7 +52,7 @@ STAR_NAMES = {
 # How many arguments may be given by position, and the names of those that might be until 6.0.
 POSITIONAL = {f"{MAIL}.{name}": positional for name, positional in legacyapi.POSITIONAL.items()}
 
-# Names whose import is deprecated, or no longer works, and what to write instead.
+# Names whose import is deprecated, or has stopped to work, and what to write instead.
 NAMES = {
     f"{MAIL}.BadHeaderError": "catch ValueError",
     f"{MAIL}.SafeMIMEText": "EmailMessage.message() returns an email.message.EmailMessage",
@@ -67,7 +67,7 @@ NAMES = {
     f"{MAIL}.message.RFC5322_EMAIL_LINE_LENGTH_LIMIT": "write 998",
     f"{MAIL}.message.ADDRESS_HEADERS": "use email.headerregistry, which knows these headers",
     f"{MAIL}.message.sanitize_address": "use email.headerregistry.Address",
-    f"{MAIL}.SMTPConnection": "use mailers.default; the class was removed in Django 1.4",
+    f"{MAIL}.SMTPConnection": "use mailers.default; the class is gone since Django 1.4",
 }
 # Out of Django since 1.4: says "is gone" instead of "is deprecated".
 REMOVED_NAMES = {f"{MAIL}.SMTPConnection"}

@@ -35,6 +35,8 @@ class BaseEmailBackend:
         if fail_silently is not _NOT_PROVIDED:
             self._fail_silently = fail_silently
             kwargs["fail_silently"] = fail_silently
+        if not kwargs:
+            return
         unknown = [name for name in kwargs if name not in (_ignore_unknown_kwargs or ())]
         if not unknown:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email.message
 import email.policy
-import inspect
 import smtplib
 import threading
 from email.headerregistry import Address, AddressHeader
@@ -17,6 +16,7 @@ from django.utils.encoding import force_str, punycode
 
 from django_mailers.deprecation import warn_about_external_use, warn_about_use
 from django_mailers.emailsettings import OPTIONS, default_port
+from django_mailers.signatures import takes_policy
 
 from ..django52 import leniency  # Django 5.2: and what uses it
 from ..exceptions import InvalidMailer
@@ -156,29 +156,17 @@ def _addr_spec(address: str, force_ascii: bool) -> str:
     return str(Address(username=mailbox.local_part, domain=punycode(mailbox.domain)))
 
 
-def _takes_policy(message: Any) -> bool:
-    """Whether `message.message()` takes `policy`.
-
-    What takes anything (`**kwargs`) hands it on to Django's, which may be 5.2's, if somebody put a
-    function of his own in its place before the install.
-    """
-    parameters = dict(inspect.signature(message.message).parameters)
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        parameters.update(inspect.signature(django_message.EmailMessage.message).parameters)
-    return "policy" in parameters
-
-
 def _wire_form(message: Any) -> bytes:
     """Return the bytes of `message` for SMTP: with CRLF at each line's end.
 
     A `message()` written for 5.2 takes no policy and may return one of 5.2's classes (H27).
     """
-    if _takes_policy(message):
+    if takes_policy(message):
         rendered = message.message(policy=email.policy.SMTP)
     else:
         cls = type(message)
         name = f"{cls.__module__}.{cls.__qualname__}"
-        warn_about_use(f"{name}.message() must accept 'policy' from Django 6.0 on.")
+        warn_about_use(f"{name}.message() must accept 'policy' since Django 6.0.")
         rendered = message.message()
     # The backport's are both, on Django 5.2.
     modern = isinstance(rendered, email.message.EmailMessage)
