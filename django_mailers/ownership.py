@@ -121,6 +121,44 @@ def is_defined_in(cls: type, module: ModuleType) -> bool:
     return cls.__module__ == module.__name__ or MARKER in vars(cls)
 
 
+# Django 6.0: these two sets, and the functions that use them.
+# Modules of Django 5.2 and 6.0 that send mail. Their code is changed by the install, but for calls
+# that had begun before.
+_SENDERS = frozenset(
+    f"{DJANGO}.{name}"
+    for name in (
+        *("core.mail", "core.mail.message", "utils.log"),
+        *("core.mail.backends.filebased", "core.mail.backends.smtp"),
+    )
+)
+# The set-up and tear-down of 5.2's and 6.0's test environment save and restore EMAIL_BACKEND. They
+# may be at it already when the install happens: the first setting they read loads the settings,
+# which may install.
+_TEST_ENVIRONMENT = frozenset({"setup_test_environment", "teardown_test_environment"})
+
+
+def is_sender_of_django(frame: FrameType) -> bool:
+    """Whether `frame` runs a module of Django 5.2 or 6.0 that sends mail."""
+    return module_of(frame) in _SENDERS
+
+
+def is_test_environment_of_django(frame: FrameType) -> bool:
+    """Whether `frame` sets up Django's test environment, or tears it down."""
+    is_its_module = module_of(frame) == f"{DJANGO}.test.utils"
+    return is_its_module and frame.f_code.co_name in _TEST_ENVIRONMENT
+
+
+def is_settings_code_of_django(frame: FrameType) -> bool:
+    """Whether `frame` handles settings on behalf of the code that called it."""
+    module, function = module_of(frame), frame.f_code.co_name
+    if module == f"{DJANGO}.test.utils":
+        # disable() reads what it has put back, for the receivers of setting_changed.
+        return function != "disable" and not is_test_environment_of_django(frame)
+    if module == f"{DJANGO}.test.testcases":
+        return function in {"settings", "modify_settings"}
+    return module in {f"{DJANGO}.conf", f"{DJANGO}.utils.functional"}
+
+
 @lru_cache(maxsize=256)
 def _file_in_code(name: str) -> str | None:
     """Return the file that the code of the module `name` says it is from.

@@ -177,6 +177,28 @@ class ImportRulesTests(SimpleTestCase):
         unknown = {room.removesuffix(".py") for room in rooms} - ROOMS.keys() - {"__init__"}
         self.assertEqual(unknown, set())
 
+    def test_no_name_of_a_room_is_compared(self) -> None:
+        """What two rooms must agree on is a name in a room below both."""
+        package = ROOT / PACKAGE
+        found = []
+        for path in package.rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Compare):
+                    parts = [node.left, *node.comparators]
+                elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "startswith":
+                    parts = node.args
+                else:
+                    continue
+                constants = [sub for part in parts for sub in ast.walk(part)]
+                found += [
+                    f"{path.relative_to(package)}:{node.lineno}"
+                    for constant in constants
+                    if isinstance(constant, ast.Constant)
+                    and isinstance(constant.value, str)
+                    and within(constant.value.rstrip("."), PACKAGE)
+                ]
+        self.assertEqual(found, [])
+
     def test_broken_rules_are_found(self) -> None:
         only_django = "Django is the only dependency"
         wire = "smtp/ imports the standard library and itself"

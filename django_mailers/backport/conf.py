@@ -21,17 +21,16 @@ from django_mailers.deprecation import (
 )
 from django_mailers.emailsettings import EMAIL_SETTINGS, defined_among, defined_settings
 from django_mailers.legacyapi import missing_setting, setting_warning
+from django_mailers.ownership import (
+    is_sender_of_django,
+    is_settings_code_of_django,
+    is_test_environment_of_django,
+)
 
-from .deprecation import DJANGO_SENDERS
 from .parents import parent_of
 
 # Names that settings.configure() has set, each with its warning if it is deprecated.
 _configured: set[str] = set()
-
-# The set-up and tear-down of 5.2's and 6.0's test environment save and restore EMAIL_BACKEND. They
-# may be at it already when the install happens: the first setting they read loads the settings,
-# which may install.
-TEST_ENVIRONMENT = ("setup_test_environment", "teardown_test_environment")
 
 
 def getattribute(original: Callable[..., Any], self: Any, name: str) -> Any:
@@ -47,7 +46,9 @@ def getattribute(original: Callable[..., Any], self: Any, name: str) -> Any:
         return value
     forget_cached(self)
     caller = effective_caller()
-    if caller is not None and (_is_test_environment(caller) or module_of(caller) in DJANGO_SENDERS):
+    if caller is not None and (
+        is_test_environment_of_django(caller) or is_sender_of_django(caller)
+    ):
         return value
     raise AttributeError(missing_setting(name))
 
@@ -137,18 +138,7 @@ def _warn_about_setting(name: str) -> None:
 
 
 def _is_settings_code(frame: FrameType) -> bool:
-    """Whether `frame` handles settings on behalf of the code that called it."""
-    module, function = module_of(frame), frame.f_code.co_name
-    if module == "django.test.utils":
-        # disable() reads what it has put back, for the receivers of setting_changed.
-        return function != "disable" and not _is_test_environment(frame)
-    if module == "django.test.testcases":
-        return function in {"settings", "modify_settings"}
-    return module in {"django.conf", "django.utils.functional", __name__}
-
-
-def _is_test_environment(frame: FrameType) -> bool:
-    return module_of(frame) == "django.test.utils" and frame.f_code.co_name in TEST_ENVIRONMENT
+    return module_of(frame) == __name__ or is_settings_code_of_django(frame)
 
 
 def forget_cached(lazy: Any) -> None:

@@ -12,7 +12,6 @@ from django.conf import settings
 from django_mailers.deprecation import (
     RemovedInDjango2028Warning,
     effective_caller,
-    module_of,
     warn_about_external_use,
     warn_about_use,
 )
@@ -24,6 +23,7 @@ from django_mailers.legacyapi import (
     NO_DEFAULT_MAILER_WARNING,
     positional_warning,
 )
+from django_mailers.ownership import is_sender_of_django
 
 # Names of Django 6.1's module.
 __all__ = [
@@ -37,16 +37,6 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# Modules of Django 5.2 and 6.0 that send mail. Their code is changed by the install, but for calls
-# that had begun before.
-DJANGO_SENDERS = {
-    "django.core.mail",
-    "django.core.mail.backends.filebased",
-    "django.core.mail.backends.smtp",
-    "django.core.mail.message",
-    "django.utils.log",
-}
 
 
 def warn_about_default_mailers_if_needed() -> None:
@@ -126,7 +116,7 @@ def report_connection_incompatibility(
     if not (fail_silently or has_credentials):
         return
     caller = effective_caller()
-    if caller is not None and module_of(caller) in DJANGO_SENDERS:
+    if caller is not None and is_sender_of_django(caller):
         return
     names = "fail_silently" if fail_silently else "auth_user and auth_password"
     raise TypeError(
