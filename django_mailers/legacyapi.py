@@ -1,5 +1,4 @@
-"""What Django's mail API took until 6.0, and the texts of its deprecation in 6.1. (Django 2028:
-this whole file.)
+"""Django's mail API until 6.0, and the texts of its deprecation. (Django 2028: this whole file.)
 
 Positional arguments and texts, for the rooms that stand in for Django and for `migrate/`.
 """

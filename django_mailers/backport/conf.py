@@ -1,4 +1,4 @@
-"""`django.conf`: the EMAIL_* settings that MAILERS replaces are not there beside it."""
+"""`django.conf`: no EMAIL_* settings beside MAILERS. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

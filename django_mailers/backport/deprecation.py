@@ -1,4 +1,4 @@
-"""`django.core.mail.deprecation`, and what it needs of Django 6.1's `django.utils.deprecation`."""
+"""`django.core.mail.deprecation`, and what it needs of 6.1. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`django.test.utils`: a test environment that sends nothing, whatever MAILERS says."""
+"""`django.test.utils`: a test environment that sends nothing. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

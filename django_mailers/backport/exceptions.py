@@ -1,4 +1,4 @@
-"""`django.core.mail.exceptions`."""
+"""`django.core.mail.exceptions`. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`django.core.mail.handler`: the object behind `django.core.mail.mailers`."""
+"""`django.core.mail.handler`: the class of `mailers`. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

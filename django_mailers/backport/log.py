@@ -1,4 +1,4 @@
-"""`django.utils.log`: error reports through a mailer."""
+"""`django.utils.log`: error reports through a mailer. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`django.core.mail`: the functions that send."""
+"""`django.core.mail`: the functions that send. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`django.core.mail.message`: how the message classes are made and sent.
+"""`django.core.mail.message`: making and sending messages. (Django 6.0: this whole file.)
 
 The classes here only hold what goes into Django's classes of the same names, which keep their
 identity: `super()` therefore has to name Django's class, not the one around the method.

@@ -1,12 +1,11 @@
-"""The legacy bridge: code that was never ported to MAILERS keeps working in a project that has it.
+"""The legacy bridge: unported code keeps working under MAILERS. (Django 2028: this whole folder.)
 
 It is on below Django 6.1, whose packages go by the EMAIL_* settings, and off from 6.1 on, unless
 the setting MAILERS_BRIDGE says otherwise. Off, everything is as in Django 6.1; on, what that makes
 an error works as it did in 5.2, with a deprecation warning at the line that has to change.
 
 The only part of the app that touches Django 6.1 and later, and there only when asked. Like the
-polyfill it changes functions in place, on top of what that has put there. (Django 2028: this whole
-folder.)
+polyfill it changes functions in place, on top of what that has put there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Methods that Django does not have from 6.1 on, for code that still calls them. (Django 2028: this
-whole file.)
+"""Methods that Django 6.1 took away, for code that calls them. (Django 2028: this whole file.)
 
-Older code overrides them, too: `sending.py` and `log.py` see to that.
+Older code also overrides them. `sending.py` and `log.py` support that.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Error reports through what older code says: a `connection()` hook, or `email_backend`. (Django
-2028: this whole file.)"""
+"""Error reports through `connection()` or `email_backend`. (Django 2028: this whole file.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bridge changes in Django, on top of the polyfill where that is: one table."""
+"""What the bridge changes in Django: one table. (Django 2028: this whole file.)"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The subtypes of multiparts that a message could choose before Django 6.0. (Django 2028: this
-whole file.)"""
+"""The subtypes that messages could choose before 6.0. (Django 2028: this whole file.)"""
 
 from __future__ import annotations
 

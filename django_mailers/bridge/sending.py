@@ -1,5 +1,4 @@
-"""The functions that send, with the arguments and the hook that they had before Django 6.1. (Django
-2028: this whole file.)
+"""The functions that send, with the arguments of 5.2 and 6.0. (Django 2028: this whole file.)
 
 They decide: each returns the function to call, with its arguments. The trampoline makes the call
 from Django's module, so that Django's own deprecations stay silent. They would name a line of ours;

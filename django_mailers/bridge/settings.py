@@ -1,5 +1,4 @@
-"""The EMAIL_* settings, as what the default mailer of MAILERS says of them. (Django 2028: this
-whole file.)"""
+"""EMAIL_* settings, read from the default mailer of MAILERS. (Django 2028: this whole file.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`django.core.mail.backends.base`."""
+"""`django.core.mail.backends.base`. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

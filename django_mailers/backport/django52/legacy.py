@@ -1,7 +1,6 @@
-"""Names of `django.core.mail` and its `message` that the modern email API leaves without a use.
-(Django 5.2: this whole file.)
+"""Names of mail that the modern email API leaves without a use. (Django 5.2: this whole file.)
 
-Django 6.0 deprecates them itself.
+They are in `django.core.mail` and its `message`. Django 6.0 deprecates them itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Messages that Django 5.2 sent and 6.0 refuses are sent, and deprecated at the line that sends.
-(Django 5.2: this whole file.)
+"""Sending messages that Django 5.2 sent and 6.0 refuses. (Django 5.2: this whole file.)
 
-As long as the bridge is on, that is, which it is unless MAILERS_BRIDGE says otherwise.
+They are deprecated at the line that sends. All this is only done while the bridge is on, which it
+is unless MAILERS_BRIDGE says otherwise.
 """
 
 from __future__ import annotations
