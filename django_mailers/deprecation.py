@@ -11,7 +11,8 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, FunctionType
+from typing import Any
 
 from django.utils import deprecation
 
@@ -40,10 +41,10 @@ else:
 
 
 __all__ = [
+    "Hidden",
     "RemovedInDjango2028Warning",
     "effective_caller",
     "is_called_from_outside",
-    "is_read_from_outside",
     "module_of",
     "reader",
     "warn_about_definition",
@@ -60,23 +61,30 @@ GO_BETWEENS = {"importlib", "email"}
 stand_in(__name__)
 
 
+def warn_about_external_use(message: str, through: Through | None = None) -> None:
+    """Issue the deprecation `message` at the line that used what is deprecated.
+
+    Nothing is issued if that line is Django's or ours, or if the trampoline on the way is silent.
+    `through`: see `effective_caller()`.
+    """
+    _find_caller(through, message)
+
+
 def effective_caller(through: Through | None = None) -> FrameType | None:
     """Return the frame that called the function of Django's which the caller stands in for.
 
     `through` tells of a frame on the way whether it only handed the call on.
     """
-    frame, _ = _find_caller(through)
-    return frame
+    return _find_caller(through)
 
 
 def is_called_from_outside() -> bool:
     """Whether neither Django nor this package called the function that the caller stands in for."""
-    frame, _ = _find_caller()
+    frame = _find_caller()
     return frame is None or not is_internal(str(frame.f_globals.get("__name__")))
 
 
-def _find_caller(through: Through | None = None) -> tuple[FrameType | None, bool]:
-    """Return `effective_caller()`, and whether the trampoline on the way is a silent one."""
+def _find_caller(through: Through | None = None, warning: str | None = None) -> FrameType | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and is_stand_in(str(frame.f_globals.get("__name__"))):
         frame = frame.f_back
@@ -87,27 +95,50 @@ def _find_caller(through: Through | None = None) -> tuple[FrameType | None, bool
         frame = frame.f_back
     while frame is not None and through is not None and through(frame):
         frame = frame.f_back
-    return frame, filename == SILENT_FILE
+    if (
+        warning is not None
+        and filename != SILENT_FILE
+        and (frame is None or not is_internal(str(frame.f_globals.get("__name__"))))
+    ):
+        _warn_at(frame, warning)
+    return frame
+
+
+class Hidden:
+    """A descriptor in a class of Django's that neither Django nor this package finds.
+
+    They would take it for an attribute that a subclass defines. Arguments: `name`, the attribute's;
+    `inner`, a function of Django's that its own module still finds, as other threads may be in code
+    of that module which is about to call it.
+    """
+
+    def __init__(self, name: str, inner: FunctionType | None = None) -> None:
+        self.name = name
+        self.inner = inner
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        names = sys._getframe(1).f_globals
+        if self.inner is not None and names is self.inner.__globals__:
+            return self.inner.__get__(instance, owner)
+        if not is_internal(str(names.get("__name__"))):
+            return self.get_from_outside(instance, owner)
+        raise AttributeError(self.name)
+
+    def get_from_outside(self, instance: Any, owner: type) -> Any:
+        """Return the value for other code."""
+        raise self.missing(instance, owner)
+
+    def missing(self, instance: Any, owner: type) -> AttributeError:
+        """Return the error that Python raises if there is no such attribute."""
+        what = f"{owner.__name__!r} object"
+        if instance is None:
+            what = f"type object {owner.__name__!r}"
+        return AttributeError(f"{what} has no attribute {self.name!r}")
 
 
 def reader() -> FrameType:
-    """Return the frame that reads the attribute whose `__get__()` or `__getattr__()` calls this."""
+    """Return the frame that reads the attribute whose `__getattr__()` calls this."""
     return sys._getframe(2)
-
-
-def is_read_from_outside() -> bool:
-    """Whether neither Django nor this package reads the attribute whose `__get__()` calls this."""
-    return not is_internal(str(sys._getframe(2).f_globals.get("__name__")))
-
-
-def warn_about_external_use(message: str, through: Through | None = None) -> None:
-    """Issue the deprecation `message` at the line that used what is deprecated.
-
-    Nothing is issued if that line is Django's or ours. `through`: see `effective_caller()`.
-    """
-    frame, is_silent = _find_caller(through)
-    if not is_silent and (frame is None or not is_internal(str(frame.f_globals.get("__name__")))):
-        _warn_at(frame, message)
 
 
 def warn_about_use(message: str) -> None:

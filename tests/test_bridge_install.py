@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django_mailers import polyfill
 
-from .test_polyfill import ProcessTestCase
+from .support.processes import ProcessTestCase
 
 NATIVE = not polyfill.installed()
 

@@ -159,7 +159,7 @@ def play():
     while not errors and any(c < b + 6 for c, b in zip(counts, before)): time.sleep(0.001)
     done.set()
     for thread in threads: thread.join()
-    if errors: sys.stderr.write(errors[0])
+    if errors: sys.stderr.write(errors[0]); sys.stderr.flush()
     return len(errors)
 for number in range(ROUNDS):
     child = os.fork()

@@ -6,7 +6,7 @@ from unittest import skipUnless
 
 from django_mailers import polyfill
 
-from .test_polyfill import ProcessTestCase
+from .support.processes import ProcessTestCase
 
 NATIVE = not polyfill.installed()
 

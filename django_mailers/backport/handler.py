@@ -14,6 +14,7 @@ from django_mailers.emailsettings import SMTP_BACKEND
 from .exceptions import InvalidMailer, MailerDoesNotExist
 
 DEFAULT_MAILER_ALIAS = "default"
+DEFAULT_MAILER_BACKEND = SMTP_BACKEND
 
 
 class MailersHandler:
@@ -80,7 +81,7 @@ class MailersHandler:
         if _deprecated_kwargs:
             options.update(_deprecated_kwargs)
             options["_ignore_unknown_kwargs"] = set(_deprecated_kwargs)
-        path = entry.get("BACKEND", SMTP_BACKEND)
+        path = entry.get("BACKEND", DEFAULT_MAILER_BACKEND)
         try:
             backend_class = import_string(path)
         except ImportError as error:

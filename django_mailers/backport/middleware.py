@@ -1,4 +1,4 @@
-"""`django.middleware.common`: broken link reports through a mailer. (Django 6.0: this whole file.)"""
+"""`django.middleware.common`: broken link reports by a mailer. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

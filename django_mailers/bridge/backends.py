@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.core import mail
@@ -33,7 +34,9 @@ def create_connection(
     if entry is None or not is_bridge_wanted():
         return original(self, alias, _deprecated_kwargs=_deprecated_kwargs)
     given = _deprecated_kwargs or {}
-    backend_class = _backend_class(entry)
+    backend_class: Any = None
+    with suppress(ImportError):  # which Django reports
+        backend_class = import_string(entry.get("BACKEND", SMTP_BACKEND))
     outer = building.alias
     # What such a backend reads of EMAIL_* is this alias's, not the default account (H14).
     building.alias = alias
@@ -88,14 +91,6 @@ def _unknown_options(error: mail.InvalidMailer, alias: str) -> list[str]:
     prefix = f"MAILERS[{alias!r}]: Unknown options "
     text = str(error)
     return re.findall(r"'(\w+)'", text.removeprefix(prefix)) if text.startswith(prefix) else []
-
-
-def _backend_class(entry: Mapping[str, Any]) -> Any:
-    """Return the class of the backend; None if it cannot be found, which Django reports."""
-    try:
-        return import_string(entry.get("BACKEND", SMTP_BACKEND))
-    except ImportError:
-        return None
 
 
 def _create_legacy(backend_class: Any, entry: Mapping[str, Any], given: Mapping[str, Any]) -> Any:

@@ -11,33 +11,21 @@ from typing import Any
 from django.core import mail
 
 from django_mailers.conf import is_bridge_wanted
-from django_mailers.deprecation import reader, warn_about_use
-from django_mailers.ownership import is_internal
-from django_mailers.polyfill import trampolines
+from django_mailers.deprecation import Hidden, warn_about_use
 
 from .common import class_name
 
 
-class Hook:
-    """A method for other code to call.
-
-    Neither Django nor this package may find it: they would take it for one that a subclass defines.
-    """
-
-    # What the polyfill has left of Django's own, for code of Django's that was running then.
-    retired: trampolines.Retired | None = None
+class Hook(Hidden):
+    """A method for other code to call, while the bridge is wanted."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function.__name__)
         self.function = function
 
-    def __get__(self, instance: Any, owner: type) -> Any:
-        names = reader().f_globals
-        if self.retired is not None and names is self.retired.function.__globals__:
-            return self.retired.function.__get__(instance, owner)
-        if is_internal(str(names.get("__name__"))):
-            raise AttributeError(self.function.__name__)
+    def get_from_outside(self, instance: Any, owner: type) -> Any:
         if not is_bridge_wanted():
-            raise AttributeError(trampolines.missing(instance, owner, self.function.__name__))
+            raise self.missing(instance, owner)
         return self.function.__get__(instance, owner)
 
 

@@ -9,9 +9,8 @@ from typing import Any
 from django.core import mail
 
 from django_mailers.conf import is_bridge_wanted
-from django_mailers.deprecation import is_read_from_outside, warn_about_use
+from django_mailers.deprecation import Hidden, warn_about_use
 from django_mailers.ownership import MARKER
-from django_mailers.polyfill import trampolines
 
 from .common import class_name, without
 
@@ -53,20 +52,20 @@ def _is_overridden(message: Any, name: str) -> bool:
     return owner not in {None, mail.EmailMessage, mail.EmailMultiAlternatives}
 
 
-class Subtype:
+class Subtype(Hidden):
     """`mixed_subtype` or `alternative_subtype` of Django's messages, which Django 6.0 took away.
 
     For other code to read, which compares with it or copies it; Django itself refuses such a thing.
     """
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        super().__init__(name)
         # Messages that have it are still Django's.
         setattr(self, MARKER, True)
 
-    def __get__(self, instance: Any, owner: type) -> str:
-        if not is_read_from_outside() or not is_bridge_wanted():
-            raise AttributeError(trampolines.missing(instance, owner, self.name))
+    def get_from_outside(self, instance: Any, owner: type) -> str:
+        if not is_bridge_wanted():
+            raise self.missing(instance, owner)
         if instance is not None:
             warn_about_use(f"{class_name(instance)}.{self.name} does not exist since Django 6.0.")
         return self.name.removesuffix("_subtype")

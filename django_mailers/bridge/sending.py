@@ -47,8 +47,8 @@ def get_connection(original: Callable[..., Any], *args: Any, **kwargs: Any) -> C
         args, kwargs = _as_keywords("get_connection", args, kwargs)
         warn_about_use(GET_CONNECTION_WARNING)
     if not args and kwargs in ({}, {"fail_silently": False}):
-        # As Django itself asks for nearly every message.
-        return original, (), {}
+        # As Django itself asks for nearly every message: no wrapper has to look for more arguments.
+        return getattr(original, "__wrapped__", original), (), {}
     arguments = {**dict(zip(("backend",), args, strict=False)), **kwargs}
     backend = arguments.pop("backend", None)
     if not is_on():
@@ -94,11 +94,11 @@ def _mailers_outside_of_tests() -> Mapping[str, Mapping[str, Any]]:
 
 def _sending_function(name: str) -> Callable[..., Call]:
     """Return the function that decides for `name`, which sends."""
-    count = POSITIONAL[name].limit
+    limit = POSITIONAL[name].limit
 
     def decide(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Call:
-        if len(args) <= count and DEPRECATED_ARGUMENTS.isdisjoint(kwargs) and name not in PEOPLE:
-            return original, args, kwargs
+        if len(args) <= limit and DEPRECATED_ARGUMENTS.isdisjoint(kwargs) and name not in PEOPLE:
+            return getattr(original, "__wrapped__", original), args, kwargs
         if is_called_from_outside():
             args, kwargs = _as_keywords(name, args, kwargs)
             _warn_about_arguments(kwargs)
@@ -135,7 +135,11 @@ def send(
     connection = values.setdefault("_connection", values.get("connection"))
     if connection and not hasattr(connection, "alias"):
         connection.alias = None
-    hook = _connection_hook(self)
+    hook = None
+    if hasattr(self, "get_connection"):
+        hook = "get_connection()"
+    elif getattr(type(self), "connection", None) is not mail.EmailMessage.connection:
+        hook = "connection"
     if hook is not None:
         return _send_by_hook(self, hook, fail_silently, kwargs.get("using"))
     if connection and kwargs.get("using") is None:
@@ -159,16 +163,6 @@ def _send_by_hook(message: Any, hook: str, fail_silently: bool, using: str | Non
     else:
         connection = message.connection or mail.get_connection(fail_silently=fail_silently)
     return connection.send_messages, ([message],), {}
-
-
-def _connection_hook(message: Any) -> str | None:
-    """Return what a subclass has to say which connection is used, as it reads there."""
-    if hasattr(message, "get_connection"):
-        return "get_connection()"
-    for cls in type(message).__mro__:
-        if "connection" in vars(cls):
-            return None if cls is mail.EmailMessage else "connection"
-    return None
 
 
 def _as_keywords(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ImproperlyConfigured
 
 from django_mailers import ownership
+from django_mailers.deprecation import Hidden
 
 from . import trampolines
 from .imports import AfterImport
@@ -148,7 +149,7 @@ class Installation:
         Django's own that cannot be changed.
         """
         current = vars(owner).get(name)
-        if current is replacement:
+        if current is replacement and name in vars(owner):
             return None
         if not callable(current) or isinstance(current, type):
             if patch.how != "replaces":
@@ -196,7 +197,7 @@ def _fill(owner: Any, name: str, replacement: Any) -> str | None:
     current = vars(owner).get(name)
     if isinstance(current, trampolines.Retired):
         # Code of Django's that was running then still gets that.
-        replacement.retired = current
+        replacement.inner = current.inner
     elif current is not None and current is not replacement:
         return trampolines.describe(current)
     setattr(owner, name, replacement)
@@ -206,7 +207,7 @@ def _fill(owner: Any, name: str, replacement: Any) -> str | None:
 def _retire(owner: Any, name: str, patch: Patch) -> str | None:
     """Take what is Django's away from `owner`; return whose it is if it is not."""
     current = vars(owner).get(name)
-    if current is None or hasattr(current, "retired") or isinstance(current, trampolines.Retired):
+    if current is None or isinstance(current, Hidden):
         return None
     if isinstance(current, type):
         # By what its module has: anybody can write a name into __module__.

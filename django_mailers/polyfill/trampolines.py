@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any, Literal
 
-from django_mailers.deprecation import reader
+from django_mailers.deprecation import Hidden
 from django_mailers.ownership import SILENT_FILE, TRAMPOLINE_FILE
 
 How = Literal["replaces", "wraps", "decides"]
@@ -116,27 +116,11 @@ def leads_to(function: FunctionType, replacement: Callable[..., Any]) -> bool:
     return target is replacement
 
 
-class Retired:
-    """A method that only the module it came from still finds.
-
-    It cannot just be deleted: other threads may be in code of that module that is about to call it.
-    """
+class Retired(Hidden):
+    """A method that only the module it came from still finds."""
 
     def __init__(self, function: FunctionType) -> None:
-        self.function = function
-
-    def __get__(self, instance: Any, owner: type) -> Any:
-        if reader().f_globals is self.function.__globals__:
-            return self.function.__get__(instance, owner)
-        raise AttributeError(missing(instance, owner, self.function.__name__))
-
-
-def missing(instance: Any, owner: type, name: str) -> str:
-    """Return what Python says if a class, or an instance of it, has no attribute `name`."""
-    what = (
-        f"{owner.__name__!r} object" if instance is not None else f"type object {owner.__name__!r}"
-    )
-    return f"{what} has no attribute {name!r}"
+        super().__init__(function.__name__, function)
 
 
 def describe(function: Any) -> str:
