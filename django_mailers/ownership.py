@@ -31,12 +31,13 @@ TRAMPOLINE_FILES = frozenset({TRAMPOLINE_FILE, SILENT_FILE})
 # What a class or an object of ours has that other rooms are to take for Django's own.
 MARKER = "_django_mailers_stands_in"
 
-_stand_ins: set[str] = set()
+# A list, as threads may go through it while another room enters itself.
+_stand_ins: list[str] = []
 
 
 def stand_in(package: str) -> None:
     """Enter `package`, a room whose functions are called in the place of Django's."""
-    _stand_ins.add(package)
+    _stand_ins.append(package)
     is_stand_in.cache_clear()
 
 

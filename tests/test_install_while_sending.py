@@ -167,10 +167,12 @@ for number in range(ROUNDS):
         code = 1
         try:
             code = play()
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)
-    assert status == 0, number
+    assert status == 0, (number, status)
 """.replace("ROUNDS", str(rounds))
         )
 
