@@ -9,7 +9,7 @@ from django.utils.functional import empty
 
 
 class _State:
-    """What the installs leave here for rooms that must not import them."""
+    """State that the installs leave here for rooms that must not import them."""
 
     is_polyfilled = False
     accepts_leftovers = False
@@ -46,7 +46,7 @@ def is_bridge_wanted() -> bool:
 def needs_bridge() -> bool:
     """Whether the bridge has anything to do in this process, when the app is loaded.
 
-    It has if it is on, and if `install(bridge=True)` has let EMAIL_* settings pass that have to be
+    It has if it is on, and if `install(bridge=True)` has accepted EMAIL_* settings that have to be
     looked at again now.
     """
     return _State.accepts_leftovers or is_bridge_wanted()
@@ -58,5 +58,5 @@ def note_polyfill(is_polyfilled: bool) -> None:
 
 
 def note_leftovers() -> None:
-    """Called by the bridge when it lets EMAIL_* settings pass."""
+    """Called by the bridge when it accepts EMAIL_* settings."""
     _State.accepts_leftovers = True

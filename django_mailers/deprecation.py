@@ -2,8 +2,8 @@
 
 "Who called?" is answered here, for every room. A warning names the line that has to change: the
 first frame outside the rooms that stand in for Django. When that frame is Django's (contrib.auth,
-the log handler and the middleware of 5.2 and 6.0 use the old arguments) or ours, nobody could act
-on it, and there is no warning.
+the log handler and the middleware of 5.2 and 6.0 use the old arguments) or ours, a project could
+not act on it, and there is no warning.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ __all__ = [
 
 Through = Callable[[FrameType], bool]
 
-# Code that calls on behalf of others, besides Django's and ours.
+# Packages that call on behalf of other code, as Django and this package do.
 GO_BETWEENS = {"importlib", "email"}
 
 # The functions here are on the way from every room that asks.

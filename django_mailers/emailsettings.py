@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import global_settings
 
-# What an entry without BACKEND means, and a project without EMAIL_BACKEND.
+# The backend of an entry without BACKEND, and of a project without EMAIL_BACKEND.
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
 # The option of an entry of MAILERS that each setting becomes. EMAIL_BACKEND becomes its BACKEND.
@@ -23,7 +23,7 @@ OPTIONS: Mapping[str, str] = {
     "EMAIL_SSL_CERTFILE": "ssl_certfile",
     "EMAIL_FILE_PATH": "file_path",
 }
-# As in Django, which has none of them any more once EMAIL_* is gone.
+# As in Django, which will not have them any more once EMAIL_* is gone.
 DEFAULTS: Mapping[str, Any] = {
     "EMAIL_BACKEND": SMTP_BACKEND,
     "EMAIL_HOST": "localhost",
@@ -45,7 +45,7 @@ _missing = object()
 def default_port(*, use_tls: object = False, use_ssl: object = False) -> int:
     """Return the port that SMTP connects to without 'port', by the other two options.
 
-    EMAIL_PORT has one default for all of them.
+    EMAIL_PORT has the same default for all of them.
     """
     if use_ssl:
         return 465
@@ -55,7 +55,7 @@ def default_port(*, use_tls: object = False, use_ssl: object = False) -> int:
 def defined_settings(holder: Any) -> set[str]:
     """Return which of MAILERS and the EMAIL_* settings a project has defined.
 
-    Arguments: `holder`, what a `LazySettings` wraps: reading that warns nobody.
+    Arguments: `holder`, what a `LazySettings` wraps: reading that issues no warnings.
     """
     values = {
         name: getattr(holder, name)

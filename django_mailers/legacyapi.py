@@ -59,7 +59,8 @@ def setting_warning(name: str) -> str:
 
 
 def missing_setting(name: str) -> str:
-    """Return the text of the `AttributeError` for the EMAIL_* setting `name` beside MAILERS."""
+    """Return the text of the `AttributeError` for the EMAIL_* setting `name` when MAILERS is
+    defined."""
     return f"The {name} setting is not available when MAILERS is defined."
 
 

@@ -1,8 +1,8 @@
-"""Whose code is running: Django's, this package's, or somebody else's.
+"""Whose code is running: Django's, this package's, or other code.
 
 Neither a function's `__module__` tells, which `functools.wraps` copies, nor its file alone: Django
-may be installed without its sources, compiled somewhere else. What tells is the module whose
-globals a function has, together with the file that this module's own code names.
+may be installed without its sources, compiled somewhere else. The module whose globals a function
+has tells, together with the file that this module's own code names.
 
 The only module that compares names of modules. Rooms whose code stands in for Django's enter
 themselves, by `stand_in()`.
@@ -28,7 +28,7 @@ TRAMPOLINE_FILE = "<django_mailers>"
 SILENT_FILE = "<django_mailers, silent>"
 TRAMPOLINE_FILES = frozenset({TRAMPOLINE_FILE, SILENT_FILE})
 
-# What a class or an object of ours has that other rooms are to take for Django's own.
+# The attribute of a class or an object of ours that other rooms are to take for Django's own.
 MARKER = "_django_mailers_stands_in"
 
 # A list, as threads may go through it while another room enters itself.

@@ -154,8 +154,10 @@ class SettingsTests(BridgeTestCase):
             start(EMAIL_HOST="old.example.com", EMAIL_PORT=26)
             texts = [str(w.message) for w in recorded]
             assert [text for text in texts if "no effect" in text] == [
-                "The EMAIL_HOST setting has no effect beside MAILERS. Remove it from the settings.",
-                "The EMAIL_PORT setting has no effect beside MAILERS. Remove it from the settings.",
+                "The EMAIL_HOST setting has no effect when MAILERS is defined. Remove it from the "
+                "settings.",
+                "The EMAIL_PORT setting has no effect when MAILERS is defined. Remove it from the "
+                "settings.",
             ], texts
             assert (settings.EMAIL_HOST, settings.EMAIL_PORT) == ("smtp.example.com", 587)
             """
@@ -182,7 +184,8 @@ class SettingsTests(BridgeTestCase):
                 django.setup()
             texts = [str(warning.message) for warning in recorded]
             assert (
-                "The EMAIL_HOST setting has no effect beside MAILERS. Remove it from the settings."
+                "The EMAIL_HOST setting has no effect when MAILERS is defined. Remove it from the "
+                "settings."
             ) in texts, texts
             warnings.simplefilter("ignore")
             assert settings.EMAIL_HOST == "smtp.example.com"

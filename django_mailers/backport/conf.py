@@ -34,9 +34,10 @@ _configured: set[str] = set()
 
 
 def getattribute(original: Callable[..., Any], self: Any, name: str) -> Any:
-    """`LazySettings.__getattr__()`: an EMAIL_* setting is deprecated, and missing beside MAILERS.
+    """`LazySettings.__getattr__()`: an EMAIL_* setting is deprecated, and missing when MAILERS is
+    defined.
 
-    A value found beside MAILERS belongs to no mailer: it is Django's global default.
+    A value found then does not belong to any mailer: it is Django's global default.
     """
     value = original(self, name)
     if name not in EMAIL_SETTINGS:
@@ -119,7 +120,7 @@ def init(original: Callable[..., None], self: Any, settings_module: str) -> None
 
 
 class LazySettings:
-    """What goes into `django.conf.LazySettings`."""
+    """Members for `django.conf.LazySettings`."""
 
     def __dir__(self: Any) -> list[str]:
         # Error reports and the debug page read everything that is listed (H9).

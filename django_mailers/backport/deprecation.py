@@ -51,8 +51,9 @@ def warn_about_default_mailers_if_needed() -> None:
 def deprecate_posargs(names: Sequence[str]) -> Callable[[F], F]:
     """Let a function whose parameters became keyword-only take them by position for a while.
 
-    `names` are those parameters in their former order. Passing one by position warns; passing more
-    than there ever were, or one both ways, is a `TypeError`, with Django 6.1's texts (#35528).
+    `names` are those parameters in their former order. Passing an argument by position warns.
+    Passing too many, or one of them in both ways, is a `TypeError`, with Django 6.1's texts
+    (#35528).
     """
 
     def decorator(function: F) -> F:
@@ -92,7 +93,7 @@ def report_using_incompatibility(
     auth_user: str | None = None,
     auth_password: str | None = None,
 ) -> None:
-    """Raise `TypeError` for an argument that says how to send beside `using`, which says it all."""
+    """Raise `TypeError` for an argument that `using` makes superfluous."""
     given = {"connection": connection is not None, "fail_silently": fail_silently}
     for name, is_given in given.items():
         if is_given:

@@ -43,7 +43,7 @@ def init(
 
 
 class AdminEmailHandler:
-    """What goes into `django.utils.log.AdminEmailHandler`."""
+    """Members for `django.utils.log.AdminEmailHandler`."""
 
     def emit(self: Any, record: logging.LogRecord) -> None:
         """Send `record`, with the traceback and the request it came from, to ADMINS."""

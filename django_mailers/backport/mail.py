@@ -56,7 +56,7 @@ __all__ = [  # noqa: F822
 
 @deprecate_posargs(POSITIONAL["get_connection"].names)
 def get_connection(backend: str | None = None, *, fail_silently: bool = False, **kwds: Any) -> Any:
-    """Return a backend: with MAILERS its default entry, else the one that EMAIL_BACKEND names.
+    """Return a backend: with MAILERS its default entry, otherwise the one that EMAIL_BACKEND names.
 
     Arguments: `backend`, a dotted path, refused with `RuntimeError` once MAILERS is defined;
     `fail_silently` and any other keyword, options laid over the configured ones.

@@ -33,7 +33,8 @@ from .deprecation import (
 )
 from .parents import parent_of
 
-# Headers with addresses, besides those that have an argument of EmailMessage (RFC 5322, 3.6).
+# Headers with addresses, in addition to those that have an argument of EmailMessage (RFC 5322,
+# 3.6).
 OTHER_ADDRESSES = {
     "sender",
     "resent-bcc",
@@ -45,7 +46,7 @@ OTHER_ADDRESSES = {
 
 
 class EmailMessage:
-    """What sending needs of `django.core.mail.EmailMessage`, on Django 5.2 and 6.0."""
+    """Members for `django.core.mail.EmailMessage`, on Django 5.2 and 6.0."""
 
     @deprecate_posargs(POSITIONAL["EmailMessage"].names)
     def __init__(
@@ -97,8 +98,8 @@ class EmailMessage:
     def send(self: Any, fail_silently: bool = False, *, using: str | None = None) -> int:
         """Send this message through the mailer that `using` names, or through the default one.
 
-        Nothing about the mailer is kept on the message. Returns 1, or 0 if there is nobody to
-        send to (no mailer is made then) or the backend says it sent nothing.
+        Nothing about the mailer is kept on the message. Returns 1, or 0 if there are no recipients
+        (no mailer is made then) or the backend says that it sent nothing.
         """
         if not self.recipients():
             return 0
@@ -123,8 +124,8 @@ class EmailMessage:
 def _set_connection(message: Any, connection: Any) -> None:
     """Keep `connection` on `message`.
 
-    Under its former name as well, by which a Django without this app finds it: messages are
-    pickled into queues, and the app may be gone when they are sent.
+    Also under its former name, by which a Django without this app finds it: messages are pickled
+    into queues, and the app may have been removed when they are sent.
     """
     vars(message).update(_connection=connection, connection=connection)
 
@@ -140,7 +141,7 @@ def _connection_of(message: Any) -> Any:
 
 
 class EmailMultiAlternatives:
-    """What sending needs of `django.core.mail.EmailMultiAlternatives`, on Django 5.2 and 6.0."""
+    """Members for `django.core.mail.EmailMultiAlternatives`, on Django 5.2 and 6.0."""
 
     @deprecate_posargs(POSITIONAL["EmailMultiAlternatives"].names)
     def __init__(
@@ -158,7 +159,7 @@ class EmailMultiAlternatives:
         cc: Iterable[str] | None = None,
         reply_to: Iterable[str] | None = None,
     ) -> None:
-        # Here, as a call from here is ours to the one above.
+        # Here, as the constructor above sees a call of ours.
         if connection is not None:
             warn_about_external_use(CONNECTION_ARG_WARNING)
         parent = parent_of(self, django_message.EmailMultiAlternatives)
@@ -170,7 +171,8 @@ class EmailMultiAlternatives:
             self.alternatives.append(django_message.EmailAlternative(*alternative))
 
 
-# What Python's address parser raises, depending on its version, for some addresses that are none.
+# Errors of Python's address parser, depending on its version, for some texts that are not
+# addresses.
 PARSER_ERRORS = (AttributeError, HeaderParseError, IndexError, KeyError, TypeError, NameError)
 
 
@@ -222,7 +224,7 @@ def alternative_pair(alternative: Any) -> tuple[Any, str]:
 
 
 def _refuse_bad_addresses(message: Any) -> None:
-    """Raise `ValueError` if it is for one of its addresses that `message` could not be made."""
+    """Raise `ValueError` if `message` could not be made because of one of its addresses."""
     for value in _address_inputs(message):
         try:
             email.policy.default.header_factory("To", str(value))

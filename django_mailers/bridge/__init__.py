@@ -17,7 +17,7 @@ from .patches import LEFTOVERS, PATCHES
 
 __all__ = ["accept_leftovers", "install", "installed", "is_wanted"]
 
-# What Django, and the backport, call from here, they take for Django's.
+# Code that asks who called passes over these functions.
 ownership.stand_in(__name__)
 
 is_wanted = conf.is_bridge_wanted
@@ -30,11 +30,11 @@ def install() -> None:
     """Build the bridge, if the settings want it, and look at leftovers; called when the app is
     loaded.
 
-    What it changes looks at the settings each time, so `override_settings(MAILERS_BRIDGE=False)`
-    gives Django 6.1's own behaviour. The reverse needs the bridge to be built.
+    The changed functions look at the settings each time, so
+    `override_settings(MAILERS_BRIDGE=False)` gives Django 6.1's own behaviour. The reverse needs
+    the bridge to be built.
 
-    Raises `ImproperlyConfigured` for EMAIL_* settings beside MAILERS if the bridge is off after
-    all.
+    Raises `ImproperlyConfigured` for EMAIL_* settings together with MAILERS if the bridge is off.
     """
     from .settings import settle_leftovers
 
@@ -44,7 +44,8 @@ def install() -> None:
 
 
 def accept_leftovers() -> None:
-    """Let EMAIL_* settings beside MAILERS pass while the settings are loaded, until `install()`.
+    """Accept EMAIL_* settings together with MAILERS while the settings are loaded, until
+    `install()`.
 
     Reads no settings. A second call changes nothing.
     """

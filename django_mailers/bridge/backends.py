@@ -38,7 +38,7 @@ def create_connection(
     with suppress(ImportError):  # which Django reports
         backend_class = import_string(entry.get("BACKEND", SMTP_BACKEND))
     outer = building.alias
-    # What such a backend reads of EMAIL_* is this alias's, not the default account (H14).
+    # Such a backend reads EMAIL_* settings of this alias, not of the default account (H14).
     building.alias = alias
     try:
         if backend_class is not None and not signature_of(backend_class).takes_alias:
@@ -70,14 +70,13 @@ def _create(
         # A list, unlike Django's set, a queue can hand on as JSON.
         return backend_class(alias=alias, _ignore_unknown_kwargs=ignored, **options)
 
-    # What get_connection() is given may be anything (H16).
+    # The arguments of get_connection() may be anything (H16).
     ignored = list(given)
     try:
         return create_without(ignored) if ignored else original(mailers, alias)
     except mail.InvalidMailer as error:
         surplus = _unknown_options(error, alias)
-        # Before MAILERS the base class took anything, but what an entry of MAILERS says must be
-        # right.
+        # Before MAILERS the base class took anything, but the entry itself must be right.
         if not surplus or any(name in options for name in surplus):
             raise
     path = entry.get("BACKEND", SMTP_BACKEND)
@@ -87,7 +86,7 @@ def _create(
 
 
 def _unknown_options(error: mail.InvalidMailer, alias: str) -> list[str]:
-    """Return the names that BaseEmailBackend has refused with `error`; none for another error."""
+    """Return the names that BaseEmailBackend has refused with `error`; [] for another error."""
     prefix = f"MAILERS[{alias!r}]: Unknown options "
     text = str(error)
     return re.findall(r"'(\w+)'", text.removeprefix(prefix)) if text.startswith(prefix) else []

@@ -1,4 +1,4 @@
-"""What the parts of the bridge share. (Django 2028: this whole file.)"""
+"""Things that the parts of the bridge share. (Django 2028: this whole file.)"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_mailers.ownership import MARKER
 
 T = TypeVar("T")
 
-# What a function that decides returns: see `trampolines.redirect()`.
+# The result of a function that decides: see `trampolines.redirect()`.
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 

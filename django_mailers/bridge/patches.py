@@ -75,7 +75,7 @@ LEFTOVERS: tuple[Patch, ...] = (
     Patch(
         CONFLICTS,
         "settings:check_conflicts",
-        "EMAIL_* settings beside MAILERS pass until the app is loaded",
+        "EMAIL_* settings together with MAILERS are accepted until the app is loaded",
         how="wraps",
         needs=CONFLICTS,
     ),

@@ -28,13 +28,13 @@ from django_mailers.legacyapi import (
 
 from .common import Call, class_name, is_on, result
 
-# Backends that a path means besides the one that has it. By exact paths, and not by what delivers
-# in the end: a queue that asks for SMTP to deliver must not get itself (H19).
+# Backends that a path means in addition to the one that has it. By exact paths, and not by what
+# delivers in the end: a queue that asks for SMTP to deliver must not get itself (H19).
 SAME_AS = {SMTP_BACKEND: ("django_mailers.backends.smtp.EmailBackend",)}
 
 DEPRECATED_ARGUMENTS = frozenset({"connection", "fail_silently", "auth_user", "auth_password"})
-# What `connection` makes pointless.
-BESIDE_CONNECTION = ("fail_silently", "auth_user", "auth_password")
+# Arguments that are pointless together with `connection`.
+POINTLESS = ("fail_silently", "auth_user", "auth_password")
 PEOPLE = {"mail_admins": "ADMINS", "mail_managers": "MANAGERS"}
 
 
@@ -108,11 +108,11 @@ def _sending_function(name: str) -> Callable[..., Call]:
             and kwargs.get("using") is None
             and is_bridge_wanted()
         ):
-            for argument in BESIDE_CONNECTION:
+            for argument in POINTLESS:
                 kwargs.pop(argument, None)
         return original, args, kwargs
 
-    decide.__doc__ = f"`{name}()`: what `connection` makes pointless is accepted beside it."
+    decide.__doc__ = f"`{name}()`: accepts pointless arguments together with `connection`."
     return decide
 
 
@@ -131,7 +131,7 @@ def send(
     if not is_bridge_wanted():
         return original, (self, fail_silently), kwargs
     values = vars(self)
-    # What a Django before 6.1 has pickled has it under the name that is a property now (H24).
+    # A message that an older Django pickled has it under the name that is a property now (H24).
     connection = values.setdefault("_connection", values.get("connection"))
     if connection and not hasattr(connection, "alias"):
         connection.alias = None
@@ -184,7 +184,7 @@ def _as_keywords(
 def _warn_about_pairs(function: str) -> None:
     """Warn about (name, address) pairs in the setting that `function` sends to.
 
-    From Django 6.1 on that does so itself, whatever calls it.
+    Django 6.1 and later do so themselves, for any caller.
     """
     name = PEOPLE.get(function)
     if name is None or not is_polyfilled():

@@ -71,7 +71,7 @@ def _project(name: str, entry: dict[str, Any]) -> Any:
 
 
 def check_conflicts(original: Callable[..., None], explicit_settings: Iterable[str]) -> None:
-    """Django 6.1's `_check_email_settings_conflicts()`, which refuses EMAIL_* beside MAILERS.
+    """Django 6.1's `_check_email_settings_conflicts()`: EMAIL_* together with MAILERS is an error.
 
     It is called while the settings are loaded, when they cannot say yet whether the bridge is on;
     `settle_leftovers()` calls it again.
@@ -81,7 +81,7 @@ def check_conflicts(original: Callable[..., None], explicit_settings: Iterable[s
 
 
 def settle_leftovers() -> None:
-    """Deal with the EMAIL_* settings that a project still defines beside MAILERS.
+    """Deal with the EMAIL_* settings that a project still defines together with MAILERS.
 
     With the bridge on they are warned about. Otherwise Django 6.1 has refused them, or does now.
     """
@@ -90,7 +90,8 @@ def settle_leftovers() -> None:
     if is_on():
         for setting in sorted(explicit - {"MAILERS"}):
             warn_about_use(
-                f"The {setting} setting has no effect beside MAILERS. Remove it from the settings."
+                f"The {setting} setting has no effect when MAILERS is defined. Remove it from the "
+                "settings."
             )
     elif hasattr(django_conf, name):
         getattr(django_conf, name)(explicit)

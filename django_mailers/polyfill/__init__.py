@@ -3,8 +3,8 @@
 On a Django that has `mailers` (6.1 and later) nothing is changed. Before that, each entry of
 `PATCHES` is applied in place: functions that exist keep their identity and lead to ours, so that
 `from django.core.mail import send_mail` executed anywhere before the install follows (H6), and so
-do pickles of them; classes get methods and keep being the same classes (H8). What somebody else has
-put in a function's place is left alone (H7).
+do pickles of them; classes get methods and keep being the same classes (H8). If somebody else has
+put something in a function's place, that is left alone (H7).
 
 The tools outlive Django 6.0: the bridge changes Django with them as well.
 """
@@ -50,7 +50,7 @@ def install() -> None:
             return
         from django_mailers import backport
 
-        # Before Django is changed: what is put there asks for it.
+        # Before Django is changed, as the new code asks for it.
         conf.note_polyfill(True)
         try:
             _backport.install(backport.__name__)
@@ -65,7 +65,7 @@ def installed() -> tuple[Installed, ...]:
 
 
 def after_settings() -> None:
-    """Do what waits for the settings to be loaded; called when the app is.
+    """Do the rest, for which the settings must be loaded; called when the app is loaded.
 
     Raises `ImproperlyConfigured` for settings that define MAILERS together with EMAIL_* settings,
     as Django 6.1 does, unless the bridge is on, which deals with them.

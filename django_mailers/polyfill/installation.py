@@ -24,10 +24,10 @@ INSTALLED = "installed"
 
 
 class Installed(NamedTuple):
-    """What became of a patch.
+    """The outcome of a patch.
 
     `outcome` is "installed", "not needed" on this Django, "waits for import" of the target's
-    module, or begins with "left alone" and says which function somebody else had put there.
+    module, or begins with "left alone" and names the function that somebody else had put there.
     """
 
     target: str
@@ -38,9 +38,9 @@ class Installed(NamedTuple):
 class Installation:
     """The patches of one room, applied to the modules of Django as they are loaded.
 
-    Idempotent, and safe to use in any thread, while others send mail. What is in modules that
-    nobody has imported yet is changed when somebody does: importing `django.test`, for one, would
-    cost every process half a second. What `importlib.reload()` undoes is done again.
+    Idempotent, and safe to use in any thread, while others send mail. A module that is not loaded
+    yet is changed when it is imported: importing `django.test`, for example, would cost every
+    process half a second. A patch that `importlib.reload()` undoes is applied again.
 
     Arguments: `is_optional`, whether functions go on giving their own signatures and texts, and a
     function of Django's own that cannot be changed is left alone instead of an error.
@@ -137,16 +137,16 @@ class Installation:
             for member, value in vars(replacement).items()
             if isinstance(value, FunctionType | property) or not member.startswith("__")
         }
-        # What is new to the class comes first: nobody calls it yet, but what is changed will.
+        # New members come first: no code calls them yet, but the changed ones will.
         order = sorted(members, key=lambda member: member in vars(current))
         return [(current, member, members[member]) for member in order]
 
     def _put(self, owner: Any, name: str, replacement: Any, patch: Patch) -> str | None:
         """Make `owner.name` do what `replacement` does.
 
-        Returns None, or a description of the function that somebody else put there, if the one of
-        Django's below it cannot be reached. Raises `ImproperlyConfigured` if there is one of
-        Django's own that cannot be changed.
+        Returns None, or a description of the function that somebody else put there, if Django's
+        function below it cannot be reached. Raises `ImproperlyConfigured` if a function of Django's
+        own cannot be changed.
         """
         current = vars(owner).get(name)
         if current is replacement and name in vars(owner):
@@ -193,7 +193,7 @@ def _exists(path: str) -> bool:
 
 
 def _fill(owner: Any, name: str, replacement: Any) -> str | None:
-    """Put `replacement` where nothing is, or only what is retired."""
+    """Put `replacement` where nothing is, or only a retired method."""
     current = vars(owner).get(name)
     if isinstance(current, trampolines.Retired):
         # Code of Django's that was running then still gets that.
@@ -205,12 +205,12 @@ def _fill(owner: Any, name: str, replacement: Any) -> str | None:
 
 
 def _retire(owner: Any, name: str, patch: Patch) -> str | None:
-    """Take what is Django's away from `owner`; return whose it is if it is not."""
+    """Take `name` away from `owner` if it is Django's; otherwise return a description of it."""
     current = vars(owner).get(name)
     if current is None or isinstance(current, Hidden):
         return None
     if isinstance(current, type):
-        # By what its module has: anybody can write a name into __module__.
+        # The module has the last word: any class can have that name in __module__.
         home = sys.modules.get(current.__module__)
         if (
             not ownership.is_module_of_django(home)
@@ -227,9 +227,9 @@ def _retire(owner: Any, name: str, patch: Patch) -> str | None:
 
 
 def _own_function(function: Any, patch: Patch) -> FunctionType | None:
-    """Return the function of Django's that `function` is or wraps; None if there is none.
+    """Return the function of Django's that `function` is or wraps; None if it is neither.
 
-    What another room has put there to stand in for one is such a function as well.
+    A function that another room has put there to stand in for Django's counts as one.
     """
     module = sys.modules[patch.module]
     return trampolines.own_function(
@@ -257,8 +257,8 @@ def _is_of_module(function: FunctionType, module: ModuleType) -> bool:
 def _refuse_compiled(owner: Any, function: Any, patch: Patch) -> None:
     """Raise `ImproperlyConfigured` if `function` is Django's own, and not in Python.
 
-    What makes machine code of Python leaves functions that have the module's globals, or else that
-    C knows to be of the module or the class.
+    Compilers of Python to machine code leave functions that have the module's globals, or that say
+    in C to which module or class they belong.
     """
     module = sys.modules[patch.module]
     while hasattr(function, "__wrapped__"):

@@ -49,8 +49,8 @@ COMMAND = "django.core.management.commands.sendtestemail:Command"
 # Django 5.2: what is `unless` it renders.
 RENDERS = f"{MESSAGE}._add_bodies"
 
-# In this order: what is called comes before what calls it, as other threads may be sending mail. So
-# whatever is changed already works with what is not yet, and with a call that was on its way.
+# In this order: a function comes before those that call it, as other threads may be sending mail.
+# So everything that is changed works with what is not changed yet, and with calls that had begun.
 PATCHES: tuple[Patch, ...] = (
     # Names that code asks for to find out whether this Django has MAILERS.
     Patch(f"{MAIL}.exceptions", "exceptions", "module of 6.1"),
@@ -176,7 +176,7 @@ PATCHES: tuple[Patch, ...] = (
     Patch(f"{COMMAND}.handle", "sendtestemail:handle", "--using"),
     # Behind those that gave it a path, which MAILERS leaves no use for.
     Patch(f"{MAIL}:get_connection", "mail:get_connection", "builds from MAILERS"),
-    # Settings, checks and tests. Backends that read EMAIL_* settings are none any more.
+    # Settings, checks and tests. No backend reads EMAIL_* settings any more.
     Patch("django.core.checks:Tags.mail", "checks:TAG", "tag of 6.1's checks"),
     Patch("django.core.checks.mail", "checks", "module of 6.1"),
     Patch(
@@ -188,7 +188,7 @@ PATCHES: tuple[Patch, ...] = (
     Patch(
         "django.conf:LazySettings.__getattr__",
         "conf:getattribute",
-        "EMAIL_* settings warn, and are missing beside MAILERS",
+        "EMAIL_* settings warn, and do not exist together with MAILERS",
         how="wraps",
     ),
     Patch(
@@ -200,7 +200,7 @@ PATCHES: tuple[Patch, ...] = (
     Patch(
         "django.conf:LazySettings.configure",
         "conf:configure",
-        "MAILERS beside EMAIL_* settings is an error",
+        "MAILERS together with EMAIL_* settings is an error",
         how="wraps",
     ),
     Patch(
@@ -212,7 +212,7 @@ PATCHES: tuple[Patch, ...] = (
     Patch(
         "django.conf:Settings.__init__",
         "conf:init",
-        "EMAIL_* settings of a module warn; MAILERS beside them is an error",
+        "EMAIL_* settings of a module warn; MAILERS together with them is an error",
         how="wraps",
     ),
     Patch("django.conf:LazySettings", "conf:LazySettings", "dir() without missing settings"),

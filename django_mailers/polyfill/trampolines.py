@@ -1,6 +1,6 @@
 """How functions that others hold references to are changed: in place.
 
-Knows nothing of Django or of mail; `django_mailers.polyfill` says what is to be changed.
+This knows nothing about mail; `django_mailers.polyfill` says what is to be changed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from django_mailers.ownership import SILENT_FILE, TRAMPOLINE_FILE
 
 How = Literal["replaces", "wraps", "decides"]
 
-# Where the functions that redirect() changed lead to, by a number that is in their new code. None
-# is ever taken out: a call may be on its way there.
+# Where the functions that redirect() changed lead to, by a number that is in their new code. They
+# stay here for ever: a call may be on its way.
 _replacements: dict[int, Callable[..., Any]] = {}
 _numbers_of: dict[CodeType, int] = {}
 _numbers = itertools.count()
@@ -32,7 +32,7 @@ def redirect(
     *,
     keep_signature: bool = False,
 ) -> None:
-    """Make calls of `function`, by whatever name anybody holds it, calls of `replacement`.
+    """Make calls of `function`, under any name that code has for it, calls of `replacement`.
 
     A function that leads elsewhere already gets no second trampoline: what it leads to is then the
     original.
@@ -94,7 +94,7 @@ def locate(path: str) -> tuple[Any, str]:
 
 def own_function(function: Any, is_own: Callable[[FunctionType], bool]) -> FunctionType | None:
     """Return the first function that `is_own` accepts of `function` and those that it wraps, as
-    `functools.wraps` says; None if there is none."""
+    `functools.wraps` says; None otherwise."""
     while function is not None:
         if isinstance(function, FunctionType) and is_own(function):
             return function
@@ -133,7 +133,7 @@ def describe(function: Any) -> str:
 def _original(function: FunctionType) -> Callable[..., Any]:
     """Return what `function` does now: what it leads to, or else a copy of it."""
     number = _numbers_of.get(function.__code__)
-    # What decides returns what is to be called. It needs its own trampoline to do that.
+    # A replacement that decides needs its trampoline, which makes the call.
     if number is not None and function.__code__.co_filename == TRAMPOLINE_FILE:
         return _replacements[number]
     copy = FunctionType(

@@ -20,7 +20,7 @@ def _is_backend(frame: FrameType) -> bool:
 
 
 class BaseEmailBackend:
-    """What goes into `django.core.mail.backends.base.BaseEmailBackend`."""
+    """Members for `django.core.mail.backends.base.BaseEmailBackend`."""
 
     def __init__(
         self,

@@ -100,7 +100,7 @@ def _complete_from_settings(backend: Any) -> None:
 
 
 class EmailBackend:
-    """What goes into `django.core.mail.backends.smtp.EmailBackend`."""
+    """Members for `django.core.mail.backends.smtp.EmailBackend`."""
 
     def _send(self: Any, email_message: Any) -> bool:
         if not email_message.recipients():

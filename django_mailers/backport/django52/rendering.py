@@ -29,9 +29,9 @@ from ..message import message as checked_message
 from ..parents import parent_of
 from . import leniency
 
-# What Django 5.2's message() calls, one inside the other. A subclass that overrides one (to sign or
-# to encrypt, say) is rendered by 5.2's own code: silently skipping the hook would send the message
-# without what it adds.
+# Methods that Django 5.2's message() calls, one inside the other. A subclass that overrides one (to
+# sign or to encrypt, say) is rendered by 5.2's own code: silently skipping the hook would send the
+# message without what it adds.
 CREATION_HOOKS = (
     "_create_message",
     "_create_attachments",
@@ -89,8 +89,8 @@ class PythonEmailMessage(email.message.EmailMessage):
 class ModernFirst(type):
     """Lets a class inherit from 5.2's classes of parts in name alone.
 
-    They come last, behind the whole of the modern API, so that nothing of theirs is ever used: but
-    code of the time asks by `isinstance()` what a part is, before it takes its content (H26).
+    They come last, after the whole of the modern API, so that none of their methods is ever used.
+    But code of the time asks by `isinstance()` what a part is, before it takes its content (H26).
     """
 
     def mro(cls) -> list[type]:
@@ -114,7 +114,7 @@ PARTS = {"text": TextPart, "multipart": MultiPart, "message": MessagePart}
 
 
 class EmailMessage:
-    """What rendering needs of `django.core.mail.EmailMessage`."""
+    """Members for `django.core.mail.EmailMessage`."""
 
     def _add_bodies(self: Any, msg: email.message.EmailMessage) -> None:
         if self.attachments and not self.body:
@@ -192,7 +192,7 @@ class EmailMessage:
 
 
 class EmailMultiAlternatives:
-    """What rendering needs of `django.core.mail.EmailMultiAlternatives`."""
+    """Members for `django.core.mail.EmailMultiAlternatives`."""
 
     def _add_bodies(self: Any, msg: email.message.EmailMessage) -> None:
         if self.body or not self.alternatives:
