@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import empty
 
 
@@ -60,3 +61,11 @@ def note_polyfill(is_polyfilled: bool) -> None:
 def note_leftovers() -> None:
     """Called by the bridge when it accepts EMAIL_* settings."""
     _State.accepts_leftovers = True
+
+
+def async_threads() -> int:
+    """Return MAILERS_ASYNC_THREADS, the greatest number of threads that send for coroutines."""
+    threads = getattr(settings, "MAILERS_ASYNC_THREADS", 8)
+    if not isinstance(threads, int) or threads < 1:
+        raise ImproperlyConfigured("MAILERS_ASYNC_THREADS must be a positive integer.")
+    return threads

@@ -35,7 +35,7 @@ ROWS: list[tuple[str, ...]] = [
     ("backport",),
     (
         *("deprecation", "emailsettings", "options", "conf", "errors", "signals"),
-        *("legacyapi", "mailboxes", "ownership", "signatures", "wording"),
+        *("legacyapi", "mailboxes", "ownership", "signatures", "types", "wording"),
     ),
 ]
 ROOMS = {room: number for number, row in enumerate(ROWS) for room in row}
@@ -51,9 +51,9 @@ IMPORTED_BY = {
     "polyfill": ("", "apps", "bridge"),
     "backport": ("polyfill",),
 }
-# Within the ground: "who called?" needs to know whose code a frame runs, and the signature of
-# Django's SMTP backend where that is.
-WITHIN_GROUND = {"deprecation": ("ownership",), "signatures": ("emailsettings",)}
+# Within the ground: "who called?" needs to know whose code a frame runs; and the arguments of a
+# class are in its table, and Django's SMTP backend among the settings.
+WITHIN_GROUND = {"deprecation": ("ownership",), "signatures": ("emailsettings", "options")}
 EXTRAS = {"migrate": ("libcst",), "pytest_plugin": ("pytest",)}
 # They deal with Django's modules as they are.
 INSIDE_DJANGO = ("backport", "polyfill")

@@ -11,11 +11,11 @@ from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from django_mailers import conf
-from django_mailers.options import EHLO_NAME, Kind
+from django_mailers.options import EHLO_NAME, FLAG, Kind
 from django_mailers.signatures import SMTP, Signature, signature_of
 from django_mailers.wording import listed
 
-from .constructor import DEVELOPMENT, DJANGO, FLAG, OURS, PORT, kinds_of
+from .constructor import DEVELOPMENT, DJANGO, OURS, PORT, kinds_of
 from .table import closest, report
 
 

@@ -9,14 +9,18 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
+from django_mailers.options import ALIAS, ALIASES
 from django_mailers.wording import listed
 
 from .entries import Mailer
 from .table import closest, report
 
+# The options by which wrappers name other mailers, and what each must be.
+TARGETS = {"using": ALIAS.expected, "mailers": ALIASES.expected, "also": ALIASES.expected}
+
 
 def check_mailers(mailers: Sequence[Mailer], aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
-    """Check the mailers that send through others, which their options `using` or `mailers` name."""
+    """Check the mailers that send through others, named by `using`, `mailers` or `also`."""
     graph: dict[Any, list[str]] = {}
     for mailer in mailers:
         graph[mailer.alias] = []
@@ -75,7 +79,7 @@ def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
 
 def _targets(mailer: Mailer) -> Iterator[tuple[str, list[str], CheckMessage | None]]:
     """Yield the options of a mailer that name others: each with those, or with what is wrong."""
-    for option, expected in (("using", "the alias of a mailer"), ("mailers", "a list of aliases")):
+    for option, expected in TARGETS.items():
         value = mailer.options.get(option)
         if value is None or option not in mailer.kinds:
             continue
@@ -84,7 +88,7 @@ def _targets(mailer: Mailer) -> Iterator[tuple[str, list[str], CheckMessage | No
             isinstance(target, str) for target in targets
         ):
             yield option, list(targets), None
-        else:
+        elif mailer.kinds[option] is None:  # else the value is checked like any other
             text = f"OPTIONS {option!r} must be {expected}."
             hint = f"The value is of type {type(value).__name__}."
             problem = report("mailers.E010", text, alias=mailer.alias, hint=hint)

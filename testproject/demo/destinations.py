@@ -1,4 +1,4 @@
-"""Where the mailers of the demo deliver to, and what has arrived there."""
+"""The destinations of the demo's mailers, and the mail that has arrived there."""
 
 import io
 import tempfile
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from django.core import mail
 from django.test import override_settings
 
-# The accounts of the SMTP mailers. By them the server tells the mailers apart.
+# The accounts of the SMTP mailers, by which the server distinguishes them.
 ACCOUNTS = {"default": "shop", "newsletter": "bulk", "errors": "monitor"}
 
 
@@ -25,7 +25,7 @@ class Arrival(NamedTuple):
 
 @contextmanager
 def configured_mailers(server) -> Iterator[Callable[[], list[Arrival]]]:
-    """Define MAILERS for the demo; give the function that says what has arrived so far."""
+    """Define MAILERS for the demo; yield a function that returns what has arrived so far."""
     screen = io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
         mailers = {
@@ -42,11 +42,11 @@ def configured_mailers(server) -> Iterator[Callable[[], list[Arrival]]]:
         for alias, account in ACCOUNTS.items():
             mailers[alias] = {
                 "OPTIONS": {
-                    "host": server.hostname,
+                    "host": server.host,
                     "port": server.port,
                     "use_tls": True,
                     "username": account,
-                    "password": server.accounts[account],
+                    "password": server.users[account],
                 },
             }
         with override_settings(MAILERS=mailers):
@@ -60,12 +60,10 @@ def configured_mailers(server) -> Iterator[Callable[[], list[Arrival]]]:
 
 def at_the_server(server) -> Iterator[Arrival]:
     aliases = {account: alias for alias, account in ACCOUNTS.items()}
-    for letter in server.letters:
-        if letter.tls:
-            how = f"at the server, as {letter.account}, {letter.tls}"
-            yield Arrival(aliases.get(letter.account), letter.subject, how)
-        else:
-            yield Arrival(None, letter.subject, "at the server, in clear text")
+    for message in server.messages:
+        session = message.session
+        how = f"at the server, as {session.user}, {session.tls}"
+        yield Arrival(aliases.get(session.user), message.parse()["subject"], how)
 
 
 def on_the_screen(stream) -> Iterator[Arrival]:
@@ -85,6 +83,6 @@ def in_memory() -> Iterator[Arrival]:
 
 
 def subjects(text) -> list[str]:
-    """Give the subjects of messages as the console and the file backend write them."""
+    """Return the subjects of the messages that the console or the file backend wrote."""
     messages = text.split("-" * 79 + "\n")[:-1]
     return [message_from_string(message, policy=policy.default)["subject"] for message in messages]

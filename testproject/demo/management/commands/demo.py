@@ -16,9 +16,9 @@ from demo.letters import letters_for_other_mailers, letters_of_the_site
 
 @contextmanager
 def database_in_memory():
-    """Use the database that Django's tests would use, which with SQLite is no file.
+    """Use the database that Django's tests would use. With SQLite it is in memory.
 
-    Only the database: Django's test environment would put its own mailers in place of the real.
+    Only the database: the rest of Django's test environment would replace the mailers.
     """
     before = setup_databases(verbosity=0, interactive=False)
     try:
@@ -34,10 +34,10 @@ class Command(BaseCommand):
         try:
             from demo.server import running_server
         except ModuleNotFoundError as error:
-            if error.name not in {"aiosmtpd", "trustme"}:
+            if error.name != "trustme":
                 raise
             raise CommandError(
-                f"The demo's SMTP server needs {error.name}, which is not installed. "
+                "The demo's SMTP server needs trustme, which is not installed. "
                 'Install it with: pip install "django-mailers[demo]"'
             ) from None
 
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"django_mailers {django_mailers.__version__}, Django {django.__version__}, "
                 f"Python {platform.python_version()}\n"
-                f"SMTP server on {server.hostname}:{server.port}: STARTTLS and AUTH required\n\n"
+                f"SMTP server on {server.host}:{server.port}: STARTTLS and AUTH required\n\n"
             )
             missing = self.send(letters_of_the_site() + letters_for_other_mailers(), arrivals)
         if missing:
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS("\nEverything arrived."))
 
     def send(self, all_letters, arrivals):
-        """Send, look for what was sent, print the table; return the names of what is missing."""
+        """Send the letters, look for them, print the table; return the names of those missing."""
         table = [("What", "API", "Alias", "Backend", "Arrived", "ms")]
         missing = []
         for letters in all_letters:
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         return missing
 
     def print_table(self, table):
-        """Print rows in columns as wide as they need, the last one flush right."""
+        """Print rows in columns of the width that they need, the last one right-aligned."""
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for row in table:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
