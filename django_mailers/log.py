@@ -158,5 +158,5 @@ class AdminEmailHandler(SafeReports, django_log.AdminEmailHandler):
         warn_about_definition(
             f"{type(self).__qualname__}.connection() is deprecated: Django 6.1 refuses it in "
             "subclasses of its own AdminEmailHandler. Use 'using' with a MAILERS alias instead.",
-            type(self).connection,
+            type(self).connection,  # type: ignore[attr-defined]
         )
