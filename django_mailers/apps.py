@@ -3,15 +3,15 @@ module has its own references to Django's functions."""
 
 from django.apps import AppConfig
 
-from django_mailers import polyfill
+from django_mailers import conf, polyfill
 
 polyfill.install()
+polyfill.after_settings()
 
-from django_mailers import bridge  # noqa: E402  (it names what the install has brought)
+if conf.needs_bridge():
+    from django_mailers import bridge
 
-bridge.install()
-polyfill.settle(refuse_conflict=not bridge.is_wanted())
-bridge.settle()
+    bridge.install()
 
 
 class DjangoMailersConfig(AppConfig):

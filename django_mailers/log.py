@@ -8,7 +8,6 @@ in which the two differ.
 from __future__ import annotations
 
 import logging
-import warnings
 from typing import Any
 
 from django.conf import settings
@@ -153,18 +152,11 @@ class AdminEmailHandler(SafeReports, django_log.AdminEmailHandler):
         )
 
     def _warn_about_connection_hook(self) -> None:
-        from .deprecation import RemovedInDjango2028Warning
+        from .deprecation import warn_about_definition
 
-        hook = type(self).connection  # type: ignore[attr-defined]
-        code = getattr(hook, "__code__", None)
-        text = (
+        # The caller is logging.config, where there is nothing to change.
+        warn_about_definition(
             f"{type(self).__qualname__}.connection() is deprecated: Django 6.1 refuses it in "
-            "subclasses of its own AdminEmailHandler. Use 'using' with a MAILERS alias instead."
+            "subclasses of its own AdminEmailHandler. Use 'using' with a MAILERS alias instead.",
+            type(self).connection,  # type: ignore[attr-defined]
         )
-        if code is None:
-            warnings.warn(text, RemovedInDjango2028Warning, stacklevel=3)
-        else:
-            # At the hook itself: the caller is logging.config, which nobody can change.
-            warnings.warn_explicit(
-                text, RemovedInDjango2028Warning, code.co_filename, code.co_firstlineno
-            )

@@ -19,9 +19,9 @@ from django.core.mail.backends.filebased import EmailBackend as FileBackend
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.test import SimpleTestCase, override_settings
 
+from django_mailers.emailsettings import DEFAULTS
 from django_mailers.migrate import configuration
 from django_mailers.migrate.block import Block, render
-from django_mailers.migrate.django_api import DEFAULTS
 
 from .support.migrate import NOT_SHOWN
 from .support.servers import enter

@@ -10,12 +10,13 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
-from django_mailers import bridge
+from django_mailers import conf
 from django_mailers.options import EHLO_NAME, FLAG, Kind
 from django_mailers.signatures import SMTP, Signature, signature_of
+from django_mailers.wording import listed
 
 from .constructor import DEVELOPMENT, DJANGO, OURS, PORT, kinds_of
-from .table import closest, listed, report
+from .table import closest, report
 
 
 @dataclass(frozen=True)
@@ -169,15 +170,16 @@ def _meant(path: str) -> str | None:
 
 
 def _check_constructor(mailer: Mailer) -> Iterator[CheckMessage]:
-    if bridge.is_wanted():
+    if conf.is_bridge_wanted():
         return
     if mailer.signature.is_complete and not mailer.signature.takes_alias:
         text = f"The __init__() of BACKEND {mailer.path!r} does not take 'alias'."
         yield report("mailers.E006", text, alias=mailer.alias)
     if mailer.signature.surplus:
+        surplus = listed(map(repr, mailer.signature.surplus))
         text = (
-            f"The __init__() of BACKEND {mailer.path!r} hands on "
-            f"{listed(mailer.signature.surplus)}, which {mailer.signature.ends_in!r} refuses."
+            f"The __init__() of BACKEND {mailer.path!r} hands on {surplus}, which "
+            f"{mailer.signature.ends_in!r} refuses."
         )
         yield report("mailers.E006", text, alias=mailer.alias)
 
@@ -214,11 +216,11 @@ def _hint(mailer: Mailer, unknown: list[str]) -> str:
     if left_behind:
         are = "is an option" if len(left_behind) == 1 else "are options"
         sentences.append(
-            f"{listed(left_behind)} {are} of SMTP. Choose whole entries, BACKEND together with its "
-            "OPTIONS."
+            f"{listed(map(repr, left_behind))} {are} of SMTP. Choose whole entries, BACKEND "
+            "together with its OPTIONS."
         )
     if len(guesses) + len(left_behind) < len(unknown):
-        taken = listed(known) if known else "no options"
+        taken = listed(map(repr, known)) if known else "no options"
         sentences.append(f"The backend takes {taken}.")
     return " ".join(sentences)
 

@@ -11,10 +11,12 @@ from django.conf import settings
 from django.core import mail
 from django.core.checks import CheckMessage
 
-from django_mailers import polyfill
+from django_mailers import conf
 from django_mailers.emailsettings import defined_settings
+from django_mailers.ownership import is_internal
+from django_mailers.wording import listed
 
-from .table import listed, report
+from .table import report
 
 LEFT_ALONE = "left alone: "
 # What code imports to learn whether this Django has MAILERS, with a substitute if it has not (H1).
@@ -22,24 +24,25 @@ NAMES_OF_6_1 = ("InvalidMailer", "MailerDoesNotExist", "MailersHandler", "mailer
 
 
 def check_install() -> Iterator[CheckMessage]:
-    """Check that the backport came before everybody else; there is none from Django 6.1 on."""
-    patches = polyfill.installed()
-    for patch in patches:
+    """Check that the polyfill came before other packages; there is none from Django 6.1 on."""
+    if not conf.is_polyfilled():
+        return
+    from django_mailers import bridge
+
+    for patch in bridge.installed():
         if patch.outcome.startswith(LEFT_ALONE):
             whose = patch.outcome.removeprefix(LEFT_ALONE)
             name = patch.target.replace(":", ".")
             text = f"{name} was replaced before django_mailers was installed, by {whose}."
             yield report("mailers.W006", text)
-    if not patches:
-        return
     # A copy: other threads may be importing.
     for name, module in sorted(sys.modules.copy().items()):
-        if f"{name}.".startswith(("django.", "django_mailers.")):
+        if is_internal(name):
             continue
         if substitutes := [known for known in NAMES_OF_6_1 if _is_substitute(module, known)]:
             text = (
                 f"{name} was imported before django_mailers was installed, and has its own "
-                f"{listed(substitutes)}."
+                f"{listed(map(repr, substitutes))}."
             )
             yield report("mailers.W007", text)
 
@@ -52,7 +55,7 @@ def check_settings() -> Iterator[CheckMessage]:
 
 
 def _is_substitute(module: Any, name: str) -> bool:
-    """Return whether `module` has, under a name of 6.1, what it made up for itself."""
+    """Whether `module` has, under a name of 6.1, what it made up for itself."""
     # Some objects only claim to be modules: those of cffi have no namespace.
     if not issubclass(type(module), ModuleType):
         return False

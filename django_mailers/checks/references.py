@@ -10,9 +10,10 @@ from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from django_mailers.options import ALIAS, ALIASES
+from django_mailers.wording import listed
 
 from .entries import Mailer
-from .table import closest, listed, report
+from .table import closest, report
 
 # The options by which wrappers name other mailers, and what each must be.
 TARGETS = {"using": ALIAS.expected, "mailers": ALIASES.expected, "also": ALIASES.expected}
@@ -110,7 +111,7 @@ def _way_back(alias: Any, graph: Mapping[Any, Sequence[Any]]) -> list[Any] | Non
 
 def _hint(name: object, aliases: Mapping[Any, Any]) -> str:
     meant = closest(name, aliases)
-    return f"Did you mean {meant!r}?" if meant else f"MAILERS defines {listed(aliases)}."
+    return f"Did you mean {meant!r}?" if meant else f"MAILERS defines {listed(map(repr, aliases))}."
 
 
 def _is_subclass(candidate: Any, base: type) -> bool:

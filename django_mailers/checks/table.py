@@ -242,9 +242,3 @@ def closest(name: object, known: Iterable[object], *, likeness: float = 0.6) -> 
     names = {other.lower(): other for other in known if isinstance(other, str)}
     matches = difflib.get_close_matches(name.lower(), names, n=1, cutoff=likeness)
     return names[matches[0]] if matches else None
-
-
-def listed(names: Iterable[object]) -> str:
-    """Return "'a', 'b' and 'c'"."""
-    *first, last = map(repr, names)
-    return f"{', '.join(first)} and {last}" if first else last

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from glob import glob
 from pathlib import Path
 
+from django_mailers.emailsettings import DEFAULTS
+
 from . import files
-from .django_api import DEFAULTS
 from .names import FUNCTIONS, absolute_import
 from .namespaces import Namespaces, Write
 from .project import Place

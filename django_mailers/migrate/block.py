@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from urllib.parse import quote
 
+from django_mailers.emailsettings import DEFAULTS, OPTIONS, default_port
+from django_mailers.wording import listed
+
 from . import files
 from .backends import Backend, quoted
 from .configuration import Configuration
-from .django_api import DEFAULTS, OPTIONS, SHORT_BACKENDS
+from .django_api import SHORT_BACKENDS
 from .expressions import may_hold_secret
-from .findings import listed
 from .project import Place
 
 SECRET = "EMAIL_HOST_PASSWORD"  # noqa: S105  (the name of the setting)
@@ -181,7 +183,7 @@ class _Writer:
                 self._note_present_value("EMAIL_PORT")
             return "0"  # what smtplib takes for its own default; None would be 587 or 465 here
         security = {name: self.values[name] for name in ("EMAIL_USE_TLS", "EMAIL_USE_SSL")}
-        default = 465 if security["EMAIL_USE_SSL"] else 587 if security["EMAIL_USE_TLS"] else 25
+        default = default_port(use_tls=security["EMAIL_USE_TLS"], use_ssl=security["EMAIL_USE_SSL"])
         varies = any(self._expression(name) or self._is_ambiguous(name) for name in security)
         if value == default and not varies and not self._is_ambiguous("EMAIL_PORT"):
             return None

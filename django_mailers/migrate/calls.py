@@ -6,6 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from django_mailers.emailsettings import SMTP_BACKEND
+from django_mailers.wording import listed
+
 from .arguments import Arguments, is_literal, suggested_alias
 from .deferred import Deferred
 from .django_api import (
@@ -15,9 +18,8 @@ from .django_api import (
     MESSAGES,
     POSITIONAL,
     SHORT_BACKENDS,
-    SMTP_BACKEND,
 )
-from .findings import Finding, Fix, listed
+from .findings import Finding, Fix
 from .imports import ImportPlan
 from .messages import MessageTypes
 from .names import Meaning

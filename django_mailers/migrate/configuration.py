@@ -15,8 +15,9 @@ from typing import Any
 from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.core.exceptions import ImproperlyConfigured
 
+from django_mailers.emailsettings import DEFAULTS, defined_among, defined_settings
+
 from . import files
-from .django_api import DEFAULTS
 from .expressions import SettingsSource
 from .project import Place
 
@@ -103,11 +104,7 @@ def current() -> Configuration:
         raise Unimportable(name or "the settings", error) from error
     # The object behind `settings`: reading these through it warns, and fails beside MAILERS.
     holder = settings._wrapped
-    explicit = {
-        setting
-        for setting in DEFAULTS
-        if hasattr(holder, setting) and settings.is_overridden(setting)
-    }
+    explicit = defined_settings(holder) - {"MAILERS"}
     used = getattr(holder, "SETTINGS_MODULE", None)
     return Configuration(
         values={setting: getattr(holder, setting, DEFAULTS[setting]) for setting in DEFAULTS},
@@ -133,7 +130,7 @@ def of_module(
     own = vars(module)
     return Configuration(
         values={setting: own.get(setting, default) for setting, default in DEFAULTS.items()},
-        explicit=frozenset(setting for setting in DEFAULTS if setting in own),
+        explicit=frozenset(defined_among(own) - {"MAILERS"}),
         has_mailers="MAILERS" in own,
         module=module,
         name=name,

@@ -6,8 +6,10 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from django_mailers.emailsettings import DEFAULTS, OPTIONS
+
 from . import files
-from .django_api import DEFAULTS, OPTIONS, OVERRIDE_SETTINGS, SETTINGS, SHORT_BACKENDS
+from .django_api import OVERRIDE_SETTINGS, SETTINGS, SHORT_BACKENDS
 from .findings import Finding
 from .flow import Flow
 from .names import absolute_import

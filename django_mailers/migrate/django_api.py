@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django_mailers import legacyapi
+from django_mailers.emailsettings import SMTP_BACKEND
+
 MAIL = "django.core.mail"
 GET_CONNECTION = f"{MAIL}.get_connection"
 MAILERS = f"{MAIL}.mailers"
 EMAIL_MESSAGE = f"{MAIL}.EmailMessage"
 ALTERNATIVES = f"{MAIL}.EmailMultiAlternatives"
-SMTP_BACKEND = f"{MAIL}.backends.smtp.EmailBackend"
 ADMIN_HANDLER = "django.utils.log.AdminEmailHandler"
 SETTINGS = "django.conf.settings"
 OVERRIDE_SETTINGS = "django.test.utils.override_settings"
@@ -48,21 +50,7 @@ STAR_NAMES = {
 }
 
 # How many arguments may be given by position, and the names of those that might be until 6.0.
-POSITIONAL = {
-    GET_CONNECTION: (1, ("fail_silently",)),
-    f"{MAIL}.send_mail": (
-        4,
-        ("fail_silently", "auth_user", "auth_password", "connection", "html_message"),
-    ),
-    f"{MAIL}.send_mass_mail": (1, ("fail_silently", "auth_user", "auth_password", "connection")),
-    f"{MAIL}.mail_admins": (2, ("fail_silently", "connection", "html_message")),
-    f"{MAIL}.mail_managers": (2, ("fail_silently", "connection", "html_message")),
-    EMAIL_MESSAGE: (4, ("bcc", "connection", "attachments", "headers", "cc", "reply_to")),
-    ALTERNATIVES: (
-        4,
-        ("bcc", "connection", "attachments", "headers", "alternatives", "cc", "reply_to"),
-    ),
-}
+POSITIONAL = {f"{MAIL}.{name}": positional for name, positional in legacyapi.POSITIONAL.items()}
 
 # Names whose import is deprecated, or has stopped to work, and what to write instead.
 NAMES = {
@@ -100,31 +88,4 @@ SHORT_BACKENDS = {
     "file": f"{MAIL}.backends.filebased.EmailBackend",
     "locmem": f"{MAIL}.backends.locmem.EmailBackend",
     "smtp": SMTP_BACKEND,
-}
-
-# The settings that MAILERS replaces: the option that each becomes, and its default.
-OPTIONS = {
-    "EMAIL_HOST": "host",
-    "EMAIL_PORT": "port",
-    "EMAIL_HOST_USER": "username",
-    "EMAIL_HOST_PASSWORD": "password",
-    "EMAIL_USE_TLS": "use_tls",
-    "EMAIL_USE_SSL": "use_ssl",
-    "EMAIL_TIMEOUT": "timeout",
-    "EMAIL_SSL_KEYFILE": "ssl_keyfile",
-    "EMAIL_SSL_CERTFILE": "ssl_certfile",
-    "EMAIL_FILE_PATH": "file_path",
-}
-DEFAULTS = {
-    "EMAIL_BACKEND": SMTP_BACKEND,
-    "EMAIL_HOST": "localhost",
-    "EMAIL_PORT": 25,
-    "EMAIL_HOST_USER": "",
-    "EMAIL_HOST_PASSWORD": "",
-    "EMAIL_USE_TLS": False,
-    "EMAIL_USE_SSL": False,
-    "EMAIL_TIMEOUT": None,
-    "EMAIL_SSL_KEYFILE": None,
-    "EMAIL_SSL_CERTFILE": None,
-    "EMAIL_FILE_PATH": None,
 }

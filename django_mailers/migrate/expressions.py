@@ -9,9 +9,10 @@ from configparser import RawConfigParser
 from pathlib import Path
 from types import ModuleType
 
+from django_mailers.emailsettings import DEFAULTS
+
 from . import files
 from .assignments import Assignment, Assignments
-from .django_api import DEFAULTS
 from .project import Place
 
 # A function that is named so reads what its arguments name: nobody's password, only where it is.

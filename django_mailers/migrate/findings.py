@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,9 +84,3 @@ class Report:
                 if fix not in changes:
                     changes.append(fix)
         return found
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return 'a', 'a and b' or 'a, b and c'."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

@@ -28,7 +28,7 @@ from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
 
-from django_mailers.ownership import belongs_to
+from django_mailers.ownership import MARKER, is_known
 
 from . import bodies, headers, known, localparts
 from .headers import NotProved, addr_spec, unnamed
@@ -183,7 +183,7 @@ def _are_djangos(cls: Any, *hooks: Any) -> bool:
         if function is None or function is object.__getattribute__:
             continue
         owner = next(base for base in cls.__mro__ if name in vars(base))
-        if owner not in _DJANGO_CLASSES or not belongs_to(function, "django", "django_mailers"):
+        if owner not in _DJANGO_CLASSES or not is_known(function):
             return False
     return all(
         _is_usual_subtype(base, name)
@@ -198,9 +198,7 @@ def _is_usual_subtype(owner: type, name: str) -> bool:
         return False
     subtype = vars(owner)[name]
     # The latter is the bridge's, for other code to read.
-    return subtype is _DJANGO_SUBTYPES[name] or type(subtype).__module__.startswith(
-        "django_mailers."
-    )
+    return subtype is _DJANGO_SUBTYPES[name] or hasattr(subtype, MARKER)
 
 
 # --- Directly ------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from django_mailers.migrate import audit, block, configuration, files, rewrite
-from django_mailers.migrate.findings import Finding, Report, listed
+from django_mailers.migrate.findings import Finding, Report
+from django_mailers.wording import listed
 
 DESCRIPTION = (
     "Prints a MAILERS setting that does what the EMAIL_* settings of this project do, and lists "
