@@ -35,7 +35,7 @@ ROWS: list[tuple[str, ...]] = [
     ("backport",),
     (
         *("deprecation", "emailsettings", "options", "conf", "errors", "signals"),
-        *("mailboxes", "ownership", "signatures"),
+        *("mailboxes", "ownership", "signatures", "wording"),
     ),
 ]
 ROOMS = {room: number for number, row in enumerate(ROWS) for room in row}

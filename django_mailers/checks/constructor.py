@@ -1,4 +1,4 @@
-"""The values that a backend's options may have, by what its class takes."""
+"""The options that a backend takes, and their valid values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEVELOPMENT = (
 OURS = ("django_mailers.backends.smtp.EmailBackend",)
 
 TEXT = Kind("a str", (str,))
-# An int in a string is good enough for sockets: see W002.
+# Sockets accept a string of digits: see W002.
 PORT = Kind("an int from 0 to 65535", (int, str), lambda port: 0 <= _int(port) <= 65535)
 FLAG = Kind("a bool", (object,))
 STREAM = Kind("a text file", (object,), lambda stream: hasattr(stream, "write"))
@@ -53,7 +53,7 @@ def kinds_of(signature: Signature) -> dict[str, Kind | None]:
 
 
 def _int(value: Any) -> int:
-    """Return `value` as an int, or one that is in no range."""
+    """Return `value` as an int, or -1 if it is not a number."""
     if isinstance(value, str):
         return int(value) if value.isdecimal() else -1
     return -1 if isinstance(value, bool) else int(value)
