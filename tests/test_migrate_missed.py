@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.test import SimpleTestCase, override_settings
 
-from django_mailers.migrate.findings import Report
+from django_mailers.migrate.findings import AuditResult
 
 from .test_migrate_audit import KEYWORDS, SILENT, USING
 from .test_migrate_rewrite import SourceMixin
@@ -24,7 +24,7 @@ class FoundMixin(SourceMixin):
         report = self.report(files, settings)
         return [str(finding) for finding in report.findings]
 
-    def report(self, files: dict[str, str], settings: str | None = None) -> Report:
+    def report(self, files: dict[str, str], settings: str | None = None) -> AuditResult:
         return self.audit(self.write(files), *([settings] if settings else []))
 
     def assertFound(self, source: str, *expected: str) -> None:

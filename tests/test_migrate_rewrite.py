@@ -12,7 +12,7 @@ from typing import Any
 from django.test import SimpleTestCase
 
 from django_mailers.migrate.audit import audit
-from django_mailers.migrate.findings import Report
+from django_mailers.migrate.findings import AuditResult
 from django_mailers.migrate.rewrite import Unfaithful, rewritten
 
 from .servers import enter
@@ -39,7 +39,7 @@ class SourceMixin:
             paths.append(path)
         return paths
 
-    def audit(self, paths: list[Path], *settings: Any) -> Report:
+    def audit(self, paths: list[Path], *settings: Any) -> AuditResult:
         with inside(self.folder):
             report = audit(paths, *settings)
         self.assertEqual(report.unreadable, [])

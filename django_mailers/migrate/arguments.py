@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from .django_api import POSITIONAL
+from .django_api import GET_CONNECTION, POSITIONAL, SHORT_BACKENDS
 
 # What does not tell one account from another in the name of a variable or a setting.
 NOISE = {
@@ -22,6 +22,11 @@ NOISE = {
     "settings",
 }
 NOISE |= {"backend", "backends", "django", "core", "default"}
+# Another way than an alias, where the options may differ from call to call.
+FROM_A_DATABASE = (
+    "if the login comes from a database, django.core.mail.backends.smtp."
+    "EmailBackend(alias='event', host=..., ...) reads no settings"
+)
 
 
 class Arguments:
@@ -68,9 +73,20 @@ class Arguments:
         return self._nodes[name]
 
 
+def connection_arguments(call: ast.Call) -> Arguments:
+    """Return the arguments of a call of get_connection()."""
+    return Arguments(call, GET_CONNECTION, first=("backend",))
+
+
 def is_literal(node: ast.expr, value: object) -> bool:
     """Whether `node` is the literal None, False or True that `value` is."""
     return isinstance(node, ast.Constant) and node.value is value
+
+
+def short_backend(node: ast.expr | None) -> str | None:
+    """Return the short name of a backend, as in the betas of Django 1.2, if `node` is one."""
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) and value in SHORT_BACKENDS else None
 
 
 def suggested_alias(node: ast.expr | None) -> str:

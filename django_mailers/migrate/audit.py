@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from . import attachments, declarations, definitions, files
-from .calls import CallRules
-from .findings import Finding, Report
+from . import files
+from .context import Context
+from .findings import AuditResult
 from .names import Names
 from .project import Module, Place, Project
+from .rules import findings, setting_defined
 
 
 def audit(
@@ -23,14 +24,14 @@ def audit(
     settings_module: str | None = None,
     defined: Mapping[str, Collection[Place]] | Collection[str] = (),
     settings_files: Collection[Path] = (),
-) -> Report:
+) -> AuditResult:
     """Audit the Python files at `paths`.
 
     `settings_module` is the dotted name of the settings, which are judged as such if their file is
     among `paths`; `defined` are the settings that they are known to define, seen or not, perhaps
     with the places where; `settings_files` are the files that they consist of.
     """
-    report = Report()
+    result = AuditResult()
     modules = []
     root = files.import_root(settings_module) if settings_module else None
     settings_file = files.locate(settings_module) if settings_module else None
@@ -42,27 +43,20 @@ def audit(
                 file = replace(file, module=settings_module)
             modules.append(Module(file, Names(file)))
         except files.Unreadable as error:
-            report.unreadable.append(str(error))
+            result.unreadable.append(str(error))
         except RecursionError:
-            report.unreadable.append(f"{path}: it is nested too deeply")
+            result.unreadable.append(f"{path}: it is nested too deeply")
     project = Project(modules, settings_module)
     # A rule may find in one module what is to be changed in another, and several may find it.
-    found = {finding for module in project.modules for finding in _audit_module(project, module)}
+    found = {
+        finding for module in project.modules for finding in findings(Context(project, module))
+    }
     order = {module.file.path: position for position, module in enumerate(project.modules)}
-    report.findings = sorted(
+    result.findings = sorted(
         found,
         key=lambda finding: (order[finding.path], finding.line, finding.column, finding.code),
     )
-    report.findings += definitions.unseen(project, defined)
+    result.findings += setting_defined.unseen(project, defined)
     if settings_files:
-        report.other_settings = definitions.others(project, settings_files)
-    return report
-
-
-def _audit_module(project: Project, module: Module) -> list[Finding]:
-    return [
-        *CallRules(project, module).findings(),
-        *attachments.findings(project, module),
-        *declarations.findings(project, module),
-        *definitions.findings(project, module),
-    ]
+        result.other_settings = setting_defined.other_modules(project, settings_files)
+    return result

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from urllib.parse import quote
 
+from django_mailers.wording import listed
+
 from . import files
 from .backends import Backend, quoted
 from .configuration import Configuration
 from .django_api import DEFAULTS, OPTIONS, SHORT_BACKENDS
 from .expressions import may_hold_secret
-from .findings import listed
 from .project import Place
 
 SECRET = "EMAIL_HOST_PASSWORD"  # noqa: S105  (the name of the setting)

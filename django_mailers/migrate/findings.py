@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import ast
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .files import Span
-
-# What each finding is about, by its code.
-CODES = {
-    "address-pairs": "ADMINS or MANAGERS with (name, address) pairs",
-    "auth-arguments": "the arguments auth_user and auth_password",
-    "backend-options": "a backend of the project that Django 6.1 cannot make from MAILERS",
-    "connection-argument": "the argument connection",
-    "deprecated-name": "a name of django.core.mail that goes away",
-    "fail-silently": "the argument fail_silently",
-    "get-connection": "get_connection()",
-    "hook": "a method or an attribute that Django 6.1 refuses to see overridden",
-    "log-handler": "AdminEmailHandler with email_backend",
-    "message-connection": "the attribute connection of a message",
-    "mime-attachment": "an attachment of a class of email.mime",
-    "positional-arguments": "arguments by position that are keywords now",
-    "setting-defined": "a setting that MAILERS replaces, defined",
-    "setting-overridden": "a setting that MAILERS replaces, overridden in a test",
-    "setting-read": "a setting that MAILERS replaces, read",
-    "short-backend": "the short name of a backend, as in the betas of Django 1.2",
-    "smtp-direct": "an SMTP backend made by calling its class",
-}
+from .files import SourceFile, Span
 
 
 @dataclass(frozen=True)
@@ -61,13 +40,28 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
     refusal: str | None = None
 
+    @classmethod
+    def at(
+        cls,
+        file: SourceFile,
+        node: ast.AST,
+        code: str,
+        problem: str,
+        replacement: str,
+        *,
+        refusal: str | None = None,
+    ) -> Finding:
+        """Return a finding at `node` of `file`."""
+        line, column, _, _ = file.span(node)
+        return cls(file.path, line, column + 1, code, problem, replacement, refusal=refusal)
+
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}"
         return f"{place}: {self.code}: {self.problem}; {self.replacement}"
 
 
 @dataclass
-class Report:
+class AuditResult:
     """The findings of an audit in the order of files and lines, and the files that it could not
     read, each as a line that says why. `other_settings` are settings modules that build upon the
     one in force and define what MAILERS replaces as well."""
@@ -85,9 +79,3 @@ class Report:
                 if fix not in changes:
                     changes.append(fix)
         return found
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return 'a', 'a and b' or 'a, b and c'."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

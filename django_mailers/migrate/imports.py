@@ -23,6 +23,7 @@ class ImportPlan:
         self.names = module.names
         self.file = module.file
         self._gone: list[tuple[ast.Name, Binding, Scope, bool]] = []
+        self._dropped: set[ast.Call] = set()
 
     # Before: may it go?
 
@@ -98,8 +99,19 @@ class ImportPlan:
 
     # After: what becomes of the imports?
 
-    def note(self, name: ast.expr, meaning: Meaning, *, needs_mailers: bool) -> None:
-        """Note that `name`, which reads get_connection, goes."""
+    def replace(self, call: ast.Call, meaning: Meaning) -> None:
+        """Note that `mailers.default` replaces the `call` of what `meaning` says."""
+        self._note(call.func, meaning, needs_mailers=True)
+
+    def drop(self, call: ast.Call, meaning: Meaning) -> None:
+        """Note that the `call` of what `meaning` says goes, together with what it is part of."""
+        self._dropped.add(call)
+        self._note(call.func, meaning, needs_mailers=False)
+
+    def is_dropped(self, call: ast.Call) -> bool:
+        return call in self._dropped
+
+    def _note(self, name: ast.expr, meaning: Meaning, *, needs_mailers: bool) -> None:
         if isinstance(name, ast.Name):
             [binding] = meaning.bindings
             self._gone.append((name, binding, meaning.scope, needs_mailers))

@@ -19,7 +19,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from django_mailers.migrate import audit, block, configuration, files, rewrite
-from django_mailers.migrate.findings import Finding, Report, listed
+from django_mailers.migrate.findings import AuditResult, Finding
+from django_mailers.wording import listed
 
 DESCRIPTION = (
     "Prints a MAILERS setting that does what the EMAIL_* settings of this project do, and lists "
@@ -83,24 +84,24 @@ class Command(BaseCommand):
         if failed is not None:
             name = failed.name
         paths = self._paths(current, name, options)
-        report = audit.audit(
+        result = audit.audit(
             paths,
             name,
             current.places if current is not None else (),
             current.source.files if current is not None and current.source is not None else (),
         )
         if failed is not None:
-            report.unreadable.append(str(failed))
+            result.unreadable.append(str(failed))
         if options["check"]:
-            self._check(report)
+            self._check(result)
         elif options["diff"] or options["write"]:
-            self._rewrite(report, write=options["write"])
+            self._rewrite(result, write=options["write"])
         else:
             if current is not None:
-                self._print_block(current, report, show_secrets=options["show_secrets"])
-            self._print_findings(report)
-        if report.unreadable:
-            raise CommandError("Not audited:\n" + "\n".join(report.unreadable), returncode=2)
+                self._print_block(current, result, show_secrets=options["show_secrets"])
+            self._print_findings(result)
+        if result.unreadable:
+            raise CommandError("Not audited:\n" + "\n".join(result.unreadable), returncode=2)
 
     def _paths(
         self,
@@ -124,7 +125,7 @@ class Command(BaseCommand):
     # The setting.
 
     def _print_block(
-        self, current: configuration.Configuration, report: Report, *, show_secrets: bool
+        self, current: configuration.Configuration, result: AuditResult, *, show_secrets: bool
     ) -> None:
         if current.has_mailers and not current.explicit:
             left = ", and no EMAIL_* setting is left beside it."
@@ -148,7 +149,7 @@ class Command(BaseCommand):
         self.stdout.write(f"\n{rendered.source}")
         notes = rendered.notes + [
             f"{name} defines some of these settings, too: see --settings {name}"
-            for name in report.other_settings
+            for name in result.other_settings
         ]
         for title, lines in [("Not carried over:", rendered.lost), ("Notes:", notes)]:
             if lines:
@@ -162,17 +163,17 @@ class Command(BaseCommand):
 
     # The code.
 
-    def _print_findings(self, report: Report) -> None:
-        for finding in report.findings:
+    def _print_findings(self, result: AuditResult) -> None:
+        for finding in result.findings:
             self.stdout.write(self._line(finding))
-        places = len(report.findings)
-        if not places and report.unreadable:
+        places = len(result.findings)
+        if not places and result.unreadable:
             return
         if not places:
             self._say("Nothing in the code has to change.", self.style.SUCCESS)
             return
-        sure = sum(bool(finding.fixes) for finding in report.findings)
-        of_files = len({finding.path for finding in report.findings})
+        sure = sum(bool(finding.fixes) for finding in result.findings)
+        of_files = len({finding.path for finding in result.findings})
         found = f"{_count(places, 'place')} in {_count(of_files, 'file')}"
         self._say(f"\n{found}; --write changes {sure} of them.")
 
@@ -187,24 +188,24 @@ class Command(BaseCommand):
             return f"{text} [not by --write: {finding.refusal}]"
         return text
 
-    def _check(self, report: Report) -> None:
-        self._print_findings(report)
-        if report.findings and not report.unreadable:
+    def _check(self, result: AuditResult) -> None:
+        self._print_findings(result)
+        if result.findings and not result.unreadable:
             # Not a CommandError, which would say on stderr what stdout has just said.
             raise SystemExit(1)
 
-    def _rewrite(self, report: Report, *, write: bool) -> None:
+    def _rewrite(self, result: AuditResult, *, write: bool) -> None:
         """Print a patch to stdout, or write; what is left to do goes to stderr with a patch."""
-        left = [finding for finding in report.findings if not finding.fixes]
+        left = [finding for finding in result.findings if not finding.fixes]
         changed = 0
-        for path, changes in report.fixes().items():
+        for path, changes in result.fixes().items():
             before = path.read_bytes()
             try:
                 after = rewrite.rewritten(before, changes)
             except rewrite.Unfaithful as error:
                 left += [
                     replace(finding, fixes=(), refusal=str(error))
-                    for finding in report.findings
+                    for finding in result.findings
                     if finding.path == path and finding.fixes
                 ]
                 continue
