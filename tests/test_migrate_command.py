@@ -29,7 +29,8 @@ SURE = (
     "shop.py:2:1: get-connection: get_connection() is deprecated; use mailers.default [--write]\n"
 )
 LEFT = (
-    "shop.py:3:1: get-connection: get_connection(backend) is refused once MAILERS is defined; give "
+    "shop.py:3:1: get-connection: get_connection(backend) raises RuntimeError once MAILERS is "
+    "defined; give "
     "the backend an alias, such as MAILERS['b'], and use mailers['b']\n"
 )
 BLOCK = f"""\
@@ -327,7 +328,7 @@ class ProcessTests(SimpleTestCase):
             (
                 2,
                 defined,
-                "CommandError: Not audited:\nmade: it cannot be imported: KeyError: 'HOST' "
+                "CommandError: Not audited:\nmade cannot be imported: KeyError: 'HOST' "
                 "(made.py:4)\n",
             ),
         )
@@ -352,7 +353,7 @@ class ProcessTests(SimpleTestCase):
                     (
                         2,
                         "",
-                        f"CommandError: Not audited:\n{name}: it cannot be imported: {why}\n",
+                        f"CommandError: Not audited:\n{name} cannot be imported: {why}\n",
                     ),
                 )
 

@@ -146,7 +146,8 @@ class UnreadableTests(FolderMixin, SimpleTestCase):
         self.write({"deep.py": f"x = {'(' * 5000}{')' * 5000}\n"})
         [error] = audit([Path("deep.py")]).unreadable
         self.assertIn(
-            error, {"deep.py:1: too many nested parentheses", "deep.py: it is nested too deeply"}
+            error,
+            {"deep.py:1: too many nested parentheses", "deep.py: the code is nested too deeply"},
         )
 
     @skipIf(sys.version_info >= (3, 15), "There is no newer Python yet.")

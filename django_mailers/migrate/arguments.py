@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from .django_api import GET_CONNECTION, POSITIONAL, SHORT_BACKENDS
 
-# What does not tell one account from another in the name of a variable or a setting.
+# Words in the names of variables and settings that do not tell one account from another.
 NOISE = {
     "email",
     "mail",
@@ -24,17 +24,17 @@ NOISE = {
 NOISE |= {"backend", "backends", "django", "core", "default"}
 # Another way than an alias, where the options may differ from call to call.
 FROM_A_DATABASE = (
-    "if the login comes from a database, django.core.mail.backends.smtp."
-    "EmailBackend(alias='event', host=..., ...) reads no settings"
+    "if the login comes from a database, make django.core.mail.backends.smtp."
+    "EmailBackend(alias='event', host=..., ...), which reads no settings"
 )
 
 
 class Arguments:
     """The arguments of `call`: `arguments["name"]` is the expression that is passed.
 
-    Positional arguments get their names from `first`, those that have always been there, and from
-    POSITIONAL[path]; `surplus` has the names that only keywords may have now. `spread` says that
-    there is a `*` or a `**`, so that any argument may be given that is not seen here.
+    Positional arguments get their names from `first`, which any Django accepts by position, and
+    from POSITIONAL[path]; `surplus` has the names that are keywords only since Django 6.0. `spread`
+    is whether there is a `*` or a `**`, which may pass any argument.
     """
 
     def __init__(self, call: ast.Call, path: str = "", *, first: Sequence[str] = ()) -> None:
@@ -90,10 +90,10 @@ def short_backend(node: ast.expr | None) -> str | None:
 
 
 def suggested_alias(node: ast.expr | None) -> str:
-    """Return a name for the mailer that `node`, a login or a backend, speaks of.
+    """Return a name for the mailer that `node` is a login or a backend of.
 
     "newsletter" for `settings.NEWSLETTER_EMAIL_USER`, for "newsletter@example.com" and for
-    "shop.mail.NewsletterBackend"; "other" if nothing comes to mind.
+    "shop.mail.NewsletterBackend"; "other" if it has no telling word.
     """
     text = ""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):

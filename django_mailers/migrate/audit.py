@@ -1,8 +1,7 @@
-"""Find what Django 6.1 deprecates, and what stops to work once MAILERS is defined.
+"""Find code that Django 6.1 deprecates, and code that stops working once MAILERS is defined.
 
-The rules are in `calls` (whatever sends), `attachments`, `declarations` (classes, imports, LOGGING)
-and `definitions` (the settings). Each looks at names through `Project`, so that it finds a thing
-under whatever name it was imported, and nothing else.
+The `rules` resolve names through `Project`. So they find a function of Django's under any name that
+it is imported by, and no other function of that name.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ def audit(
 ) -> AuditResult:
     """Audit the Python files at `paths`.
 
-    `settings_module` is the dotted name of the settings, which are judged as such if their file is
-    among `paths`; `defined` are the settings that they are known to define, seen or not, perhaps
-    with the places where; `settings_files` are the files that they consist of.
+    Arguments: `settings_module`, the dotted name of the settings, whose file is audited as such if
+    it is among `paths`; `defined`, the settings that they define, in the source or otherwise,
+    perhaps with the places; `settings_files`, the files that the settings consist of.
     """
     result = AuditResult()
     modules = []
@@ -39,15 +38,15 @@ def audit(
         try:
             file = files.read(path, root)
             if settings_module and settings_file and path.resolve() == settings_file.resolve():
-                # Whatever its folder looks like, this is what it is imported by.
+                # It is imported by this name, whatever its folder looks like.
                 file = replace(file, module=settings_module)
             modules.append(Module(file, Names(file)))
         except files.Unreadable as error:
             result.unreadable.append(str(error))
         except RecursionError:
-            result.unreadable.append(f"{path}: it is nested too deeply")
+            result.unreadable.append(f"{path}: the code is nested too deeply")
     project = Project(modules, settings_module)
-    # A rule may find in one module what is to be changed in another, and several may find it.
+    # A rule may report a place in another module, and from several modules.
     found = {
         finding for module in project.modules for finding in findings(Context(project, module))
     }

@@ -1,4 +1,4 @@
-"""What the rules ask about a module."""
+"""A module, as the rules see it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .project import Module, Project
 
 
 class Context:
-    """A module of the project, and what is known of its expressions and calls."""
+    """A module of the project, with the calls in it and the meaning of its expressions."""
 
     def __init__(self, project: Project, module: Module) -> None:
         self.project = project
@@ -65,9 +65,9 @@ class Context:
             yield replace(finding, refusal=refusal)
 
     def other_way(self, arguments: Arguments) -> str:
-        """Return what else to do instead of `arguments`, if they may differ from call to call.
+        """Return another way out, for `arguments` that may be different in each call.
 
-        Literals and settings are always the same.
+        An empty string if they are all literals and settings.
         """
         for name in arguments:
             for node in ast.walk(arguments[name]):

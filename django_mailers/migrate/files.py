@@ -93,7 +93,7 @@ def read(path: Path, root: Path | None = None) -> SourceFile:
     except ValueError as error:
         raise Unreadable(f"{path}: {error}") from error
     except (RecursionError, MemoryError) as error:
-        raise Unreadable(f"{path}: it is nested too deeply") from error
+        raise Unreadable(f"{path}: the code is nested too deeply") from error
     return SourceFile(path, module_name(path, root), tree, text)
 
 

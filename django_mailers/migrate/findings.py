@@ -1,4 +1,4 @@
-"""What an audit finds."""
+"""The findings of an audit, and the changes that they lead to."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .files import SourceFile, Span
 
 @dataclass(frozen=True)
 class Fix:
-    """A change that `rewrite` makes: one of
+    """A change that `rewrite` makes, of one of these kinds:
 
     - "call": the call of get_connection() at `span` becomes `mailers.default`;
-    - "argument": the keyword argument at `span` goes;
-    - "alias": the name at `span` in a `from ... import` becomes `names`, which may be none.
+    - "argument": the keyword argument at `span` is removed;
+    - "alias": `names`, perhaps none, replace the name at `span` in a `from ... import`.
     """
 
     kind: str
@@ -25,10 +25,11 @@ class Fix:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to change, at a line and column (both from 1) of `path`.
+    """A place where `path` has to change, by its line and column (both from 1).
 
-    `replacement` says what to write instead. Either `fixes` make the change, or `refusal` says
-    why not, for a kind of change that can be made elsewhere; neither, for one that cannot.
+    `replacement` says what to write instead. `fixes` make the change. If they are empty, `refusal`
+    says why --write makes such a change elsewhere but not here; it is None if --write never makes
+    it.
     """
 
     path: Path
@@ -62,9 +63,12 @@ class Finding:
 
 @dataclass
 class AuditResult:
-    """The findings of an audit in the order of files and lines, and the files that it could not
-    read, each as a line that says why. `other_settings` are settings modules that build upon the
-    one in force and define what MAILERS replaces as well."""
+    """The findings of an audit, in the order of files and lines.
+
+    `unreadable` has a line for each file that could not be read, and says why. `other_settings` are
+    settings modules that build upon the one in force and also define settings that MAILERS
+    replaces.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)

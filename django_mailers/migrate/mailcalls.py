@@ -46,7 +46,7 @@ def method_call(project: Project, module: Module, call: ast.Call, receiver: Mean
         or replacement_refusal(project.replaced_method(module, receiver, "send"))
     )
     if refusal is None and project.overrides(receiver.path, "send"):
-        refusal = f"{receiver.path} has a send() of its own"
+        refusal = f"{receiver.path} overrides send()"
     return MailCall(call, receiver, arguments, refusal)
 
 
@@ -55,4 +55,4 @@ def spread_refusal(arguments: Arguments) -> str | None:
 
 
 def replacement_refusal(place: Place | None) -> str | None:
-    return f"{place} puts something else in its place" if place else None
+    return f"{place} replaces it" if place else None

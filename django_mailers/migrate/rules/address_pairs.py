@@ -14,7 +14,7 @@ from ..settings import is_settings_file, overriding
 
 CODE = "address-pairs"
 PEOPLE = ("ADMINS", "MANAGERS")
-# Functions and methods whose result is no string.
+# Functions and methods whose result is not a string.
 MAKES_PAIRS = {"list", "parseaddr", "partition", "rsplit", "split", "tuple"}
 UPGRADE = "'django-upgrade --target-version 6.0 --only settings_admins_managers' writes addresses"
 
@@ -26,7 +26,7 @@ def findings(context: Context) -> Iterator[Finding]:
 
 
 def _pairs(context: Context) -> Iterator[tuple[ast.AST, str]]:
-    """Yield where ADMINS or MANAGERS get pairs, each with the name of the setting."""
+    """Yield the nodes that put pairs into ADMINS or MANAGERS, and the name of the setting."""
     if is_settings_file(context):
         yield from _defined(context)
     for call in overriding(context):
@@ -51,7 +51,7 @@ def _defined(context: Context) -> Iterator[tuple[ast.AST, str]]:
 
 
 def _has_pairs(value: ast.expr | None) -> bool:
-    """Whether a list of people has (name, address) pairs in it, as far as one can see."""
+    """Whether a list of people contains (name, address) pairs, as far as the source shows it."""
     if isinstance(value, ast.List | ast.Tuple | ast.Set):
         return any(_is_pair(entry) for entry in value.elts)
     if isinstance(value, ast.ListComp | ast.GeneratorExp | ast.SetComp):
@@ -72,7 +72,7 @@ def _returns_pairs(call: ast.Call) -> bool:
 
 
 def _is_pair(entry: ast.expr) -> bool:
-    """Whether an entry is not an address, which is a string."""
+    """Whether an entry is a pair, and not a string."""
     if isinstance(entry, ast.List | ast.Tuple):
         return len(entry.elts) == 2
     if not isinstance(entry, ast.Call):

@@ -32,6 +32,6 @@ def _login(context: Context, mail_call: MailCall) -> Finding:
         mail_call.call,
         CODE,
         "'auth_user' and 'auth_password' are deprecated",
-        f"give 'username' and 'password' to an alias, such as MAILERS[{alias!r}], and pass "
+        f"move 'username' and 'password' to an alias, such as MAILERS[{alias!r}], and pass "
         f"using={alias!r}",
     )

@@ -1,4 +1,4 @@
-"""A backend of the project whose __init__() is not made for MAILERS.
+"""A backend of the project that was written before MAILERS.
 
 https://docs.djangoproject.com/en/6.1/howto/mailers-migration/#migrating-to-mailers-email-backends
 """
@@ -40,7 +40,7 @@ def _backend(context: Context, node: ast.ClassDef) -> Iterator[Finding]:
             yield context.finding(
                 init,
                 CODE,
-                f"{node.name} takes no 'alias', which MAILERS passes to every backend",
+                f"{node.name} does not take 'alias', which every backend in MAILERS is passed",
                 "take **kwargs and pass them to super().__init__()",
             )
         if is_bare:
@@ -68,8 +68,8 @@ def _passes_fail_silently(
             yield context.finding(
                 call,
                 CODE,
-                f"{node.name} passes 'fail_silently' to BaseEmailBackend, which refuses it for a "
-                "mailer",
+                f"{node.name} passes 'fail_silently' to BaseEmailBackend, which does not accept it "
+                "in MAILERS",
                 "keep it in an attribute of its own and pass only **kwargs",
             )
 

@@ -56,7 +56,7 @@ def _by_hand(context: Context, node: ast.AST, value: ast.expr) -> Finding:
     if isinstance(value, ast.Name) and _is_backend(context, value):
         way = f"collect the messages and call {value.id}.send_messages(messages)"
     else:
-        way = "pass using= with an alias of MAILERS when the mail is sent"
+        way = "pass using= with an alias when the mail is sent"
     return context.finding(node, CODE, "'connection' is deprecated", way)
 
 
@@ -104,10 +104,10 @@ def _refusal(
 
 
 def _contradiction(arguments: Arguments) -> str | None:
-    """Without the connection, Django would accept arguments that it refuses with it."""
+    """Without the connection, Django would accept a call that now raises TypeError."""
     for name, default in INCOMPATIBLE.items():
         if name in arguments and not is_literal(arguments[name], default):
-            return f"'{name}' is refused together with 'connection' today"
+            return f"Django does not accept '{name}' together with 'connection'"
     return None
 
 

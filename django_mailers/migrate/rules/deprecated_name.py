@@ -19,7 +19,7 @@ CODE = "deprecated-name"
 def findings(context: Context) -> Iterator[Finding]:
     for node, path in _names(context):
         if path in NAMES:
-            what = "is gone" if path in REMOVED_NAMES else "is deprecated"
+            what = "was removed" if path in REMOVED_NAMES else "is deprecated"
             problem = f"{path.rpartition('.')[2]} {what}"
             yield context.finding(node, CODE, problem, NAMES[path])
 

@@ -13,8 +13,7 @@ from ..findings import Finding
 
 CODE = "fail-silently"
 HANDLE_ERRORS = (
-    "let the error out and handle it, or name an alias with using=, whose OPTIONS have "
-    "'fail_silently': True"
+    "handle the error, or pass using= with an alias whose OPTIONS have 'fail_silently': True"
 )
 
 

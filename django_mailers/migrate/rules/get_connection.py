@@ -76,7 +76,7 @@ def _with_backend(context: Context, call: ast.Call, backend: ast.expr) -> Findin
     return context.finding(
         call,
         CODE,
-        "get_connection(backend) is refused once MAILERS is defined",
+        "get_connection(backend) raises RuntimeError once MAILERS is defined",
         f"give the backend an alias, such as MAILERS[{alias!r}], and use mailers[{alias!r}]",
     )
 
@@ -89,7 +89,7 @@ def _with_options(
         call,
         CODE,
         DEPRECATED,
-        f"give {listed(map(repr, options))} to an alias, such as MAILERS[{alias!r}], and use "
+        f"move {listed(map(repr, options))} to an alias, such as MAILERS[{alias!r}], and use "
         f"mailers[{alias!r}]" + context.other_way(arguments),
     )
 

@@ -1,4 +1,4 @@
-"""Methods and attributes that Django 6.0 or 6.1 no longer calls, or refuses to see overridden.
+"""Methods and attributes that Django no longer uses, or that may not be overridden.
 
 https://docs.djangoproject.com/en/6.1/releases/6.1/
 """
@@ -40,7 +40,7 @@ def findings(context: Context) -> Iterator[Finding]:
         if attribute.attr in {*UNUSED, *SUBTYPES}:
             yield from _of_message(context, attribute)
         elif attribute.attr == "connection" and _is_handler(context, attribute.value):
-            problem = "AdminEmailHandler.connection() is gone in Django 6.1"
+            problem = "AdminEmailHandler.connection() was removed in Django 6.1"
             yield context.finding(attribute, CODE, problem, "call mail_admins() with using=")
 
 
@@ -71,7 +71,7 @@ def _refused(context: Context, node: ast.AST, name: str, replacement: str) -> Fi
 
 
 def _unused(context: Context, node: ast.AST, name: str) -> Finding:
-    problem = f"EmailMessage.{name}() is gone since Django 6.0"
+    problem = f"EmailMessage.{name}() was removed in Django 6.0"
     return context.finding(node, CODE, problem, INSTEAD)
 
 

@@ -22,7 +22,7 @@ def findings(context: Context) -> Iterator[Finding]:
             yield context.finding(
                 call,
                 CODE,
-                "AdminEmailHandler(email_backend=...) is refused once MAILERS is defined",
+                "AdminEmailHandler(email_backend=...) raises an error once MAILERS is defined",
                 "give the backend an alias and pass using=",
             )
     for display in context.names.nodes(ast.Dict):
@@ -45,6 +45,6 @@ def _configured(context: Context, node: ast.Dict) -> Iterator[Finding]:
         yield context.finding(
             entries["email_backend"][0],
             CODE,
-            "AdminEmailHandler refuses 'email_backend' once MAILERS is defined",
+            "AdminEmailHandler does not accept 'email_backend' once MAILERS is defined",
             'give the backend an alias, such as MAILERS[\'errors\'], and write "using": "errors"',
         )

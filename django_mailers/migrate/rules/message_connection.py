@@ -17,7 +17,7 @@ CODE = "message-connection"
 def findings(context: Context) -> Iterator[Finding]:
     for call, receiver in context.message_calls("get_connection"):
         if not context.project.overrides(receiver.path, "get_connection"):
-            problem = "EmailMessage.get_connection() is gone in Django 6.1"
+            problem = "EmailMessage.get_connection() was removed in Django 6.1"
             yield context.finding(call, CODE, problem, "use mailers[alias]")
     for attribute in context.names.nodes(ast.Attribute):
         if attribute.attr == "connection" and context.types.of(attribute.value) is not None:

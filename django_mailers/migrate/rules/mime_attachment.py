@@ -1,4 +1,4 @@
-"""Attachments of the classes of email.mime, in whatever way a message gets them.
+"""Attachments of the classes of email.mime.
 
 https://docs.djangoproject.com/en/6.0/releases/6.0/
 """
@@ -31,7 +31,7 @@ def findings(context: Context) -> Iterator[Finding]:
 
 
 def _attached(context: Context) -> Iterator[ast.expr]:
-    """Yield what the module attaches to messages, or gives them as a list."""
+    """Yield the attachments, or lists of attachments, that the module gives to messages."""
     for call in context.names.nodes(ast.Call):
         yield from _by_call(context, call)
     for assignment in context.names.nodes(ast.Assign):
@@ -65,8 +65,10 @@ def _is_attachments(context: Context, node: ast.expr) -> bool:
 
 
 def _places(context: Context, node: ast.expr) -> Iterator[ast.expr]:
-    """Yield where to report that `node` is or has such an attachment: at its entry in a list that
-    is written there, otherwise at `node`."""
+    """Yield the nodes to report if `node` is, or has, such an attachment.
+
+    They are entries of a list that is written at `node`, otherwise `node` itself.
+    """
     if isinstance(node, ast.List | ast.Tuple):
         for entry in node.elts:
             yield from _places(context, entry)

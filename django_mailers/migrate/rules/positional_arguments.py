@@ -1,4 +1,4 @@
-"""Arguments by position that Django 6.0 takes as keywords only.
+"""Positional arguments that Django accepts by keyword only since 6.0.
 
 https://docs.djangoproject.com/en/6.0/releases/6.0/
 """
@@ -15,7 +15,7 @@ from ..context import Context
 from ..findings import Finding
 
 CODE = "positional-arguments"
-UPGRADE = "'django-upgrade --target-version 6.0 --only mail_api_kwargs' makes them keywords"
+UPGRADE = "'django-upgrade --target-version 6.0 --only mail_api_kwargs' adds the names"
 
 
 def findings(context: Context) -> Iterator[Finding]:

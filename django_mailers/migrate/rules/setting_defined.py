@@ -29,8 +29,10 @@ def findings(context: Context) -> Iterator[Finding]:
 def unseen(
     project: Project, defined: Mapping[str, Collection[Place]] | Collection[str]
 ) -> list[Finding]:
-    """Return the settings that are `defined` by other means than an assignment, such as
-    `vars().update()`, or in modules that are not audited; where, if it is known."""
+    """Return the settings in `defined` that no audited module assigns.
+
+    They are defined in another way, such as `vars().update()`, or in a module that is not audited.
+    """
     if project.settings is None:
         return []
     seen = {name for module in project.settings_family for name in module.names.module.bindings}
@@ -44,8 +46,10 @@ def unseen(
 
 
 def other_modules(project: Project, settings_files: Collection[Path]) -> list[str]:
-    """Return the names of modules that build upon the settings and define some of their own, but
-    are not among `settings_files`, the ones that are in force."""
+    """Return the modules that build upon the settings and define some of their own.
+
+    Arguments: `settings_files`, the files of the settings that are in force, which are left out.
+    """
     return [
         module.file.module
         for module in project.settings_family

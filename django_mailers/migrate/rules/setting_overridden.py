@@ -46,7 +46,7 @@ def _overridden(context: Context) -> Iterator[tuple[Module, ast.AST, str]]:
 
 
 def _unpacked(context: Context, mapping: ast.expr) -> Iterator[tuple[Module, ast.AST, str]]:
-    """`override_settings(**{"EMAIL_HOST": ...})`, also if the dictionary has a name."""
+    """`override_settings(**{"EMAIL_HOST": ...})`, and with a name for the dictionary."""
     for module, node in context.flow.mappings(context.module, mapping):
         for key in node.keys:
             if isinstance(key, ast.Constant) and key.value in REPLACED:
@@ -54,7 +54,7 @@ def _unpacked(context: Context, mapping: ast.expr) -> Iterator[tuple[Module, ast
 
 
 def _patched(context: Context, call: ast.Call) -> Iterator[tuple[Module, ast.AST, str]]:
-    """`patch("django.conf.settings.EMAIL_HOST", ...)`, by the name of that."""
+    """`patch("django.conf.settings.EMAIL_HOST", ...)`."""
     if not call.args or ast.unparse(call.func).rpartition(".")[2] not in {"patch", "setattr"}:
         return
     path = call.args[0].value if isinstance(call.args[0], ast.Constant) else None

@@ -41,7 +41,7 @@ def _names(context: Context) -> Iterator[tuple[ast.AST, str]]:
 
 
 def _imported(context: Context, node: ast.ImportFrom) -> Iterator[tuple[ast.AST, str]]:
-    """`from shop.settings import EMAIL_HOST`, but for what makes it a setting of this module."""
+    """`from shop.settings import EMAIL_HOST`, unless that makes it a setting of this module."""
     if absolute_import(node, context.module.file) not in context.project.settings_names:
         return
     defines = is_settings_file(context)
@@ -53,11 +53,11 @@ def _imported(context: Context, node: ast.ImportFrom) -> Iterator[tuple[ast.AST,
 
 def _texts(name: str) -> tuple[str, str]:
     if name == "EMAIL_BACKEND":
-        replacement = "ask for settings.MAILERS['default']"
+        replacement = "use settings.MAILERS['default']['BACKEND']"
     elif name == "EMAIL_HOST_USER":
         replacement = (
             "use DEFAULT_FROM_EMAIL if it is a sender, mailers.default.username if it is the login"
         )
     else:
         replacement = f"use mailers.default.{OPTIONS[name]}"
-    return f"{name} is not there once MAILERS is defined", replacement
+    return f"{name} does not exist once MAILERS is defined", replacement

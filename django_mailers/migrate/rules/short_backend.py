@@ -30,4 +30,4 @@ def findings(context: Context) -> Iterator[Finding]:
 
 
 def _problem(name: str) -> str:
-    return f"the name {name!r} for a backend went away before Django 1.2"
+    return f"the short backend name {name!r} was removed before Django 1.2"

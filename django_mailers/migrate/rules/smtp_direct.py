@@ -23,7 +23,7 @@ def findings(context: Context) -> Iterator[Finding]:
             yield context.finding(
                 call,
                 CODE,
-                f"{ast.unparse(call.func)}() is made without MAILERS, which works no longer once "
+                f"{ast.unparse(call.func)}() is made without an alias, which no longer works once "
                 "MAILERS is defined",
                 "give it an alias and use mailers[alias]" + context.other_way(arguments),
             )
