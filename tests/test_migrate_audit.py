@@ -7,7 +7,7 @@ import sys
 
 from django.test import SimpleTestCase
 
-from django_mailers.migrate import files
+from django_mailers.migrate import files, sources
 from django_mailers.migrate.audit import audit
 from django_mailers.migrate.rules import RULES
 
@@ -507,8 +507,8 @@ class FilesTests(SourceMixin, SimpleTestCase):
         ]:
             path = self.folder / name
             path.write_bytes(content)
-            with self.subTest(name), self.assertRaises(files.Unreadable) as caught:
-                files.read(path)
+            with self.subTest(name), self.assertRaises(sources.Unreadable) as caught:
+                sources.read(path)
             self.assertIn(f"{self.folder}/{why}", str(caught.exception))
         missing = self.folder / "missing.py"
         self.assertEqual(audit([missing]).unreadable, [f"{missing}: No such file or directory"])

@@ -12,7 +12,7 @@ from unittest import mock, skipIf, skipUnless
 
 from django.test import SimpleTestCase
 
-from django_mailers.migrate import files
+from django_mailers.migrate import files, modules
 from django_mailers.migrate.audit import audit
 
 from .processes import REPOSITORY
@@ -137,8 +137,8 @@ class UnreadableTests(FolderMixin, SimpleTestCase):
             (
                 2,
                 "CommandError: Not audited:\n"
-                "rot.py: rot13 is not an encoding of text\n"
-                "hex.py: hex is not an encoding of text\n",
+                "rot.py: rot13 is not a text encoding\n"
+                "hex.py: hex is not a text encoding\n",
             ),
         )
 
@@ -302,13 +302,13 @@ class NameTests(FolderMixin, SimpleTestCase):
         self.write({"__init__.py": "", "shop/__init__.py": "", "shop/mail.py": "", "conf.py": ""})
         shop = self.folder / "shop/mail.py"
         # Neither folder is known: the outermost package counts.
-        self.assertEqual(files.module_name(shop), "project.shop.mail")
-        self.assertEqual(files.module_name(shop, self.folder), "shop.mail")
+        self.assertEqual(modules.module_name(shop), "project.shop.mail")
+        self.assertEqual(modules.module_name(shop, self.folder), "shop.mail")
         with mock.patch.object(sys, "path", [str(self.folder), *sys.path]):
-            self.assertEqual(files.module_name(shop), "shop.mail")
-            self.assertEqual(files.import_root("conf"), self.folder)
-            self.assertEqual(files.import_root("shop"), self.folder)
-            self.assertEqual(files.import_root("shop.mail"), self.folder)
-            self.assertEqual(files.locate("shop.mail"), shop)
+            self.assertEqual(modules.module_name(shop), "shop.mail")
+            self.assertEqual(modules.import_root("conf"), self.folder)
+            self.assertEqual(modules.import_root("shop"), self.folder)
+            self.assertEqual(modules.import_root("shop.mail"), self.folder)
+            self.assertEqual(modules.locate("shop.mail"), shop)
         with mock.patch.object(sys, "path", [str(self.outside), *sys.path]):
-            self.assertEqual(files.module_name(shop), "project.shop.mail")
+            self.assertEqual(modules.module_name(shop), "project.shop.mail")

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from . import files
+from . import sources
 from .context import Context
 from .findings import AuditResult
+from .modules import import_root, locate
 from .names import Names
 from .project import Module, Place, Project
 from .rules import findings, setting_defined
@@ -32,16 +33,16 @@ def audit(
     """
     result = AuditResult()
     modules = []
-    root = files.import_root(settings_module) if settings_module else None
-    settings_file = files.locate(settings_module) if settings_module else None
+    root = import_root(settings_module) if settings_module else None
+    settings_file = locate(settings_module) if settings_module else None
     for path in paths:
         try:
-            file = files.read(path, root)
+            file = sources.read(path, root)
             if settings_module and settings_file and path.resolve() == settings_file.resolve():
                 # It is imported by this name, whatever its folder looks like.
                 file = replace(file, module=settings_module)
             modules.append(Module(file, Names(file)))
-        except files.Unreadable as error:
+        except sources.Unreadable as error:
             result.unreadable.append(str(error))
         except RecursionError:
             result.unreadable.append(f"{path}: the code is nested too deeply")

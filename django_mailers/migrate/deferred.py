@@ -79,7 +79,7 @@ class Deferred:
         return ast.Call(function, args, keywords)
 
     def _wrapped(self, node: ast.expr) -> tuple[Meaning, bool] | None:
-        """Return the function that is called if `node` is `sync_to_async(send_mail)` or its name."""
+        """Return the function that `node` calls if it is `sync_to_async(send_mail)`, or a name."""
         if isinstance(node, ast.Name):
             bindings = self.module.names.bindings(node)
             value = bindings[0].value if len(bindings) == 1 else None

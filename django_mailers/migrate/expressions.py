@@ -9,7 +9,7 @@ from configparser import RawConfigParser
 from pathlib import Path
 from types import ModuleType
 
-from . import files
+from . import modules
 from .assignments import Assignment, Assignments
 from .django_api import DEFAULTS
 from .project import Place
@@ -42,7 +42,7 @@ class SettingsSource:
         if module is None:
             return None
         name = name or module.__name__
-        path = files.locate(name) if name in sys.modules else None
+        path = modules.locate(name) if name in sys.modules else None
         file = path or getattr(module, "__file__", None)
         return None if file is None else cls(module, name, Path(file))
 

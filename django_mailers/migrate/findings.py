@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .files import SourceFile, Span
+from .sources import SourceFile, Span
 
 
 @dataclass(frozen=True)

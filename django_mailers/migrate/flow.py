@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from .names import FUNCTIONS, Binding, FunctionNode
 from .project import Module, Project
+from .scopes import FUNCTIONS, Binding, FunctionNode
 
 # Functions and methods whose result contains their arguments, or the object they belong to.
 CONTAINERS = {"chain", "dict", "enumerate", "filter", "frozenset", "iter", "list", "reversed"}

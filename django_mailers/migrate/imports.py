@@ -10,8 +10,9 @@ from functools import cached_property
 
 from .django_api import GET_CONNECTION, MAILERS
 from .findings import Finding, Fix
-from .names import Binding, Meaning, Scope
+from .names import Meaning
 from .project import Module, Project
+from .scopes import Binding, Scope
 
 
 class ImportPlan:

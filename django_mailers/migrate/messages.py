@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from .django_api import MESSAGES
 from .flow import Flow, returned
-from .names import Binding, Meaning
+from .names import Meaning
 from .project import Module, Project
+from .scopes import Binding
 
 
 class MessageTypes:

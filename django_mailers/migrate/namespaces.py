@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from .names import FUNCTIONS
+from .scopes import FUNCTIONS
 
 READ_ONLY = {"all", "any", "dict", "dir", "frozenset", "id", "isinstance", "iter", "len", "list"}
 READ_ONLY |= {"print", "repr", "set", "sorted", "str", "tuple", "type", "format", "deepcopy"}

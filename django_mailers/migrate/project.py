@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .django_api import ALIASES, CLASSES, GET_CONNECTION, SETTINGS
-from .files import SourceFile
-from .names import Meaning, Names, absolute_import
+from .names import Meaning, Names
+from .scopes import absolute_import
+from .sources import SourceFile
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import libcst as cst
 from libcst.metadata import PositionProvider
 
-from .files import Span
 from .findings import Fix
+from .sources import Span
 
 Whitespace = cst.BaseParenthesizableWhitespace
 

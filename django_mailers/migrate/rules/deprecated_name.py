@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ..context import Context
 from ..django_api import NAMES, REMOVED_NAMES
 from ..findings import Finding
-from ..names import absolute_import
+from ..scopes import absolute_import
 
 CODE = "deprecated-name"
 

@@ -22,7 +22,8 @@ from ..context import Context
 from ..django_api import GET_CONNECTION
 from ..findings import Finding, Fix
 from ..mailcalls import spread_refusal
-from ..names import Meaning, absolute_import
+from ..names import Meaning
+from ..scopes import absolute_import
 
 CODE = "get-connection"
 DEPRECATED = "get_connection() is deprecated"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ..context import Context
 from ..django_api import OPTIONS
 from ..findings import Finding
-from ..names import absolute_import
+from ..scopes import absolute_import
 from ..settings import REPLACED, attributes, is_settings_file, named
 
 CODE = "setting-read"
