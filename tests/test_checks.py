@@ -30,14 +30,20 @@ from django_mailers import polyfill
 from django_mailers.backends.smtp import EmailBackend as FastSMTPBackend
 from django_mailers.checks.table import PROBLEMS, check_message
 
-from .processes import run_python
-from .utils import LOCMEM, RECORDING, SMTP, ignore_deprecations, legacy_settings
+from .support.processes import run_python
+from .support.utils import (
+    BASE,
+    CONSOLE,
+    DUMMY,
+    FILEBASED,
+    LOCMEM,
+    OURS,
+    RECORDING,
+    SMTP,
+    ignore_deprecations,
+    legacy_settings,
+)
 
-FAST_SMTP = "django_mailers.backends.smtp.EmailBackend"
-CONSOLE = "django.core.mail.backends.console.EmailBackend"
-DUMMY = "django.core.mail.backends.dummy.EmailBackend"
-FILEBASED = "django.core.mail.backends.filebased.EmailBackend"
-BASE = "django.core.mail.backends.base.BaseEmailBackend"
 HERE = __name__
 GOOD = {"OPTIONS": {"host": "smtp.example.com"}}
 DEFAULT = {"BACKEND": LOCMEM}
@@ -488,11 +494,17 @@ SAID_HERE = [
             [message("E010", f"MAILERS['bulk']: OPTIONS '{name}' must be {expected}.", hint)],
         )
         for name, value, expected, hint in [
-            ("port", "smtp", "an int from 0 to 65535", None),
+            ("port", "smtp", "an int from 0 to 65535", "The value is not a number."),
+            ("port", "65536", "an int from 0 to 65535", "The value is out of range."),
             ("port", 65536, "an int from 0 to 65535", "The value is out of range."),
             ("port", 25.5, "an int from 0 to 65535", "The value is of type float."),
             ("port", True, "an int from 0 to 65535", "The value is of type bool."),
-            ("timeout", "10", "a number of seconds greater than 0", None),
+            (
+                "timeout",
+                "10",
+                "a number of seconds greater than 0",
+                "Convert the value, as in float(os.environ['SMTP_TIMEOUT']).",
+            ),
             ("timeout", 0, "a number of seconds greater than 0", "The value is out of range."),
             ("username", 7, "a str", "The value is of type int."),
             ("password", b"x", "a str", "The value is of type bytes."),
@@ -511,12 +523,18 @@ SAID_HERE = [
     ),
     *(
         Case(
-            {"bulk": {"BACKEND": FAST_SMTP, "OPTIONS": {"host": "localhost", name: value}}},
+            {"bulk": {"BACKEND": OURS, "OPTIONS": {"host": "localhost", name: value}}},
             [message("E010", f"MAILERS['bulk']: OPTIONS '{name}' must be {expected}.", hint)],
         )
         for name, value, expected, hint in [
-            ("port", "smtp", "an int from 0 to 65535", None),
-            ("pool_size", "4", "an int, 0 or greater", None),
+            ("port", "smtp", "an int from 0 to 65535", "The value is not a number."),
+            (
+                "pool_size",
+                "4",
+                "an int, 0 or greater",
+                "Convert the value, as in int(os.environ['SMTP_POOL_SIZE']).",
+            ),
+            ("pool_size", "four", "an int, 0 or greater", "The value is not a number."),
             ("pool_size", -1, "an int, 0 or greater", "The value is out of range."),
             ("parallel", True, "an int greater than 0", "The value is of type bool."),
             ("check_after", -1, "a number of seconds, 0 or greater", "The value is out of range."),
@@ -529,7 +547,7 @@ SAID_HERE = [
     Case(
         {
             "bulk": {
-                "BACKEND": FAST_SMTP,
+                "BACKEND": OURS,
                 "OPTIONS": {
                     "host": "smtp.example.com",
                     "pool_size": 0,
@@ -554,16 +572,16 @@ SAID_HERE = [
                 message(
                     "E016",
                     f"MAILERS['bulk']: OPTIONS {problem}",
-                    "Add the other option, or remove this one.",
+                    "Add or change the other option, or remove this one.",
                 )
             ],
         )
         for backend, options, problem in [
-            (FAST_SMTP, {"parallel": 5}, "'parallel' must not be greater than 'pool_size'."),
-            (FAST_SMTP, {"ca_file": "ca.pem"}, "'ca_file' needs 'use_tls' or 'use_ssl'."),
+            (OURS, {"parallel": 5}, "'parallel' must not be greater than 'pool_size'."),
+            (OURS, {"ca_file": "ca.pem"}, "'ca_file' needs 'use_tls' or 'use_ssl'."),
             (f"{HERE}.Renamed", {"ssl_keyfile": "k.pem"}, "'ssl_keyfile' needs 'ssl_certfile'."),
-            (FAST_SMTP, {"auth": "xoauth2"}, "'auth' needs 'username' and 'token'."),
-            (FAST_SMTP, {"token": "a.b"}, "'token' needs 'auth', which must be 'xoauth2'."),
+            (OURS, {"auth": "xoauth2"}, "'auth' needs 'username' and 'token'."),
+            (OURS, {"token": "a.b"}, "'token' needs 'auth', which must be 'xoauth2'."),
         ]
     ),
     # A subclass may add what is missing.
@@ -577,7 +595,7 @@ SAID_HERE = [
         [],
     ),
     Case(
-        {"bulk": {"BACKEND": FAST_SMTP, "OPTIONS": {"host": "localhost", "poolsize": 4}}},
+        {"bulk": {"BACKEND": OURS, "OPTIONS": {"host": "localhost", "poolsize": 4}}},
         [
             message(
                 "E008",
@@ -737,7 +755,7 @@ WARNED_OF = [
             {"bulk": {"BACKEND": backend, "OPTIONS": {"host": "smtp.example.com", **options}}},
             [message("W009", f"MAILERS['bulk']: {text}")],
         )
-        for backend in [SMTP, FAST_SMTP]
+        for backend in [SMTP, OURS]
         for options, text in [
             (
                 {"port": 465, "use_tls": True},
@@ -902,7 +920,7 @@ FINE: list[Case] = [
             {"bulk": {"BACKEND": backend, "OPTIONS": {"host": "smtp.example.com", **options}}},
             [],
         )
-        for backend in [SMTP, FAST_SMTP]
+        for backend in [SMTP, OURS]
         for options in [
             {"port": 465, "use_ssl": True},
             {"port": 587, "use_tls": True},
@@ -1319,8 +1337,8 @@ class CommandTests(SimpleTestCase):
             errors,
             "SystemCheckError: System check identified some issues:\n\nERRORS:\n"
             "?: (mailers.E009) MAILERS['bulk']: OPTIONS must define 'host'.\n"
-            "\tHINT: Add the option. If the entry is not meant to be SMTP, which it is without a "
-            "BACKEND, add that.\n\nSystem check identified 1 issue (0 silenced).\n",
+            "\tHINT: Add the option, or the intended BACKEND: an entry without BACKEND uses SMTP."
+            "\n\nSystem check identified 1 issue (0 silenced).\n",
         )
         self.assertEqual(
             self.check(MAILERS=mailers, SILENCED_SYSTEM_CHECKS=["mailers.E009"]),

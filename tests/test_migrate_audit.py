@@ -11,13 +11,9 @@ from django_mailers.migrate import files, sources
 from django_mailers.migrate.audit import audit
 from django_mailers.migrate.rules import RULES
 
-from .test_migrate_rewrite import SourceMixin
+from .support.migrate import KEYWORDS, SILENT, USING, SourceMixin
 
-KEYWORDS = "'django-upgrade --target-version 6.0 --only mail_api_kwargs' adds the names"
-HANDLE = "handle the error, or pass using= with an alias whose OPTIONS have 'fail_silently': True"
-SILENT = f"fail-silently: fail_silently is deprecated; {HANDLE}"
 CONNECTION = "get-connection: get_connection() is deprecated;"
-USING = "pass using= with an alias when the mail is sent"
 
 
 class AuditTests(SourceMixin, SimpleTestCase):

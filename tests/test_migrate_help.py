@@ -9,8 +9,8 @@ from django.test import SimpleTestCase, tag
 
 from django_mailers.management.commands.migratemailers import DESCRIPTION
 
-from .processes import REPOSITORY
-from .servers import enter
+from .support.processes import REPOSITORY
+from .support.servers import enter
 
 
 @tag("slow")

@@ -35,6 +35,9 @@ SEVERAL = "is more than one address."
 NOT_ASCII = "has non-ASCII characters before the @."
 FULL_STOP = "has a full stop in a name without quotes."
 HINTS = {
+    EMPTY: "Set it to an address, such as 'name@example.com'.",
+    LINE_BREAK: "Remove the line break.",
+    NOT_ASCII: "Use an address that has only ASCII characters before the @.",
     NOT_ONE: "Write it as 'name@example.com' or 'Name <name@example.com>'.",
     SEVERAL: "Put a name that has a comma in quotes, as in '\"Doe, Ann\" <ann@example.com>'.",
     FULL_STOP: "Put the name in quotes, as in '\"Example Inc.\" <mail@example.com>'.",

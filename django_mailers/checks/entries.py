@@ -240,25 +240,37 @@ def _check_value(mailer: Mailer, name: str, value: Any) -> Iterator[CheckMessage
         return
     if not kind.allows(value):
         text = f"OPTIONS {name!r} must be {kind.expected}."
-        yield check_message("mailers.E010", text, alias=mailer.alias, hint=_why(kind, value))
+        yield check_message("mailers.E010", text, alias=mailer.alias, hint=_why(name, kind, value))
     elif kind in {FLAG, PORT} and isinstance(value, str):
         expected = "an int" if kind is PORT else kind.expected
         text = f"OPTIONS {name!r} should be {expected}, not a str."
-        hint = "Convert the value, as in int(os.environ['SMTP_PORT'])." if kind is PORT else None
+        hint = _to_number(name, kind) if kind is PORT else None
         yield check_message("mailers.W002", text, alias=mailer.alias, hint=hint)
 
 
-def _why(kind: Kind, value: Any) -> str | None:
-    """Return what is wrong with a value; None for a string that should be a number."""
+def _why(name: str, kind: Kind, value: Any) -> str:
+    """Return what is wrong with the value of the option `name`, or what to do about it."""
+    reason = f"The value is of type {type(value).__name__}."
     if value == "":
-        return "The value is empty."
-    if int in kind.types:
-        if isinstance(value, str):
-            return None
-        if isinstance(value, kind.types) and not isinstance(value, bool):
-            return "The value is out of range."
+        reason = "The value is empty."
+    elif int in kind.types and isinstance(value, str):
+        reason = _why_not_number(name, kind, value)
+    elif int in kind.types and isinstance(value, kind.types) and not isinstance(value, bool):
+        reason = "The value is out of range."
     elif kind is EHLO_NAME and isinstance(value, str):
-        return "The value has other characters, or is too long."
+        reason = "The value has other characters, or is too long."
     elif str in kind.types and isinstance(value, str):
-        return "No other value is allowed."
-    return f"The value is of type {type(value).__name__}."
+        reason = "No other value is allowed."
+    return reason
+
+
+def _why_not_number(name: str, kind: Kind, value: str) -> str:
+    if not value.replace(".", "", 1).isdecimal():
+        return "The value is not a number."
+    return "The value is out of range." if str in kind.types else _to_number(name, kind)
+
+
+def _to_number(name: str, kind: Kind) -> str:
+    """Return how to read the option `name` from the environment, whose variables are strings."""
+    number = "float" if float in kind.types else "int"
+    return f"Convert the value, as in {number}(os.environ['SMTP_{name.upper()}'])."

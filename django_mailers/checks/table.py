@@ -91,8 +91,7 @@ PROBLEMS = (
         "mailers.E009",
         "``OPTIONS`` must define an option.",
         "The backend requires the option: SMTP needs ``'host'``, the file backend ``'file_path'``.",
-        "Add the option. If the entry is not meant to be SMTP, which it is without a ``BACKEND``, "
-        "add that.",
+        "Add the option, or the intended ``BACKEND``: an entry without ``BACKEND`` uses SMTP.",
     ),
     Problem(
         "mailers.E010",
@@ -143,7 +142,7 @@ PROBLEMS = (
         "Options are incompatible.",
         "An option of a backend of this app is ruled out by another one, or lacks one that it "
         "needs: ``'ca_file'`` without TLS, ``'token'`` without ``'auth'``.",
-        "Add the other option, or remove this one.",
+        "Add or change the other option, or remove this one.",
     ),
     Problem(
         "mailers.E017",
