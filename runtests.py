@@ -6,20 +6,31 @@
 A label is a dotted name, with or without the leading `tests.`: "test_mail.SendMailTests". Every
 warning of Django and of django_mailers is an error, and so is every ResourceWarning, wherever it
 comes from, the ones that Python can only report while it collects garbage included.
+
+A test that takes more than five minutes (or TEST_TIMEOUT seconds) ends the run with the tracebacks
+of all threads.
 """
 
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gc
 import multiprocessing
 import os
 import sys
 import tempfile
+import threading
+import unittest
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
+# How long a test may take, in seconds. The slowest one takes a minute on a busy machine.
+TIMEOUT = float(os.environ.get("TEST_TIMEOUT", "300"))
 HERE = Path(__file__).resolve().parent
 OWN_CODE = (r"django\b", r"django_mailers\b", r"tests\b", r"testproject\b", r"__main__$")
 
@@ -27,8 +38,7 @@ OWN_CODE = (r"django\b", r"django_mailers\b", r"tests\b", r"testproject\b", r"__
 def make_warnings_errors() -> None:
     """Turn the warnings that concern this project into errors.
 
-    Deprecations raised inside third-party packages (aiosmtpd calls asyncio functions that newer
-    Pythons deprecate) stay warnings: nothing here could act on them.
+    Deprecations raised inside third-party packages stay warnings: nothing here could act on them.
     """
     warnings.resetwarnings()
     warnings.simplefilter("default")
@@ -52,13 +62,80 @@ def record_unraisable(report: Path) -> None:
     sys.unraisablehook = hook
 
 
-def set_up_worker(report: Path) -> None:
+def end_hangs(seconds: float) -> None:
+    """Have a test that takes longer end its process, after the tracebacks of all threads.
+
+    What a suite does outside of a test, such as setUpClass(), may take as long.
+    """
+    depth = 0
+    run_suite, run_test = unittest.TestSuite.run, unittest.TestCase.run
+
+    def watch() -> None:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+
+    def watched_suite(self: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal depth
+        depth += 1
+        watch()
+        try:
+            return run_suite(self, *args, **kwargs)
+        finally:
+            depth -= 1
+            if not depth:
+                # A worker without work may wait for longer.
+                faulthandler.cancel_dump_traceback_later()
+
+    def watched_test(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if depth:
+            watch()
+        try:
+            return run_test(self, *args, **kwargs)
+        finally:
+            if depth:
+                watch()
+
+    unittest.TestSuite.run = watched_suite  # type: ignore[method-assign]
+    unittest.TestCase.run = watched_test  # type: ignore[method-assign]
+
+
+@contextmanager
+def ending_with_workers() -> Iterator[None]:
+    """End this process when one of its workers has come to a bad end.
+
+    multiprocessing.Pool starts another worker then, and waits for the lost result forever.
+    """
+    is_over = threading.Event()
+
+    def look() -> None:
+        workers: set[Any] = set()
+        while not is_over.wait(0.05):
+            workers.update(multiprocessing.active_children())
+            # SIGTERM is how the pool ends them.
+            lost = [worker for worker in workers if worker.exitcode not in {None, 0, -SIGTERM}]
+            if lost:
+                print(f"A worker has ended by {lost[0].exitcode}.", file=sys.stderr, flush=True)
+                for worker in workers:
+                    worker.kill()
+                os._exit(1)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def set_up_worker(report: Path, timeout: float) -> None:
     """Do in a parallel worker what it does not inherit: from Python 3.14 on it is not forked."""
     make_warnings_errors()
     record_unraisable(report)
+    if multiprocessing.get_start_method() != "fork":
+        end_hangs(timeout)
 
 
-def make_runner_class(report: Path) -> Any:
+def make_runner_class(report: Path, timeout: float) -> Any:
     """Return the class of Django's runner, with workers that are set up as this process is."""
     import django
     from django.conf import settings
@@ -71,7 +148,11 @@ def make_runner_class(report: Path) -> Any:
 
     class Suite(ParallelTestSuite):
         process_setup = set_up_worker
-        process_setup_args = (report,)
+        process_setup_args = (report, timeout)
+
+        def run(self, result: Any) -> Any:
+            with ending_with_workers():
+                return super().run(result)
 
     return type("Runner", (get_runner(settings),), {"parallel_test_suite": Suite})
 
@@ -82,7 +163,8 @@ def run(argv: list[str], report: Path) -> int:
     from django.test.runner import get_max_test_processes
 
     django.setup()
-    runner_class = make_runner_class(report)
+    runner_class = make_runner_class(report, TIMEOUT)
+    end_hangs(TIMEOUT)
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("labels", nargs="*", default=["tests"])
     parser.add_argument("-v", "--verbosity", type=int, default=1)

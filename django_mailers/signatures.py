@@ -17,6 +17,8 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
+from django_mailers.options import TakesOptions
+
 BACKENDS = "django.core.mail.backends"
 SMTP = f"{BACKENDS}.smtp.EmailBackend"
 FILEBASED = f"{BACKENDS}.filebased.EmailBackend"
@@ -98,7 +100,8 @@ def _signature_of_callable(backend: Any) -> Signature:
 class _Search:
     """The walk from a class up its ancestors, as the keyword arguments go."""
 
-    def __init__(self, backend: type) -> None:
+    def __init__(self, backend: Any) -> None:
+        self.backend = backend
         self.found = Signature()
         self.is_certain = True
         self.takes_alias = False
@@ -113,6 +116,9 @@ class _Search:
             self._end()
 
     def _ends_at(self, ancestor: type) -> bool:
+        if ancestor is TakesOptions:
+            self._take_table()
+            return False
         path = path_of(ancestor)
         if path in DJANGO:
             self._end_in_django(ancestor, path)
@@ -145,6 +151,15 @@ class _Search:
         # A backend without its alias takes itself for one of before MAILERS, and is not strict.
         if self.takes_alias and not self.alias_goes_on:
             self.is_certain = False
+
+    def _take_table(self) -> None:
+        """Add the options in the table of the class. All that is left of its **kwargs goes on."""
+        options = self.backend.all_options
+        for name, option in options.items():
+            if name in self.given:
+                del self.given[name]
+            elif self._add(name, self.backend):
+                self._require(name, option.is_required)
 
     def _end(self) -> None:
         self.found.is_complete = self.is_certain

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,6 +31,7 @@ class BackendContract(ExactErrors):
     """A mixin for a SimpleTestCase.
 
     backend               The BACKEND under test.
+    others                Other entries of MAILERS that it needs, by alias.
     options()             Its OPTIONS; called once for each test, which may start a server there.
     arrived()             The subjects of what has arrived, in order as far as one instance sent it.
     takes_fail_silently   Whether that is an option of it.
@@ -40,6 +42,7 @@ class BackendContract(ExactErrors):
     """
 
     backend: str
+    others: Mapping[str, Any] = {}
     takes_fail_silently = True
     nothing: int | None = 0
     delivers = True
@@ -60,7 +63,7 @@ class BackendContract(ExactErrors):
 
     def mailer(self, **options: Any) -> override_settings:
         entry = {"BACKEND": self.backend, "OPTIONS": {**self.used_options, **options}}
-        return override_settings(MAILERS={ALIAS: entry})
+        return override_settings(MAILERS={ALIAS: entry, **self.others})
 
     def assertArrived(self, *subjects: str) -> None:
         """In this order."""

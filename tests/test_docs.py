@@ -353,6 +353,10 @@ class DeliveryTests(PageMixin, SimpleTestCase):
     ]
 
 
+class BackendsTests(PageMixin, SimpleTestCase):
+    page = "docs/backends.rst"
+
+
 class SMTPTests(PageMixin, SimpleTestCase):
     page = "docs/smtp.rst"
     arrives = [["ann@example.com"]] * 10

@@ -35,7 +35,7 @@ ROWS: list[tuple[str, ...]] = [
     ("backport",),
     (
         *("deprecation", "emailsettings", "options", "conf", "errors", "signals"),
-        *("mailboxes", "ownership", "signatures", "wording"),
+        *("mailboxes", "ownership", "signatures", "types", "wording"),
     ),
 ]
 ROOMS = {room: number for number, row in enumerate(ROWS) for room in row}
@@ -51,8 +51,9 @@ IMPORTED_BY = {
     "polyfill": ("", "apps", "bridge", "checks"),
     "backport": ("polyfill",),
 }
-# Within the ground: "who called?" needs to know whose code a frame runs.
-WITHIN_GROUND = {"deprecation": ("ownership",)}
+# Within the ground: "who called?" needs to know whose code a frame runs; and what a class takes is
+# in its table.
+WITHIN_GROUND = {"deprecation": ("ownership",), "signatures": ("options",)}
 EXTRAS = {"migrate": ("libcst",), "pytest_plugin": ("pytest",)}
 # They deal with Django's modules as they are.
 INSIDE_DJANGO = ("backport", "polyfill")

@@ -145,7 +145,11 @@ class MigrationTests(SimpleTestCase):
         for message in self.server.messages:
             content = email.message_from_bytes(message.content, policy=email.policy.default)
             parts = [part.get_content() for part in content.walk() if not part.is_multipart()]
-            route = (sessions.index(message.session), message.session.user, message.session.tls)
+            route = (
+                sessions.index(message.session),
+                message.session.user,
+                bool(message.session.tls),
+            )
             arrived.append((route, message.mail_from, message.rcpt_tos, content["Subject"], parts))
         return arrived, book.read_text()
 

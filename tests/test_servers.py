@@ -121,8 +121,8 @@ class EndTests(SimpleTestCase):
 
 class SMTPServerTests(SimpleTestCase):
     def test_own_errors_are_raised(self):
-        with self.assertRaises(UnicodeEncodeError), contextlib.ExitStack() as stack:
-            server = stack.enter_context(SMTPServer(refuse={"MAIL": "250 ✓"}, smtputf8=False))
+        with self.assertRaises(TypeError), contextlib.ExitStack() as stack:
+            server = stack.enter_context(SMTPServer(refuse={"MAIL": 250}))
             client = stack.enter_context(Client(server))
             client.ehlo()
             self.assertEqual(client.mail("ada@example.com"), (500, b"Internal error"))
@@ -149,10 +149,10 @@ class SMTPServerTests(SimpleTestCase):
 
     def test_extensions(self):
         for options, extensions in [
-            ({}, {"size", "8bitmime", "smtputf8", "help"}),
-            ({"smtputf8": False}, {"size", "8bitmime", "help"}),
-            ({"tls": "starttls"}, {"size", "8bitmime", "smtputf8", "starttls", "help"}),
-            ({"users": {"ada": "x"}}, {"size", "8bitmime", "smtputf8", "auth", "help"}),
+            ({}, {"size", "8bitmime", "smtputf8"}),
+            ({"smtputf8": False}, {"size", "8bitmime"}),
+            ({"tls": "starttls"}, {"size", "8bitmime", "smtputf8", "starttls"}),
+            ({"users": {"ada": "x"}}, {"size", "8bitmime", "smtputf8", "auth"}),
         ]:
             with self.subTest(options), SMTPServer(**options) as server, Client(server) as client:
                 client.ehlo()

@@ -181,20 +181,12 @@ class DemoTests(ManageMixin, SimpleTestCase):
         self.assertEqual(process.returncode, 1)
 
     def test_demo_without_a_server_to_embed(self) -> None:
-        for package in ["aiosmtpd", "trustme"]:
-            with self.subTest(package):
-                self.write_module(
-                    package,
-                    f"raise ModuleNotFoundError('No such module', name={package!r})",
-                )
-
-                process = self.manage("demo")
-
-                self.assertEqual(process.stdout, "")
-                self.assertEqual(
-                    process.stderr,
-                    f"CommandError: The demo's SMTP server needs {package}, which is not "
-                    'installed. Install it with: pip install "django-mailers[demo]"\n',
-                )
-                self.assertEqual(process.returncode, 1)
-                (self.modules / f"{package}.py").unlink()
+        self.write_module("trustme", "raise ModuleNotFoundError('No such module', name='trustme')")
+        process = self.manage("demo")
+        self.assertEqual(process.stdout, "")
+        self.assertEqual(
+            process.stderr,
+            "CommandError: The demo's SMTP server needs trustme, which is not installed. "
+            'Install it with: pip install "django-mailers[demo]"\n',
+        )
+        self.assertEqual(process.returncode, 1)

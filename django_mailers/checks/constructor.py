@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django_mailers.options import NAME, PATH, SECONDS, Kind
+from django_mailers.options import FLAG, NAME, PATH, SECONDS, Kind, TakesOptions
 from django_mailers.signatures import BACKENDS, FILEBASED, SMTP, Signature, path_of
 
 DEVELOPMENT = (
@@ -19,7 +19,6 @@ OURS = ("django_mailers.backends.smtp.EmailBackend",)
 TEXT = Kind("a str", (str,))
 # Sockets accept a string of digits: see W002.
 PORT = Kind("an int from 0 to 65535", (int, str), lambda port: 0 <= _int(port) <= 65535)
-FLAG = Kind("a bool", (object,))
 STREAM = Kind("a text file", (object,), lambda stream: hasattr(stream, "write"))
 
 DJANGO: Mapping[str, Mapping[str, Kind]] = {
@@ -47,8 +46,10 @@ def kinds_of(signature: Signature) -> dict[str, Kind | None]:
     """
     kinds: dict[str, Kind | None] = {}
     for name, owner in signature.names.items():
-        known = DJANGO.get(path_of(owner)) or vars(owner).get("option_kinds", {})
-        kinds[name] = known.get(name)
+        if issubclass(owner, TakesOptions) and name in owner.all_options:
+            kinds[name] = owner.all_options[name].kind
+        else:
+            kinds[name] = DJANGO.get(path_of(owner), {}).get(name)
     return kinds
 
 

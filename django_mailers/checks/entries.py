@@ -11,11 +11,11 @@ from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from django_mailers import bridge
-from django_mailers.options import EHLO_NAME, Kind
+from django_mailers.options import EHLO_NAME, FLAG, Kind
 from django_mailers.signatures import SMTP, Signature, signature_of
 from django_mailers.wording import listed
 
-from .constructor import DEVELOPMENT, DJANGO, FLAG, OURS, PORT, kinds_of
+from .constructor import DEVELOPMENT, DJANGO, OURS, PORT, kinds_of
 from .table import check_message, closest
 
 
@@ -251,7 +251,7 @@ def _check_value(mailer: Mailer, name: str, value: Any) -> Iterator[CheckMessage
 def _why(name: str, kind: Kind, value: Any) -> str:
     """Return what is wrong with the value of the option `name`, or what to do about it."""
     reason = f"The value is of type {type(value).__name__}."
-    if value == "":
+    if value in ("", [], ()):
         reason = "The value is empty."
     elif int in kind.types and isinstance(value, str):
         reason = _why_not_number(name, kind, value)
@@ -261,6 +261,8 @@ def _why(name: str, kind: Kind, value: Any) -> str:
         reason = "The value has other characters, or is too long."
     elif str in kind.types and isinstance(value, str):
         reason = "No other value is allowed."
+    elif isinstance(value, list | tuple) and isinstance(value, kind.types):
+        reason = "The items of the value are not valid."
     return reason
 
 

@@ -9,14 +9,18 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
+from django_mailers.options import ALIAS, ALIASES
 from django_mailers.wording import listed
 
 from .entries import Mailer
 from .table import check_message, closest
 
+# The options of wrappers that refer to other mailers, and what each must be.
+TARGETS = {"using": ALIAS.expected, "mailers": ALIASES.expected, "also": ALIASES.expected}
+
 
 def check_mailers(mailers: Sequence[Mailer], aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
-    """Check the mailers whose options `using` or `mailers` refer to other mailers."""
+    """Check the mailers whose options `using`, `mailers` or `also` refer to other mailers."""
     graph: dict[Any, list[str]] = {}
     for mailer in mailers:
         graph[mailer.alias] = []
@@ -75,7 +79,7 @@ def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
 
 def _targets(mailer: Mailer) -> Iterator[tuple[str, list[str], CheckMessage | None]]:
     """Yield the options that refer to other mailers, each with these, or with a problem."""
-    for option, expected in (("using", "the alias of a mailer"), ("mailers", "a list of aliases")):
+    for option, expected in TARGETS.items():
         value = mailer.options.get(option)
         if value is None or option not in mailer.kinds:
             continue
@@ -84,7 +88,7 @@ def _targets(mailer: Mailer) -> Iterator[tuple[str, list[str], CheckMessage | No
             isinstance(target, str) for target in targets
         ):
             yield option, list(targets), None
-        else:
+        elif mailer.kinds[option] is None:  # otherwise `entries` checks its value
             text = f"OPTIONS {option!r} must be {expected}."
             hint = f"The value is of type {type(value).__name__}."
             problem = check_message("mailers.E010", text, alias=mailer.alias, hint=hint)

@@ -110,15 +110,15 @@ PROBLEMS = (
     Problem(
         "mailers.E012",
         "``OPTIONS`` name an alias that is not in ``MAILERS``.",
-        "The option ``'using'`` or ``'mailers'`` of a backend that sends through other mailers is "
-        "misspelled, or that mailer has been removed.",
+        "The option ``'using'``, ``'mailers'`` or ``'also'`` of a backend that sends through other "
+        "mailers is misspelled, or that mailer has been removed.",
         "Correct the alias, or add it to ``MAILERS``.",
     ),
     Problem(
         "mailers.E013",
         "``OPTIONS`` lead back to the mailer itself.",
-        "Mailers that send through other mailers, as ``'using'`` or ``'mailers'`` tells them, form "
-        "a circle. A message would never leave it.",
+        "Mailers that send through other mailers, because of ``'using'``, ``'mailers'`` or "
+        "``'also'``, form a circle. A message would never leave it.",
         "Let one of them name a mailer that delivers.",
     ),
     Problem(

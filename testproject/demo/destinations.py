@@ -42,11 +42,11 @@ def configured_mailers(server) -> Iterator[Callable[[], list[Arrival]]]:
         for alias, account in ACCOUNTS.items():
             mailers[alias] = {
                 "OPTIONS": {
-                    "host": server.hostname,
+                    "host": server.host,
                     "port": server.port,
                     "use_tls": True,
                     "username": account,
-                    "password": server.accounts[account],
+                    "password": server.users[account],
                 },
             }
         with override_settings(MAILERS=mailers):
@@ -60,12 +60,10 @@ def configured_mailers(server) -> Iterator[Callable[[], list[Arrival]]]:
 
 def at_the_server(server) -> Iterator[Arrival]:
     aliases = {account: alias for alias, account in ACCOUNTS.items()}
-    for letter in server.letters:
-        if letter.tls:
-            how = f"at the server, as {letter.account}, {letter.tls}"
-            yield Arrival(aliases.get(letter.account), letter.subject, how)
-        else:
-            yield Arrival(None, letter.subject, "at the server, in clear text")
+    for message in server.messages:
+        session = message.session
+        how = f"at the server, as {session.user}, {session.tls}"
+        yield Arrival(aliases.get(session.user), message.parse()["subject"], how)
 
 
 def on_the_screen(stream) -> Iterator[Arrival]:

@@ -12,9 +12,8 @@ from pathlib import Path
 from django.test import SimpleTestCase
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# PYTHONWARNINGS that make every warning an error, but for what importing aiosmtpd 1.4.6 gives on
-# Python 3.15.
-STRICT = "error,ignore:'typing.ByteString' and:DeprecationWarning"
+# PYTHONWARNINGS that make every warning an error.
+STRICT = "error"
 
 # A project that keeps what it sends, for scripts that only need some settings.
 CONFIGURE = """

@@ -1,12 +1,8 @@
-"""Real SMTP servers for the tests, on free ports of 127.0.0.1, each in a thread of its own.
+"""Real SMTP servers for the tests, on free ports of 127.0.0.1.
 
-`SMTPServer` is aiosmtpd and behaves as a server should; it records what it was sent.
-`ScriptedServer` plays a dialogue line by line, and so can do what no good server does.
+`SMTPServer` is that of django_mailers.testing: it behaves as a server should, and records what it
+was sent. `ScriptedServer` plays a dialogue line by line, and so can do what no good server does.
 Both are context managers; `enter(test, server)` ties one to a test case or to a test class.
-
-aiosmtpd's own Controller is not used: it must be told its port, it sends itself a connection
-(which would be counted, and which a server that asks for client certificates refuses), and it
-leaves the connections that are open when it stops to the garbage collector.
 """
 
 from __future__ import annotations
@@ -14,26 +10,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import logging
 import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any
 from unittest import mock
 
 import trustme
-from aiosmtpd.smtp import MISSING, SMTP, AuthResult, TLSSetupException
+
+from django_mailers.testing import server
 
 HOST = "127.0.0.1"
 # Nothing here takes that long: what does is a deadlock, and ends the test instead of hanging it.
 TIMEOUT = 10
-
-# It warns at every login that a property is deprecated which only itself sets.
-logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
 def enter(test: Any, context: Any) -> Any:
@@ -113,7 +105,7 @@ def server_context(
 
 
 class _Server:
-    """What both servers share: the port, the thread, and an end that leaves nothing open."""
+    """What ScriptedServer and Sink share: port, thread, and an end that leaves nothing open."""
 
     host = HOST
     port: int
@@ -174,165 +166,34 @@ class _Server:
         raise NotImplementedError
 
 
-@dataclass
-class Session:
-    """One connection to an SMTPServer that came as far as SMTP."""
-
-    ehlo: str | None = None
-    tls: bool = False
-    client: str | None = None  # the common name in the client's certificate
-    user: str | None = None
-    # In the order they came, without arguments but for AUTH and its mechanism.
-    commands: list[str] = field(default_factory=list)
-    ended: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True)
-class Message:
-    """One message that an SMTPServer accepted; `content` is as sent, dots unstuffed."""
-
-    mail_from: str
-    mail_options: list[str]
-    rcpt_tos: list[str]
-    content: bytes
-    session: Session
-
-
-class SMTPServer(_Server):
-    """An aiosmtpd server that keeps what arrives in `messages` and `sessions`.
+class SMTPServer(server.SMTPServer):
+    """The server that projects test with, with certificates of the tests.
 
     tls           None, "starttls" (then required) or "implicit".
     certificate   the server's, from `certificates`.
     client_ca     a trustme.CA: the client must show a certificate of it.
-    users         {name: password}; AUTH is offered if there are any, once TLS is up.
-    mechanisms    what AUTH offers: "PLAIN", "LOGIN" or both.
     smtputf8      whether the server offers SMTPUTF8.
-    refuse        {command: reply}: which replies stand in for "250". A command is EHLO, HELO,
-                  AUTH, MAIL, RCPT or DATA (which means the end of the data), and MAIL and RCPT
-                  may name an address: {"RCPT gone@example.com": "550 5.1.1 No such user"}.
-                  The dictionary may be changed while the server runs.
+
+    It offers no PIPELINING, unlike a Sink.
     """
 
     def __init__(
         self,
         *,
-        tls: str | None = None,
-        certificate: trustme.LeafCert | None = None,
-        client_ca: trustme.CA | None = None,
-        users: Mapping[str, str] | None = None,
-        mechanisms: Sequence[str] = ("PLAIN", "LOGIN"),
-        smtputf8: bool = True,
-        refuse: Mapping[str, str] | None = None,
-    ) -> None:
-        context = server_context(certificate, client_ca) if tls else None
-        super().__init__(context if tls == "implicit" else None)
-        self.messages: list[Message] = []
-        self.sessions: list[Session] = []
-        self.refuse = dict(refuse or {})
-        self.users = dict(users or {})
-        self._protocol_options = {
-            "hostname": "smtp.test",
-            "enable_SMTPUTF8": smtputf8,
-            "tls_context": context if tls == "starttls" else None,
-            "require_starttls": tls == "starttls",
-            # aiosmtpd does not count implicit TLS as TLS.
-            "auth_require_tls": tls == "starttls",
-            "auth_exclude_mechanism": {"PLAIN", "LOGIN"} - set(mechanisms),
-        }
-
-    async def _talk(self, connect: Callable[..., Any]) -> None:
-        transport, protocol = await connect(
-            lambda: _Protocol(self, loop=self._loop, **self._protocol_options)
+        tls=None,
+        certificate=None,
+        client_ca=None,
+        smtputf8=True,
+        require_login=False,
+        **options,
+    ):
+        super().__init__(
+            ssl_context=server_context(certificate, client_ca) if tls else None,
+            implicit_tls=tls == "implicit",
+            require_login=require_login,
+            extensions=["8BITMIME", "SIZE 33554432", *(["SMTPUTF8"] if smtputf8 else [])],
+            **options,
         )
-        try:
-            await protocol.lost.wait()
-        finally:
-            transport.abort()
-
-
-class _Protocol(SMTP):
-    """One connection to an SMTPServer: aiosmtpd's, which keeps its Session up to date."""
-
-    def __init__(self, server: SMTPServer, **options: Any) -> None:
-        super().__init__(_Hooks(), authenticator=self._check_password, **options)
-        self.server = server
-        self.record: Session | None = None
-        self.lost = asyncio.Event()
-
-    def connection_made(self, transport: Any) -> None:
-        # Called a second time, with another transport, when STARTTLS is through.
-        if self.record is None:
-            self.record = Session()
-            self.server.sessions.append(self.record)
-        super().connection_made(transport)
-        self.record.tls = transport.get_extra_info("cipher") is not None
-        certificate = transport.get_extra_info("peercert") or {"subject": ()}
-        self.record.client = dict(pair for (pair,) in certificate["subject"]).get("commonName")
-
-    def connection_lost(self, error: Exception | None) -> None:
-        super().connection_lost(error)
-        self.record.ended.set()
-        self.lost.set()
-
-    async def handle_exception(self, error: Exception) -> str:
-        # A client that does not like our certificate is a test; anything else is a bug here.
-        if not isinstance(error, TLSSetupException):
-            self.server._errors.append(error)
-        return "500 Internal error"
-
-    def command(self, verb: str, argument: str | None = None) -> Any:
-        """Record a command; give the reply that refuses it, or MISSING: aiosmtpd's own."""
-        self.record.commands.append(f"AUTH {argument}" if verb == "AUTH" else verb)
-        if verb in {"EHLO", "HELO"}:
-            self.record.ehlo = argument
-        refuse = self.server.refuse
-        return refuse.get(f"{verb} {argument}") or refuse.get(verb) or MISSING
-
-    def _check_password(self, smtp, session, envelope, mechanism, credentials) -> AuthResult:
-        user = credentials.login.decode()
-        if self.server.users.get(user) != credentials.password.decode():
-            return AuthResult(success=False, handled=False)
-        self.record.user = user
-        return AuthResult(success=True)
-
-
-def _hook(verb: str) -> Callable[..., Any]:
-    async def hook(self, smtp, session, envelope, argument=None, options=None):
-        return smtp.command(verb, argument)
-
-    return hook
-
-
-class _Hooks:
-    """What aiosmtpd calls when a command has come: handle_<command>."""
-
-    handle_HELO = _hook("HELO")
-    handle_MAIL = _hook("MAIL")
-    handle_RCPT = _hook("RCPT")
-    handle_RSET = _hook("RSET")
-    handle_NOOP = _hook("NOOP")
-    handle_QUIT = _hook("QUIT")
-
-    async def handle_EHLO(self, smtp, session, envelope, name, replies):
-        reply = smtp.command("EHLO", name)
-        if reply is not MISSING:
-            return [reply]
-        session.host_name = name
-        return [r for r in replies if smtp.server.users or not r.startswith("250-AUTH")]
-
-    def handle_STARTTLS(self, smtp, session, envelope):
-        return smtp.command("STARTTLS") is MISSING
-
-    async def handle_AUTH(self, smtp, session, envelope, args):
-        return smtp.command("AUTH", args[0])
-
-    async def handle_DATA(self, smtp, session, envelope):
-        reply = smtp.command("DATA")
-        if reply is MISSING:
-            fields = ("mail_from", "mail_options", "rcpt_tos", "content")
-            values = {name: getattr(envelope, name) for name in fields}
-            smtp.server.messages.append(Message(**values, session=smtp.record))
-        return reply
 
 
 DROP = object()
@@ -357,7 +218,7 @@ def spoilt(stage: str | None, reply: Any, *then: Step) -> list[Step]:
 
 
 class ScriptedServer(_Server):
-    """A server that plays a script, and so can do what aiosmtpd cannot.
+    """A server that plays a script, and so can do what no good server does.
 
     A script is a list of steps (command, reply). `command` is how the client's next line must
     begin; None awaits nothing: the server speaks first, as in its greeting. `reply` is a str

@@ -1,4 +1,4 @@
-"""An SMTP server with PIPELINING and CHUNKING, which aiosmtpd has not, that takes all and keeps it.
+"""An SMTP server with PIPELINING and CHUNKING that tells what came together, and can misbehave.
 
 `Sink` keeps what it accepted, and can misbehave at any command. `python -m tests.support.sink` runs
 one until it is killed, for benchmarks, and prints its port.

@@ -34,10 +34,10 @@ class Command(BaseCommand):
         try:
             from demo.server import running_server
         except ModuleNotFoundError as error:
-            if error.name not in {"aiosmtpd", "trustme"}:
+            if error.name != "trustme":
                 raise
             raise CommandError(
-                f"The demo's SMTP server needs {error.name}, which is not installed. "
+                "The demo's SMTP server needs trustme, which is not installed. "
                 'Install it with: pip install "django-mailers[demo]"'
             ) from None
 
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"django_mailers {django_mailers.__version__}, Django {django.__version__}, "
                 f"Python {platform.python_version()}\n"
-                f"SMTP server on {server.hostname}:{server.port}: STARTTLS and AUTH required\n\n"
+                f"SMTP server on {server.host}:{server.port}: STARTTLS and AUTH required\n\n"
             )
             missing = self.send(letters_of_the_site() + letters_for_other_mailers(), arrivals)
         if missing:
