@@ -53,7 +53,11 @@ IMPORTED_BY = {
 }
 # Within the ground: "who called?" needs to know whose code a frame runs; and what a class takes is
 # in its table.
-WITHIN_GROUND = {"deprecation": ("ownership",), "signatures": ("options",)}
+WITHIN_GROUND = {
+    "conf": ("options",),
+    "deprecation": ("ownership",),
+    "signatures": ("options",),
+}
 EXTRAS = {"migrate": ("libcst",), "pytest_plugin": ("pytest",)}
 # They deal with Django's modules as they are.
 INSIDE_DJANGO = ("backport", "polyfill")
