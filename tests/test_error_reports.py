@@ -33,7 +33,7 @@ from django.utils.functional import SimpleLazyObject
 from django.views.debug import ExceptionReporter
 
 from django_mailers import RemovedInDjango2028Warning, polyfill
-from django_mailers.errorreports.sending import no_queries, with_notes
+from django_mailers.errorreports.writing import no_queries, with_notes
 from django_mailers.log import AdminEmailHandler
 
 from .support.processes import run_python

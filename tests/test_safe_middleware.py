@@ -15,7 +15,7 @@ from django.middleware import common
 from django.test import Client, RequestFactory, SimpleTestCase, override_settings
 from django.urls import path
 
-from django_mailers.errorreports.sending import reporting
+from django_mailers.errorreports.reporting import reporting
 from django_mailers.middleware import BrokenLinkEmailsMiddleware
 
 from .support.reports import (

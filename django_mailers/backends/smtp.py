@@ -118,6 +118,8 @@ class EmailBackend(ReportingBackend, DjangosBackend):
     forked process begins with no sessions.
     """
 
+    # Django 6.1 sets it; django-stubs 6.1 does not have it.
+    alias: str | None
     option_kinds = OPTIONS
 
     pool_size: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -123,7 +123,7 @@ def send_mail(
     subject: str,
     message: str,
     from_email: str | None,
-    recipient_list: Iterable[str],
+    recipient_list: Sequence[str],
     *,
     fail_silently: bool = False,
     auth_user: str | None = None,
@@ -151,7 +151,7 @@ def send_mail(
 
 @deprecate_posargs(["fail_silently", "auth_user", "auth_password", "connection"])
 def send_mass_mail(
-    datatuple: Iterable[tuple[str, str, str | None, Iterable[str]]],
+    datatuple: Iterable[tuple[str, str, str | None, Sequence[str]]],
     *,
     fail_silently: bool = False,
     auth_user: str | None = None,

@@ -97,15 +97,15 @@ class ModernFirst(type):
         return [*modern, *(each for each in super().mro() if each not in modern)]
 
 
-class TextPart(PythonEmailMessage, django_message.SafeMIMEText, metaclass=ModernFirst):
+class TextPart(PythonEmailMessage, django_message.SafeMIMEText, metaclass=ModernFirst):  # type: ignore[misc]
     """A text of a message."""
 
 
-class MultiPart(PythonEmailMessage, django_message.SafeMIMEMultipart, metaclass=ModernFirst):
+class MultiPart(PythonEmailMessage, django_message.SafeMIMEMultipart, metaclass=ModernFirst):  # type: ignore[misc]
     """A multipart of a message."""
 
 
-class MessagePart(PythonEmailMessage, django_message.SafeMIMEMessage, metaclass=ModernFirst):
+class MessagePart(PythonEmailMessage, django_message.SafeMIMEMessage, metaclass=ModernFirst):  # type: ignore[misc]
     """A message in a message."""
 
 

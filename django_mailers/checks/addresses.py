@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage
-from django.core.mail import DEFAULT_MAILER_ALIAS
+from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 from django.utils.functional import Promise
 
 from django_mailers.signatures import SMTP

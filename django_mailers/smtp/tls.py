@@ -17,7 +17,7 @@ from .errors import add_place
 
 MAX_SESSIONS = 64
 
-FilePath = str | bytes | os.PathLike[str]
+FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for stream in (self.stdout, self.stderr):
-            stream._out = Pipe(stream._out)
+            stream._out = Pipe(stream._out)  # type: ignore[attr-defined]
         try:
             self._handle(options)
         finally:
