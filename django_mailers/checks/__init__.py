@@ -1,9 +1,9 @@
 """System checks of MAILERS, on every Django. `django_mailers.checks.table` has all their ids.
 
-Django looks at an entry of MAILERS when it is used for the first time, which may be the night in
-which something fails, and replaces all of them in tests (H33). These checks look at every entry
-whenever `manage.py` checks the project, and touch no network, no disk and no database in doing so:
-a backend is never made, see `django_mailers.signatures`.
+Django reads an entry of MAILERS when it is first used, which may be in the night in which something
+fails, and replaces all entries in tests (H33). These checks read every entry whenever `manage.py`
+checks the project. They do not use the network, the disk or a database, as they never make a
+backend: see `django_mailers.signatures`.
 """
 
 from __future__ import annotations

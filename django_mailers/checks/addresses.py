@@ -71,7 +71,7 @@ def _check_group(setting: str, group: Any, backend: Any) -> Iterator[CheckMessag
     if not group:
         return
     entries = list(group) if isinstance(group, Iterable) else [group]
-    # Django 5.2: pairs of a name and an address. The name is not used.
+    # Pairs of a name and an address, as before Django 6.0. The name is not used.
     if all(isinstance(entry, list | tuple) and len(entry) == 2 for entry in entries):
         for number, (_, address) in enumerate(entries):
             yield from _check(f"{setting}[{number}][1]", address, backend)

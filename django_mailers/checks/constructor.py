@@ -40,9 +40,9 @@ DJANGO: Mapping[str, Mapping[str, Kind]] = {
 
 
 def kinds_of(signature: Signature) -> dict[str, Kind | None]:
-    """Return the names that `signature` has, each with the values that it may have, if known.
+    """Return the options in `signature`, each with its valid values, or None if they are unknown.
 
-    They are if a backend of Django's is the first to see it, or one of ours.
+    They are known if the class that takes the option is a backend of Django or of this app.
     """
     kinds: dict[str, Kind | None] = {}
     for name, owner in signature.names.items():

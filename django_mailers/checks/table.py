@@ -190,6 +190,7 @@ PROBLEMS = (
         "``'password'``, ``'token'`` or ``'api_key'``, or extend the ``hidden_settings`` of the "
         "``DEFAULT_EXCEPTION_REPORTER_FILTER``.",
     ),
+    # Django 6.0: W006 and W007 go with the polyfill.
     Problem(
         "mailers.W006",
         "A function of Django was replaced before ``django_mailers`` was installed.",
