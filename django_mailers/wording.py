@@ -1,4 +1,4 @@
-"""How texts for people are put together."""
+"""How messages write down what they name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Iterable
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return 'a', 'a and b' or 'a, b and c'."""
+    """Return "a", "a and b" or "a, b and c".
+
+    Arguments: `names`, at least one, as they are to be read: `map(repr, names)` puts them in
+    quotes.
+    """
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

@@ -428,7 +428,7 @@ class ThreadTests(SimpleTestCase):
             ):
                 asyncio.run(asend(message()))
             self.assertEqual(
-                str(caught.exception), "MAILERS_ASYNC_THREADS must be a positive integer."
+                str(caught.exception), "MAILERS_ASYNC_THREADS must be an int greater than 0."
             )
 
     @skipUnless(hasattr(os, "fork"), "needs fork()")

@@ -133,7 +133,7 @@ class ConstructionTests(ExactErrors, SimpleTestCase):
 
     def test_wrong_timeout(self):
         with self.assertRaisesExactly(
-            ValueError, "'timeout' must be a number of seconds above 0, or None, not 0."
+            ValueError, "'timeout' must be a number of seconds greater than 0, or None, not 0."
         ):
             AdminEmailHandler(timeout=0)
 

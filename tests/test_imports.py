@@ -53,7 +53,11 @@ IMPORTED_BY = {
 }
 # Within the ground: "who called?" needs to know whose code a frame runs; and the arguments of a
 # class are in its table, and Django's SMTP backend among the settings.
-WITHIN_GROUND = {"deprecation": ("ownership",), "signatures": ("emailsettings", "options")}
+WITHIN_GROUND = {
+    "conf": ("options",),
+    "deprecation": ("ownership",),
+    "signatures": ("emailsettings", "options"),
+}
 EXTRAS = {"migrate": ("libcst",), "pytest_plugin": ("pytest",)}
 # They deal with Django's modules as they are.
 INSIDE_DJANGO = ("backport", "polyfill")

@@ -49,7 +49,7 @@ class ArgumentsTests(ExactErrors, SimpleTestCase):
                 self.subTest(value=value),
                 self.assertRaisesExactly(
                     ValueError,
-                    f"'window' must be a number of seconds above 0, or None, not {value!r}.",
+                    f"'window' must be a number of seconds greater than 0, or None, not {value!r}.",
                 ),
             ):
                 ReportLimiter(window=value, rate=None)

@@ -173,7 +173,7 @@ class LimitTests(ExactErrors, SimpleTestCase):
     def test_wrong_values(self):
         for name in ("timeout", "window"):
             with self.assertRaisesExactly(
-                ValueError, f"{name!r} must be a number of seconds above 0, or None, not 0."
+                ValueError, f"{name!r} must be a number of seconds greater than 0, or None, not 0."
             ):
                 middleware(**{name: 0})
 

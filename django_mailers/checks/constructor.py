@@ -1,4 +1,4 @@
-"""The values that a backend's options may have, by what its class takes."""
+"""The options that a backend takes, and their valid values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEVELOPMENT = (
 OURS = ("django_mailers.backends.smtp.EmailBackend",)
 
 TEXT = Kind("a str", (str,))
-# An int in a string is good enough for sockets: see W002.
+# Sockets accept a string of digits: see W002.
 PORT = Kind("an int from 0 to 65535", (int, str), lambda port: 0 <= _int(port) <= 65535)
 STREAM = Kind("a text file", (object,), lambda stream: hasattr(stream, "write"))
 
@@ -40,9 +40,9 @@ DJANGO: Mapping[str, Mapping[str, Kind]] = {
 
 
 def kinds_of(signature: Signature) -> dict[str, Kind | None]:
-    """Return the names that `signature` has, each with the values that it may have, if known.
+    """Return the options in `signature`, each with its valid values, or None if they are unknown.
 
-    They are if a backend of Django's is the first to see it, or one of ours.
+    They are known if the class that takes the option is a backend of Django or of this app.
     """
     kinds: dict[str, Kind | None] = {}
     for name, owner in signature.names.items():
@@ -54,7 +54,7 @@ def kinds_of(signature: Signature) -> dict[str, Kind | None]:
 
 
 def _int(value: Any) -> int:
-    """Return `value` as an int, or one that is in no range."""
+    """Return `value` as an int, or -1 if it is not a number."""
     if isinstance(value, str):
         return int(value) if value.isdecimal() else -1
     return -1 if isinstance(value, bool) else int(value)

@@ -330,7 +330,9 @@ def check_seconds(name: str, value: float | None) -> float | None:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not 0 < value < math.inf:
-        raise ValueError(f"{name!r} must be a number of seconds above 0, or None, not {value!r}.")
+        raise ValueError(
+            f"{name!r} must be a number of seconds greater than 0, or None, not {value!r}."
+        )
     return value
 
 

@@ -1,4 +1,4 @@
-"""What Django's mail API is called, and which parts of it 6.1 deprecates. Tables, no code."""
+"""Tables of the names in Django's mail API, and of the parts that are deprecated."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ALIASES = {
     },
 }
 
-# What `from django.core.mail import *` has brought into a module on every Django.
+# Names that `from django.core.mail import *` imports on every Django.
 STAR_NAMES = {
     *("BadHeaderError", "EmailMessage", "EmailMultiAlternatives", "SafeMIMEMultipart"),
     *("SafeMIMEText", "forbid_multi_line_headers", "get_connection", "mail_admins"),
@@ -52,7 +52,7 @@ STAR_NAMES = {
 # How many arguments may be given by position, and the names of those that might be until 6.0.
 POSITIONAL = {f"{MAIL}.{name}": positional for name, positional in legacyapi.POSITIONAL.items()}
 
-# Names whose import is deprecated, or has stopped to work, and what to write instead.
+# Names whose import is deprecated or no longer works, and what to write instead.
 NAMES = {
     f"{MAIL}.BadHeaderError": "catch ValueError",
     f"{MAIL}.SafeMIMEText": "EmailMessage.message() returns an email.message.EmailMessage",
@@ -62,14 +62,14 @@ NAMES = {
     ),
     f"{MAIL}.message.SafeMIMEMessage": "use email.message.EmailMessage",
     f"{MAIL}.message.MIMEMixin": "use email.message.EmailMessage",
-    f"{MAIL}.message.utf8_charset": "Django encodes text by Python's own rules now",
-    f"{MAIL}.message.utf8_charset_qp": "Django encodes text by Python's own rules now",
+    f"{MAIL}.message.utf8_charset": "Django follows Python's own rules for encoding text",
+    f"{MAIL}.message.utf8_charset_qp": "Django follows Python's own rules for encoding text",
     f"{MAIL}.message.RFC5322_EMAIL_LINE_LENGTH_LIMIT": "write 998",
     f"{MAIL}.message.ADDRESS_HEADERS": "use email.headerregistry, which knows these headers",
     f"{MAIL}.message.sanitize_address": "use email.headerregistry.Address",
-    f"{MAIL}.SMTPConnection": "use mailers.default; the class is gone since Django 1.4",
+    f"{MAIL}.SMTPConnection": "use mailers.default; the class was removed in Django 1.4",
 }
-# Out of Django since 1.4: says "is gone" instead of "is deprecated".
+# Those of them that Django no longer has.
 REMOVED_NAMES = {f"{MAIL}.SMTPConnection"}
 
 MIME_CLASSES = {

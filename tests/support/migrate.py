@@ -16,7 +16,7 @@ from unittest import mock
 from django_mailers.migrate import configuration
 from django_mailers.migrate.audit import audit
 from django_mailers.migrate.block import Block, render
-from django_mailers.migrate.findings import Report
+from django_mailers.migrate.findings import AuditResult
 from django_mailers.migrate.rewrite import rewritten
 
 from .servers import enter
@@ -43,7 +43,7 @@ class SourceMixin:
             paths.append(path)
         return paths
 
-    def audit(self, paths: list[Path], *settings: Any) -> Report:
+    def audit(self, paths: list[Path], *settings: Any) -> AuditResult:
         with inside(self.folder):
             report = audit(paths, *settings)
         self.assertEqual(report.unreadable, [])
@@ -73,14 +73,11 @@ def inside(folder: Path):
         os.chdir(before)
 
 
-NOT_SHOWN = "the password is not shown: put it into the environment, or see it with --show-secrets"
-KEYWORDS = "'django-upgrade --target-version 6.0 --only mail_api_kwargs' makes them keywords"
-HANDLE = (
-    "let the error out and handle it, or name an alias with using=, whose OPTIONS have "
-    "'fail_silently': True"
-)
+NOT_SHOWN = "the password is not shown: put it into the environment, or use --show-secrets"
+KEYWORDS = "'django-upgrade --target-version 6.0 --only mail_api_kwargs' adds the names"
+HANDLE = "handle the error, or pass using= with an alias whose OPTIONS have 'fail_silently': True"
 SILENT = f"fail-silently: fail_silently is deprecated; {HANDLE}"
-USING = "pass using= with an alias of MAILERS when the mail is sent"
+USING = "pass using= with an alias when the mail is sent"
 
 
 class LayoutMixin:
