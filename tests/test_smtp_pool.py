@@ -239,8 +239,8 @@ class KeepingTests(PoolTestCase):
 
     def test_wrong_options(self):
         for options, text in [
-            ({"pool_size": -1}, "'pool_size' must be 0 or more, not -1"),
-            ({"max_messages": 0}, "'max_messages' must be 1 or more, not 0"),
+            ({"pool_size": -1}, "'pool_size' must be an int, 0 or greater, not -1"),
+            ({"max_messages": 0}, "'max_messages' must be an int greater than 0, not 0"),
         ]:
             with self.subTest(options=options), self.assertRaisesMessage(ValueError, text):
                 PoolOptions(**options)

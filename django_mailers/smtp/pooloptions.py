@@ -42,8 +42,8 @@ class PoolOptions(_PoolOptions):
         acquire_timeout: float | None = 30,
     ) -> "PoolOptions":
         if pool_size < 0:
-            raise ValueError(f"'pool_size' must be 0 or more, not {pool_size!r}")
+            raise ValueError(f"'pool_size' must be an int, 0 or greater, not {pool_size!r}")
         if max_messages is not None and max_messages < 1:
-            raise ValueError(f"'max_messages' must be 1 or more, not {max_messages!r}")
+            raise ValueError(f"'max_messages' must be an int greater than 0, not {max_messages!r}")
         items = (pool_size, max_messages, max_age, max_idle, check_after, acquire_timeout)
         return tuple.__new__(cls, items)
