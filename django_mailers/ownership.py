@@ -17,6 +17,13 @@ from typing import Any
 TRAMPOLINE_FILE = "<django_mailers>"
 
 
+class StandIn:
+    """An attribute that this package gives a class of Django's, for other code to read.
+
+    It takes the place of one that Django no longer has, and that Django's own code does not read.
+    """
+
+
 def home(function: FunctionType) -> ModuleType | None:
     """Return the module that `function` was defined in; None if that is not loaded any more."""
     module = sys.modules.get(str(function.__globals__.get("__name__")))

@@ -63,6 +63,20 @@ class Signature:
         return name in self.names or name in self.possible
 
 
+def takes_policy(message: Any) -> bool:
+    """Whether `message.message()` takes `policy`, or hands it on to Django's and that does.
+
+    Django 5.2: its own does not. With the backport it does, unless somebody put another function in
+    its place before the install.
+    """
+    from django.core.mail import EmailMessage
+
+    parameters = dict(inspect.signature(message.message).parameters)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        parameters.update(inspect.signature(EmailMessage.message).parameters)
+    return "policy" in parameters
+
+
 def path_of(backend: type) -> str:
     """Return the dotted path of a class."""
     return f"{backend.__module__}.{backend.__qualname__}"

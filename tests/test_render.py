@@ -23,7 +23,7 @@ from django.utils.safestring import mark_safe
 from hypothesis import strategies as st
 
 from django_mailers import render as rendering
-from django_mailers.render import bodies, headers, known, render
+from django_mailers.render import bodies, direct, eligible, headers, render
 from django_mailers.render.localparts import DEFECT
 
 from .corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise, pinned
@@ -107,14 +107,8 @@ def is_local_part(made: bytes | tuple[type, str]) -> bool:
 class RenderTestCase(SimpleTestCase):
     maxDiff = None
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        # The first message of a process is none of these.
-        known.is_known()
-
     def setUp(self):
-        rendering._are_djangos.cache_clear()
+        eligible._verdicts.clear()
         self.enterContext_(pinned())
 
     def enterContext_(self, manager: Any) -> Any:
@@ -266,7 +260,7 @@ class LimitTests(RenderTestCase):
                 message = PythonMessage(policy=headers.SMTP)
                 message.add_attachment(b"x", "application", "pdf", filename=name)
                 (part,) = message.iter_parts()
-                made = bodies.file(b"x", "application", "pdf", "attachment", name)
+                made = bodies.file_part(b"x", "application", "pdf", "attachment", name)
                 with self.subTest(name):
                     self.assertEqual(b"".join(made), part.as_bytes())
 
@@ -296,9 +290,9 @@ class LimitTests(RenderTestCase):
                 if not content:
                     # Nothing, or an empty line since Python 3.15.
                     with self.assertRaises(headers.NotProved):
-                        bodies.file(content, "image", "png", "message", None)
+                        bodies.file_part(content, "image", "png", "message", None)
                     continue
-                self.assertEqual(b"".join(bodies.base64(content)), expected)
+                self.assertEqual(b"".join(bodies.base64_lines(content)), expected)
 
 
 CHARACTERS = st.one_of(
@@ -522,7 +516,7 @@ class FastTests(RenderTestCase):
         now = datetime(2026, 11, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=-6)))
         with pinned(EMAIL_USE_LOCALTIME=True):
             self.check(simple, fast=True)
-            with mock.patch.object(rendering, "datetime") as clock:
+            with mock.patch.object(direct, "datetime") as clock:
                 clock.now.return_value = now
                 self.assertIn(b"\r\nDate: Tue, 03 Nov 2026 04:05:06 -0600\r\n", render(simple()))
 
@@ -601,14 +595,14 @@ class SlowTests(RenderTestCase):
         )
 
     def test_hooks_on_a_subclass(self):
-        for name in rendering.HOOKS:
+        for name in eligible.HOOKS:
             with self.subTest(name):
                 self.assertSlow(
                     self.complete(type("Custom", (EmailMultiAlternatives,), hook(name)))
                 )
 
     def test_hooks_on_an_instance(self):
-        for name in rendering.HOOKS:
+        for name in eligible.HOOKS:
             with self.subTest(name):
                 message = self.complete()
                 vars(message)[name] = getattr(message, name, None)
@@ -616,7 +610,7 @@ class SlowTests(RenderTestCase):
 
     def test_hooks_replaced_on_djangos_classes(self):
         # Those that there are before: nothing calls the others.
-        names = [name for name in rendering.HOOKS if hasattr(EmailMultiAlternatives, name)]
+        names = [name for name in eligible.HOOKS if hasattr(EmailMultiAlternatives, name)]
         for kind in (EmailMessage, EmailMultiAlternatives):
             for name in names:
                 with self.subTest(name, kind=kind):
@@ -628,7 +622,7 @@ class SlowTests(RenderTestCase):
                         self.assertSlow(message)
 
     def test_subtypes(self):
-        for name in rendering.SUBTYPES:
+        for name in eligible.SUBTYPES:
             with self.subTest(name):
                 kind = type("Custom", (EmailMultiAlternatives,), {name: "related"})
                 self.assertSlow(self.complete(kind))
@@ -698,29 +692,3 @@ class SlowTests(RenderTestCase):
 
         with mock.patch("random.randrange", return_value=token):
             self.check(make, fast=False)
-
-    def test_the_first_message_of_a_process(self):
-        """It would wait for the samples, and is often the only one."""
-        with mock.patch.object(known, "_is_first", iter([True])):
-            self.check(simple, fast=False)
-            self.check(simple, fast=True)
-
-    def test_another_email_package(self):
-        """A Python that does something else is left to do it."""
-        encode = bodies.quoprimime.body_encode
-        patched = mock.patch(
-            "email.quoprimime.body_encode",
-            lambda *args: encode(*args).replace("=3D", "=3d"),
-        )
-        self.addCleanup(known.agrees.cache_clear)
-        with patched:
-            known.agrees.cache_clear()
-            self.check(lambda: simple(body="= é " * 40), fast=False)
-        known.agrees.cache_clear()
-        self.check(lambda: simple(body="= é " * 40), fast=True)
-
-    def test_samples(self):
-        self.assertEqual(
-            {name: bodies.encode_text(text.encode())[0] for name, text in known.TEXTS.items()},
-            {name: name for name in known.TEXTS},
-        )

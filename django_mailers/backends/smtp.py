@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 
 from django_mailers import options
 
-from ..render import addr_spec, localparts, render, unnamed
+from ..render import addr_spec, render
 from ..smtp import (
     Envelope,
     Lease,
@@ -321,8 +321,12 @@ class EmailBackend(django_smtp.EmailBackend):
         plain = addr_spec(address)
         if plain:
             return plain
+        from django_mailers.mailboxes import unnamed
+
         prepared = checked(super().prep_address(unnamed(address), force_ascii))
         if force_ascii and not prepared.isascii():
+            from ..render import localparts
+
             raise localparts.refusal(address)
         return prepared
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.core import mail
 
 from django_mailers.deprecation import warn_about_use
+from django_mailers.ownership import StandIn
 from django_mailers.polyfill import trampolines
 
 from .common import class_name, is_wanted, without
@@ -52,7 +53,7 @@ def _is_overridden(message: Any, name: str) -> bool:
     return owner not in {None, mail.EmailMessage, mail.EmailMultiAlternatives}
 
 
-class Subtype:
+class Subtype(StandIn):
     """`mixed_subtype` or `alternative_subtype` of Django's messages, which Django 6.0 took away.
 
     For other code to read, which compares with it or copies it; Django itself refuses such a thing.
