@@ -16,12 +16,8 @@ from typing import Any
 # of the module whose globals that code has.
 TRAMPOLINE_FILE = "<django_mailers>"
 
-
-class StandIn:
-    """An attribute that this package gives a class of Django's, for other code to read.
-
-    It takes the place of one that Django no longer has, and that Django's own code does not read.
-    """
+# What a class or an object of ours has that other rooms are to take for Django's own.
+MARKER = "_django_mailers_stands_in"
 
 
 def home(function: FunctionType) -> ModuleType | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from django import conf as django_conf
 
-from django_mailers import ownership, polyfill
+from django_mailers import conf, ownership, polyfill
 from django_mailers.polyfill import imports, trampolines
 
 from . import hooks, rendering
@@ -27,9 +27,9 @@ from .common import is_wanted
 from .log import handler_init, handler_send_mail
 from .rendering import add_attachments, add_bodies
 from .sending import get_connection, send, sending_function
-from .settings import CONFLICTS, check_conflicts, read_setting, settle
+from .settings import CONFLICTS, check_conflicts, read_setting, settle_leftovers
 
-__all__ = ["accept_leftovers", "install", "is_wanted", "settle"]
+__all__ = ["accept_leftovers", "install", "is_wanted"]
 
 BRIDGES: dict[str, Callable[..., Any]] = {
     "django.conf:LazySettings.__getattr__": read_setting,
@@ -57,26 +57,30 @@ _lock = threading.Lock()
 
 
 def install() -> None:
-    """Build the bridge, if the settings want it; called when the app is loaded.
+    """Build the bridge, if the settings want it, and look at leftovers; called when the app is.
 
     What it changes looks at the settings each time, so `override_settings(MAILERS_BRIDGE=False)`
     gives Django 6.1's own behaviour. The reverse needs the bridge to be built.
+
+    Raises `ImproperlyConfigured` for EMAIL_* settings beside MAILERS if the bridge is off after
+    all.
     """
     with _lock:
-        if BRIDGES.keys() <= _bridged.keys() or not is_wanted():
-            return
-        _build(BRIDGES)
-        for target in SUBTYPES:
-            rendering.provide(target)
-        for target in hooks.HOOKS:
-            hooks.provide(target)
+        if is_wanted() and not BRIDGES.keys() <= _bridged.keys():
+            _build(BRIDGES)
+            for target in SUBTYPES:
+                rendering.provide(target)
+            for target in hooks.HOOKS:
+                hooks.provide(target)
+    settle_leftovers()
 
 
 def accept_leftovers() -> None:
-    """Let EMAIL_* settings beside MAILERS pass while the settings are loaded, until settle().
+    """Let EMAIL_* settings beside MAILERS pass while the settings are loaded, until `install()`.
 
     Reads no settings; once more changes nothing.
     """
+    conf.note_leftovers()
     with _lock:
         if LEFTOVERS not in _bridged and hasattr(django_conf, CONFLICTS):
             _build({LEFTOVERS: check_conflicts})

@@ -6,17 +6,14 @@ import sys
 from types import FunctionType
 from typing import Any
 
-from django.conf import settings
 from django.core import mail
 
-from django_mailers import polyfill
+from django_mailers import conf
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 
-def is_wanted() -> bool:
-    """Return whether the bridge is on by the settings as they are now."""
-    return bool(getattr(settings, "MAILERS_BRIDGE", polyfill.is_installed()))
+is_wanted = conf.is_bridge_wanted
 
 
 def is_on() -> bool:

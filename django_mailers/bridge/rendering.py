@@ -10,7 +10,7 @@ from typing import Any
 from django.core import mail
 
 from django_mailers.deprecation import warn_about_use
-from django_mailers.ownership import StandIn
+from django_mailers.ownership import MARKER
 from django_mailers.polyfill import trampolines
 
 from .common import class_name, is_wanted, without
@@ -53,7 +53,7 @@ def _is_overridden(message: Any, name: str) -> bool:
     return owner not in {None, mail.EmailMessage, mail.EmailMultiAlternatives}
 
 
-class Subtype(StandIn):
+class Subtype:
     """`mixed_subtype` or `alternative_subtype` of Django's messages, which Django 6.0 took away.
 
     For other code to read, which compares with it or copies it; Django itself refuses such a thing.
@@ -61,6 +61,8 @@ class Subtype(StandIn):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        # Messages that have it are still Django's.
+        setattr(self, MARKER, True)
 
     def __get__(self, instance: Any, owner: type) -> str:
         reader = f"{sys._getframe(1).f_globals.get('__name__')}."

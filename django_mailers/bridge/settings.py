@@ -85,13 +85,13 @@ def check_conflicts(original: Callable[..., None], explicit_settings: Iterable[s
     """Django 6.1's `_check_email_settings_conflicts()`, which refuses EMAIL_* beside MAILERS.
 
     It is called while the settings are loaded, when they cannot say yet whether the bridge is on;
-    settle() calls it again.
+    settle_leftovers() calls it again.
     """
     if settings.configured:
         original(explicit_settings)
 
 
-def settle() -> None:
+def settle_leftovers() -> None:
     """Deal with the EMAIL_* settings that a project still defines beside MAILERS.
 
     With the bridge on they are warned about. Else Django 6.1 has refused them, or does now.

@@ -19,7 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from django_mailers import ownership
+from django_mailers import conf, ownership
 
 from . import trampolines
 from .imports import AfterImport
@@ -61,6 +61,8 @@ def install() -> None:
     with _lock:
         if _outcomes or _is_native():
             return
+        # Before Django is changed: what is put there asks for it.
+        conf.note_polyfill(True)
         _wanted.update({patch: _is_wanted(patch) for patch in PATCHES})
         # Before anything is changed: half an install would be worse than none.
         _refuse_what_cannot_be_changed()
@@ -85,23 +87,24 @@ def is_installed() -> bool:
     return bool(_outcomes)
 
 
-def settle(*, refuse_conflict: bool = True) -> None:
+def after_settings() -> None:
     """Do what waits for the settings to be loaded; called when the app is.
 
-    Arguments: `refuse_conflict`, whether settings that define MAILERS together with EMAIL_*
-    settings are an `ImproperlyConfigured`, as in 6.1.
+    Raises `ImproperlyConfigured` for settings that define MAILERS together with EMAIL_* settings,
+    as Django 6.1 does, unless the bridge is on, which deals with them.
     """
     if not is_installed():
         return
-    from django_mailers.backport import checks, conf
+    from django_mailers.backport import checks
+    from django_mailers.backport import conf as backport_conf
 
     checks.register()
-    conf.forget_cached(settings)
+    backport_conf.forget_cached(settings)
     if "django.test.utils" in sys.modules:
         from django_mailers.backport import environment
 
         environment.catch_up()
-    conf.check_explicit_settings(refuse=refuse_conflict)
+    backport_conf.check_explicit_settings(refuse=not conf.is_bridge_wanted())
 
 
 def _is_native() -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 
-from django_mailers.ownership import StandIn, belongs_to
+from django_mailers.ownership import MARKER, belongs_to
 
 # What message() calls, on any Django; before 6.0 those that make parts, too.
 HOOKS = (
@@ -93,4 +93,4 @@ def _is_usual_subtype(owner: type, name: str) -> bool:
     if owner not in _DJANGO_CLASSES:
         return False
     subtype = vars(owner)[name]
-    return subtype is _DJANGO_SUBTYPES[name] or isinstance(subtype, StandIn)
+    return subtype is _DJANGO_SUBTYPES[name] or hasattr(subtype, MARKER)
