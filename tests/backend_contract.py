@@ -18,15 +18,12 @@ from django.utils.translation import gettext_lazy
 
 from django_mailers import send_many
 
-from .servers import TIMEOUT, enter
-from .utils import ExactErrors
+from .support.messages import message
+from .support.servers import TIMEOUT, enter
+from .support.utils import ExactErrors
 
 ALIAS = "it"
 SENDER, TO = "ada@example.com", ["bob@example.com"]
-
-
-def message(subject: Any = "Hello", **kwargs: Any) -> mail.EmailMessage:
-    return mail.EmailMessage(**{"subject": subject, "body": "Text", "to": TO} | kwargs)
 
 
 class BackendContract(ExactErrors):

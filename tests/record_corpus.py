@@ -4,7 +4,7 @@
     python tests/record_corpus.py [--django SITE_PACKAGES]
 
 Run it with every Python whose email package differs from those recorded; and after a change of
-tests/corpus.py with all of them, as a new message must be recorded everywhere.
+tests/support/corpus.py with all of them, as a new message must be recorded everywhere.
 
 Django 6.1 needs Python 3.12. The references must be those of 3.10 and 3.11 too, where Django 5.2
 runs: `--django` names a folder with an installed Django 6.1 (the site-packages of a newer Python),
@@ -47,7 +47,7 @@ def record() -> str:
     settings.configure()
     apps.populate(())  # not django.setup(): that imports half of Django, more than 3.10 can
 
-    from tests.corpus import CORPUS, POLICIES, Recordings, email_package, render
+    from tests.support.corpus import CORPUS, POLICIES, Recordings, email_package, render
 
     recordings = Recordings.load()
     recordings.django = django.__version__

@@ -35,10 +35,11 @@ from django_mailers import (
 )
 from django_mailers.delivery import aio
 
-from .processes import run_python
-from .servers import TIMEOUT, SMTPServer
-from .test_smtp_sessions import message, serving
-from .utils import LOCMEM, ExactErrors, legacy_settings
+from .support.messages import message
+from .support.processes import run_python
+from .support.servers import TIMEOUT, SMTPServer
+from .support.smtp import serving
+from .support.utils import LOCMEM, ExactErrors, legacy_settings
 
 variable: ContextVar[str] = ContextVar("variable")
 
@@ -332,7 +333,10 @@ class ThreadTests(SimpleTestCase):
 
             ticking = asyncio.create_task(tick())
             sent = await asyncio.gather(
-                *(asend(message(f"{number}@example.com"), using="relay") for number in range(40))
+                *(
+                    asend(message(to=[f"{number}@example.com"]), using="relay")
+                    for number in range(40)
+                )
             )
             ticking.cancel()
         self.assertEqual(sent, [1] * 40)
@@ -366,7 +370,7 @@ class ThreadTests(SimpleTestCase):
             sent = await asyncio.wait_for(
                 asyncio.gather(
                     *(
-                        asend(message(f"{number}@example.com"), using="forward")
+                        asend(message(to=[f"{number}@example.com"]), using="forward")
                         for number in range(3)
                     )
                 ),

@@ -9,7 +9,7 @@ from django.core.mail import EmailAlternative, MailerDoesNotExist
 from django.test import SimpleTestCase, TestCase, override_settings
 from django.urls import include, path
 
-from .utils import LOCMEM, ExactErrors, ignore_deprecations, legacy_settings
+from .support.utils import LOCMEM, ExactErrors, ignore_deprecations, legacy_settings
 
 urlpatterns = [path("accounts/", include("django.contrib.auth.urls"))]
 

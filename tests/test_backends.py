@@ -20,8 +20,9 @@ from django.core.mail.backends import base, console, dummy, filebased, locmem, s
 from django.test import SimpleTestCase, override_settings
 
 from .backend_contract import BackendContract
-from .servers import enter
-from .utils import (
+from .support.messages import message
+from .support.servers import enter
+from .support.utils import (
     SMTP,
     SMTP_OPTIONS,
     ExactErrors,
@@ -31,10 +32,6 @@ from .utils import (
 )
 
 RULER = b"-" * 79 + b"\n"
-
-
-def message(subject="subject", **kwargs):
-    return mail.EmailMessage(subject, "body", None, ["to@example.com"], **kwargs)
 
 
 def mailer(name, **options):
@@ -189,7 +186,8 @@ class ConsoleTests(SimpleTestCase):
         with mailer("console"), redirect_stdout(io.StringIO()) as stdout:
             self.assertIs(mailers["it"].stream, sys.stdout)
             mailers["it"].send_messages([message()])
-        self.assertEqual([part["To"] for part in self.split(stdout.getvalue())], ["to@example.com"])
+        (part,) = self.split(stdout.getvalue())
+        self.assertEqual(part["To"], "bob@example.com")
 
     def test_each_message_is_flushed(self):
         class Stream(io.StringIO):
@@ -424,7 +422,7 @@ class LocmemTests(SimpleTestCase):
         original.extra_headers["X-Test"] = "2"
         original.attachments.clear()
         [copied] = mail.outbox
-        self.assertEqual(copied.to, ["to@example.com"])
+        self.assertEqual(copied.to, ["bob@example.com"])
         self.assertEqual(copied.extra_headers, {"X-Test": "1"})
         self.assertEqual(copied.attachments, [("a.txt", "text", "text/plain")])
 

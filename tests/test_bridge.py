@@ -8,69 +8,9 @@ from __future__ import annotations
 
 from unittest import skipUnless
 
-from django_mailers import polyfill
-
-from .processes import run_python
-from .test_polyfill import ProcessTestCase
-
-NATIVE = not polyfill.installed()
-
-# What the scripts below have at hand: MAILERS with an SMTP default, and the recorded warnings.
-PREPARE = """
-import sys, warnings
-if {early}:
-    import django_mailers
-    django_mailers.install()
-LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
-SMTP = "django.core.mail.backends.smtp.EmailBackend"
-MAILERS = {{
-    "default": {{"BACKEND": SMTP, "OPTIONS": {{
-        "host": "smtp.example.com", "username": "user", "password": "secret", "use_tls": True,
-    }}}},
-    "memory": {{"BACKEND": LOCMEM}},
-}}
-def start(**options):
-    options.setdefault("MAILERS", MAILERS)
-    configure(MAILERS_BRIDGE={bridge}, **options)
-recorded = []
-def lines():
-    '''The texts of the deprecations so far, each from a line of this script.'''
-    found = [str(w.message) for w in recorded]
-    assert all(w.filename == "<string>" for w in recorded), [w.filename for w in recorded]
-    recorded.clear()
-    return found
-def show(message, category, filename, lineno, file=None, line=None):
-    from django_mailers import RemovedInDjango2028Warning
-    assert category is RemovedInDjango2028Warning, category
-    recorded.append(warnings.WarningMessage(message, category, filename, lineno))
-warnings.simplefilter("always")
-warnings.showwarning = show
-def raises(error, text, function, *args, **kwargs):
-    try:
-        function(*args, **kwargs)
-    except error as caught:
-        assert caught.args == (text,), caught.args
-    else:
-        raise AssertionError(f"no {{error}}")
-"""
-
-
-class BridgeTestCase(ProcessTestCase):
-    def on(self, source: str, *, early: bool = False) -> None:
-        self.run_with("True", source, early)
-
-    def off(self, source: str, *, early: bool = False) -> None:
-        self.run_with("False", source, early)
-
-    def run_with(self, bridge: str, source: str, early: bool) -> None:
-        prepare = PREPARE.format(bridge=bridge, early=early)
-        self.assertRuns("\n".join((prepare, self.dedent(source))))
-
-    @staticmethod
-    def dedent(source: str) -> str:
-        import textwrap
-
-        return textwrap.dedent(source)
+from .support.bridge import BridgeTestCase
+from .support.processes import ProcessTestCase, run_python
+from .support.utils import NATIVE
 
 
 class SwitchTests(ProcessTestCase):

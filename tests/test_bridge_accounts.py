@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .test_bridge import BridgeTestCase
+from .support.bridge import BridgeTestCase
 
 ACCOUNTS = """
 OURS = "django_mailers.backends.smtp.EmailBackend"

@@ -30,14 +30,20 @@ from django_mailers import polyfill
 from django_mailers.backends.smtp import EmailBackend as FastSMTPBackend
 from django_mailers.checks.table import PROBLEMS
 
-from .processes import REPOSITORY, run_python
-from .utils import LOCMEM, RECORDING, SMTP, ignore_deprecations, legacy_settings
+from .support.processes import REPOSITORY, run_python
+from .support.utils import (
+    BASE,
+    CONSOLE,
+    DUMMY,
+    FILEBASED,
+    LOCMEM,
+    OURS,
+    RECORDING,
+    SMTP,
+    ignore_deprecations,
+    legacy_settings,
+)
 
-FAST_SMTP = "django_mailers.backends.smtp.EmailBackend"
-CONSOLE = "django.core.mail.backends.console.EmailBackend"
-DUMMY = "django.core.mail.backends.dummy.EmailBackend"
-FILEBASED = "django.core.mail.backends.filebased.EmailBackend"
-BASE = "django.core.mail.backends.base.BaseEmailBackend"
 HERE = __name__
 GOOD = {"OPTIONS": {"host": "smtp.example.com"}}
 DEFAULT = {"BACKEND": LOCMEM}
@@ -511,7 +517,7 @@ SAID_HERE = [
     ),
     *(
         Case(
-            {"bulk": {"BACKEND": FAST_SMTP, "OPTIONS": {"host": "localhost", name: value}}},
+            {"bulk": {"BACKEND": OURS, "OPTIONS": {"host": "localhost", name: value}}},
             [message("E010", f"MAILERS['bulk']: OPTIONS '{name}' must be {expected}.", hint)],
         )
         for name, value, expected, hint in [
@@ -529,7 +535,7 @@ SAID_HERE = [
     Case(
         {
             "bulk": {
-                "BACKEND": FAST_SMTP,
+                "BACKEND": OURS,
                 "OPTIONS": {
                     "host": "smtp.example.com",
                     "pool_size": 0,
@@ -559,11 +565,11 @@ SAID_HERE = [
             ],
         )
         for backend, options, problem in [
-            (FAST_SMTP, {"parallel": 5}, "'parallel' must not be greater than 'pool_size'."),
-            (FAST_SMTP, {"ca_file": "ca.pem"}, "'ca_file' needs 'use_tls' or 'use_ssl'."),
+            (OURS, {"parallel": 5}, "'parallel' must not be greater than 'pool_size'."),
+            (OURS, {"ca_file": "ca.pem"}, "'ca_file' needs 'use_tls' or 'use_ssl'."),
             (f"{HERE}.Renamed", {"ssl_keyfile": "k.pem"}, "'ssl_keyfile' needs 'ssl_certfile'."),
-            (FAST_SMTP, {"auth": "xoauth2"}, "'auth' needs 'username' and 'token'."),
-            (FAST_SMTP, {"token": "a.b"}, "'token' needs 'auth', which must be 'xoauth2'."),
+            (OURS, {"auth": "xoauth2"}, "'auth' needs 'username' and 'token'."),
+            (OURS, {"token": "a.b"}, "'token' needs 'auth', which must be 'xoauth2'."),
         ]
     ),
     # A subclass may add what is missing.
@@ -577,7 +583,7 @@ SAID_HERE = [
         [],
     ),
     Case(
-        {"bulk": {"BACKEND": FAST_SMTP, "OPTIONS": {"host": "localhost", "poolsize": 4}}},
+        {"bulk": {"BACKEND": OURS, "OPTIONS": {"host": "localhost", "poolsize": 4}}},
         [
             message(
                 "E008",
@@ -733,7 +739,7 @@ WARNED_OF = [
             {"bulk": {"BACKEND": backend, "OPTIONS": {"host": "smtp.example.com", **options}}},
             [message("W009", f"MAILERS['bulk']: {text}")],
         )
-        for backend in [SMTP, FAST_SMTP]
+        for backend in [SMTP, OURS]
         for options, text in [
             (
                 {"port": 465, "use_tls": True},
@@ -894,7 +900,7 @@ FINE: list[Case] = [
             {"bulk": {"BACKEND": backend, "OPTIONS": {"host": "smtp.example.com", **options}}},
             [],
         )
-        for backend in [SMTP, FAST_SMTP]
+        for backend in [SMTP, OURS]
         for options in [
             {"port": 465, "use_ssl": True},
             {"port": 587, "use_tls": True},

@@ -12,11 +12,10 @@ from django.utils.functional import lazystr
 
 from django_mailers.checks import addresses, check_mailers
 
-from .servers import TIMEOUT, SMTPServer, enter
-from .utils import SMTP, legacy_settings
+from .support.servers import TIMEOUT, SMTPServer, enter
+from .support.utils import OURS, SMTP, legacy_settings
 
 HERE = __name__
-POOLED = "django_mailers.backends.smtp.EmailBackend"
 
 GOOD = [
     "webmaster@localhost",
@@ -137,7 +136,7 @@ class AddressTests(SimpleTestCase):
         """By what really happens to a message: with Django's backend, and with that of this app."""
         server = enter(self, SMTPServer())
         options = {"host": server.host, "port": server.port, "timeout": TIMEOUT}
-        for backend in (SMTP, POOLED):
+        for backend in (SMTP, OURS):
             for address in [*GOOD, *BAD]:
                 with (
                     self.subTest(address, backend=backend),

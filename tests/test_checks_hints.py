@@ -7,12 +7,9 @@ from django.test import SimpleTestCase, override_settings
 from django.test.utils import extend_sys_path
 from django.utils.module_loading import import_string
 
-from django_mailers.checks import check_mailers
-from django_mailers.checks.constructor import OURS
+from django_mailers.checks import check_mailers, constructor
 
-from .utils import LOCMEM, SMTP
-
-POOLED = "django_mailers.backends.smtp.EmailBackend"
+from .support.utils import LOCMEM, OURS, SMTP
 
 
 class PathTests(SimpleTestCase):
@@ -25,17 +22,17 @@ class PathTests(SimpleTestCase):
         return found.id, found.hint
 
     def test_ours_exist(self):
-        for path in OURS:
+        for path in constructor.OURS:
             backend = import_string(path)
             self.assertEqual(f"{backend.__module__}.{backend.__qualname__}", path)
 
     def test_misspelt(self):
         for path, meant in [
-            ("django_mailers.smtp.EmailBackend", POOLED),
-            ("django_mailers.EmailBackend", POOLED),
-            ("django_mailers.backend.smtp.EmailBackend", POOLED),
-            ("django_mailers.backends.smtp.SMTPBackend", POOLED),
-            ("django_mailers.backends.EmailBackend", POOLED),
+            ("django_mailers.smtp.EmailBackend", OURS),
+            ("django_mailers.EmailBackend", OURS),
+            ("django_mailers.backend.smtp.EmailBackend", OURS),
+            ("django_mailers.backends.smtp.SMTPBackend", OURS),
+            ("django_mailers.backends.EmailBackend", OURS),
             ("django.core.mail.backend.smtp.EmailBackend", SMTP),
             ("django.core.mail.backends.locmem.EmailBackends", LOCMEM),
         ]:
@@ -61,7 +58,7 @@ class PathTests(SimpleTestCase):
                 "Install the package, or correct the path, which ends in the name of the class.",
             ),
         )
-        for path in (POOLED, SMTP):
+        for path in (OURS, SMTP):
             module = path.removesuffix(".EmailBackend")
             import_string(path)
             with self.subTest(module):

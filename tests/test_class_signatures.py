@@ -12,7 +12,7 @@ from django.test import SimpleTestCase
 from django_mailers.migrate.backends import Backend
 from django_mailers.signatures import SMTP, Signature, signature_of
 
-from .test_bridge import BridgeTestCase
+from .support.bridge import BridgeTestCase
 
 
 class Parent(BaseEmailBackend):

@@ -1,4 +1,4 @@
-"""Every message of tests/corpus.py has the bytes that native Django 6.1 gave it."""
+"""Every message of tests/support/corpus.py has the bytes that native Django 6.1 gave it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unittest import SkipTest, skipIf
 import django
 from django.test import SimpleTestCase
 
-from .corpus import (
+from .support.corpus import (
     CORPUS,
     POLICIES,
     SETTINGS,
@@ -21,7 +21,7 @@ from .corpus import (
     normalise,
     render,
 )
-from .processes import run_python
+from .support.processes import run_python
 
 
 class CheckedTestCase(SimpleTestCase):

@@ -13,16 +13,9 @@ from django.core.mail.backends import console, locmem, smtp
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import SimpleTestCase, TestCase, override_settings
 
-from .projects import ProjectMixin
-from .utils import ExactErrors, ignore_deprecations, legacy_settings
-
-
-class Recorder:
-    """What the backends below have in common, none of it Django's."""
-
-    def send_messages(self, email_messages):
-        self.messages = list(email_messages)
-        return len(self.messages)
+from .support.backends import HandsFailSilentlyOn, Recorder, TenArguments
+from .support.projects import ProjectMixin
+from .support.utils import ExactErrors, ignore_deprecations, legacy_settings
 
 
 class PassOn(Recorder, BaseEmailBackend):
@@ -33,36 +26,6 @@ class PassOn(Recorder, BaseEmailBackend):
 class PassOnSmtp(smtp.EmailBackend):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-
-
-class TenArguments(smtp.EmailBackend):
-    def __init__(
-        self,
-        host=None,
-        port=None,
-        username=None,
-        password=None,
-        use_tls=None,
-        fail_silently=False,
-        use_ssl=None,
-        timeout=None,
-        ssl_keyfile=None,
-        ssl_certfile=None,
-        **kwargs,
-    ):
-        super().__init__(
-            host,
-            port,
-            username,
-            password,
-            use_tls,
-            fail_silently,
-            use_ssl,
-            timeout,
-            ssl_keyfile,
-            ssl_certfile,
-            **kwargs,
-        )
 
 
 class NoKwargs(Recorder, BaseEmailBackend):
@@ -99,13 +62,6 @@ class KeepsFailSilently(Recorder, BaseEmailBackend):
     def __init__(self, *, fail_silently=False, **kwargs):
         super().__init__(**kwargs)
         self.fail_silently = fail_silently
-
-
-class HandsFailSilentlyOn(Recorder, BaseEmailBackend):
-    """As Django 6.0 and earlier had it."""
-
-    def __init__(self, fail_silently=False, **kwargs):
-        super().__init__(fail_silently=fail_silently, **kwargs)
 
 
 class DropsKwargs(Recorder, BaseEmailBackend):
@@ -167,7 +123,7 @@ class LoudConsole(console.EmailBackend):
 
 
 def path(backend):
-    return f"{__name__}.{backend.__name__}"
+    return f"{backend.__module__}.{backend.__name__}"
 
 
 def mailer(backend, **options):

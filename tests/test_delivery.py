@@ -28,9 +28,10 @@ from django.test import SimpleTestCase, override_settings
 
 from django_mailers import SendError, SendReport, SendResult, delivery, send_many
 
-from .servers import DROP, POLITE, STALL, ScriptedServer, SMTPServer, enter, spoilt
-from .test_smtp_sessions import mailer, message, serving
-from .utils import LOCMEM
+from .support.messages import message
+from .support.servers import DROP, POLITE, STALL, ScriptedServer, SMTPServer, enter, spoilt
+from .support.smtp import entry, serving, statuses, subjects
+from .support.utils import LOCMEM, SMTP
 
 TAKEN = ("bob@example.com", 250, "OK")
 ALIAS = "relay"
@@ -45,19 +46,6 @@ def facts(report: SendReport) -> list[Any]:
         if (result.code, result.text, result.recipients, result.error) == (None, "", (), None)
         else (result.status, result.code, result.text, [*result.recipients], repr(result.error))
         for result in report
-    ]
-
-
-def statuses(report: SendReport) -> list[str]:
-    return [result.status for result in report]
-
-
-def subjects(server: SMTPServer) -> list[str]:
-    return [
-        line[9:]
-        for sent in server.messages
-        for line in sent.content.decode().splitlines()
-        if line.startswith("Subject: ")
     ]
 
 
@@ -156,7 +144,7 @@ class OverSMTPTests(SimpleTestCase):
 
     def test_sent(self) -> None:
         server = self.serve()
-        messages = [message(subject="a"), message("bob@example.com", "eve@example.com")]
+        messages = [message(subject="a"), message(to=["bob@example.com", "eve@example.com"])]
 
         report = send_many(iter(messages), using=ALIAS)
 
@@ -174,7 +162,10 @@ class OverSMTPTests(SimpleTestCase):
         self.assertEqual(subjects(server), ["a", "Hello"])
 
     def test_default_mailer(self) -> None:
-        with SMTPServer() as server, override_settings(MAILERS={"default": mailer(server)}):
+        with (
+            SMTPServer() as server,
+            override_settings(MAILERS={"default": entry(server, backend=SMTP)}),
+        ):
             self.assertEqual(statuses(send_many([message()])), ["sent"])
         self.assertEqual(len(server.messages), 1)
 
@@ -182,7 +173,9 @@ class OverSMTPTests(SimpleTestCase):
         for options in ({}, {"fail_silently": True}):
             with self.subTest(**options):
                 self.serve(refuse={"RCPT gone@example.com": "550 5.1.1 <gone> is gone"}, **options)
-                email = message("bob@example.com", cc=["gone@example.com"], bcc=["c@example.com"])
+                email = message(
+                    to=["bob@example.com"], cc=["gone@example.com"], bcc=["c@example.com"]
+                )
 
                 report = send_many([email], using=ALIAS)
 
@@ -207,10 +200,10 @@ class OverSMTPTests(SimpleTestCase):
         }
         bad = [
             message(from_email="spam@example.com"),
-            message("gone@example.com"),
-            message("busy@example.com", "gone@example.com"),
+            message(to=["gone@example.com"]),
+            message(to=["busy@example.com", "gone@example.com"]),
             message(subject="Hello\nBcc: eve@example.com"),
-            message("bob@example.com, eve@example.com"),
+            message(to=["bob@example.com, eve@example.com"]),
             message(bcc=["\udcff@example.com"]),
             message().__class__("Nobody", "Text"),
         ]
@@ -369,7 +362,7 @@ class OverSMTPTests(SimpleTestCase):
 
         server = enter(self, SMTPServer())
         backend = Poking(alias=ALIAS, host=server.host, port=server.port)
-        batch = delivery.Batch([message(), message("eve@example.com")], ALIAS)
+        batch = delivery.Batch([message(), message(to=["eve@example.com"])], ALIAS)
         report = delivery.deliver(backend, batch)
         self.assertEqual(
             facts(report),
@@ -382,9 +375,8 @@ class OverSMTPTests(SimpleTestCase):
 
     def test_backend_that_sends_once_for_each_recipient(self) -> None:
         server = enter(self, SMTPServer(refuse={"RCPT gone@example.com": "550 Gone"}))
-        entry = {**mailer(server), "BACKEND": "tests.test_delivery.PickyBackend"}
-        with override_settings(MAILERS={ALIAS: entry}):
-            report = send_many([message("bob@example.com", "gone@example.com")], using=ALIAS)
+        with override_settings(MAILERS={ALIAS: entry(server, backend=PickyBackend)}):
+            report = send_many([message(to=["bob@example.com", "gone@example.com"])], using=ALIAS)
         # The first recipient has it: not to be sent again, although the backend raised.
         gone = ("gone@example.com", 550, "Gone")
         error = SMTPRecipientsRefused({gone[0]: (550, b"Gone")})
@@ -393,19 +385,16 @@ class OverSMTPTests(SimpleTestCase):
 
     def test_backend_that_sends_by_other_means(self) -> None:
         server = enter(self, SMTPServer())
-        entry = {**mailer(server), "BACKEND": "tests.test_delivery.ElsewhereBackend"}
-        with override_settings(MAILERS={ALIAS: entry}):
+        with override_settings(MAILERS={ALIAS: entry(server, backend=ElsewhereBackend)}):
             report = send_many([message(subject="counted"), message()], using=ALIAS)
         self.assertEqual(facts(report), ["sent", "unknown"])
         self.assertEqual(len(server.sessions), 1)
 
     def test_backend_that_connects_anew_is_not_watched(self) -> None:
         lost = spoilt(".", DROP)
-        path = "tests.test_delivery.ReconnectingBackend"
-        with ScriptedServer(POLITE[:1], lost) as server:
-            entry = {**mailer(server), "BACKEND": path}
-            with override_settings(MAILERS={ALIAS: entry}):
-                report = send_many([message()], using=ALIAS)
+        server = enter(self, ScriptedServer(POLITE[:1], lost))
+        with override_settings(MAILERS={ALIAS: entry(server, backend=ReconnectingBackend)}):
+            report = send_many([message()], using=ALIAS)
         error = SMTPServerDisconnected("Connection unexpectedly closed")
         self.assertEqual(facts(report), [("unknown", None, "", [], repr(error))])
 

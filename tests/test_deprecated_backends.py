@@ -11,7 +11,8 @@ from django.core.mail.backends import console, dummy, filebased, locmem, smtp
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import override_settings
 
-from .test_deprecations import (
+from .support.backends import HandsFailSilentlyOn
+from .support.deprecations import (
     AUTH,
     FAIL_SILENTLY,
     FAIL_SILENTLY_READ,
@@ -21,17 +22,7 @@ from .test_deprecations import (
     DeprecationTestCase,
     unsupported,
 )
-from .utils import LOCMEM, legacy_settings
-
-
-class HandsFailSilentlyOn(BaseEmailBackend):
-    """Written as backends were before 6.1: it leaves `fail_silently` to the base."""
-
-    def __init__(self, fail_silently=False, **kwargs):
-        super().__init__(fail_silently=fail_silently, **kwargs)
-
-    def send_messages(self, messages):
-        return len(messages)
+from .support.utils import LOCMEM, legacy_settings
 
 
 class ReadsFailSilently(BaseEmailBackend):
@@ -138,7 +129,7 @@ class BackendTests(DeprecationTestCase):
         text = unsupported(HandsFailSilentlyOn, "'fail_silently'")
         line_of = HandsFailSilentlyOn.__init__
         self.assertDeprecated(lambda: HandsFailSilentlyOn(), text, line_of=line_of)
-        with legacy_settings(EMAIL_BACKEND=f"{__name__}.HandsFailSilentlyOn"):
+        with legacy_settings(EMAIL_BACKEND="tests.support.backends.HandsFailSilentlyOn"):
             self.assertDeprecated(lambda: mailers.default, text, line_of=line_of)
             self.assertDeprecated(lambda: mail.send_mail(*ONE), text, line_of=line_of)
 

@@ -19,45 +19,22 @@ from django.core.mail import mailers
 from django.core.mail.backends import locmem, smtp
 from django.test import SimpleTestCase, override_settings
 
-from .servers import enter
-from .test_deprecations import (
+from .support.deprecations import (
     CONNECTION,
+    EMAIL_SETTINGS,
     GET_CONNECTION,
-    NATIVE,
     NO_DEFAULT_MAILER,
     ONE,
+    OTHER_SETTINGS,
     TO,
     DeprecationTestCase,
+    deprecated,
 )
-from .utils import LOCMEM, ignore_deprecations, legacy_settings
-
-EMAIL_SETTINGS = {
-    "EMAIL_BACKEND": LOCMEM,
-    "EMAIL_FILE_PATH": "/tmp/mail",
-    "EMAIL_HOST": "192.0.2.1",
-    "EMAIL_HOST_PASSWORD": "secret",
-    "EMAIL_HOST_USER": "user",
-    "EMAIL_PORT": 587,
-    "EMAIL_SSL_CERTFILE": "cert.pem",
-    "EMAIL_SSL_KEYFILE": "key.pem",
-    "EMAIL_TIMEOUT": 5,
-    "EMAIL_USE_SSL": False,
-    "EMAIL_USE_TLS": True,
-}
-# They say what mail looks like, not how it is sent, and stay.
-OTHER_SETTINGS = {
-    "EMAIL_SUBJECT_PREFIX": "[x] ",
-    "EMAIL_USE_LOCALTIME": True,
-    "DEFAULT_FROM_EMAIL": "from@example.com",
-    "SERVER_EMAIL": "server@example.com",
-}
+from .support.servers import enter
+from .support.utils import LOCMEM, NATIVE, ignore_deprecations, legacy_settings
 
 # How often 6.1.3 says it to who sets a setting over others, and how often the backport does.
 TIMES = 2 if NATIVE else 1
-
-
-def deprecated(name: str) -> str:
-    return f"The {name} setting is deprecated. Migrate to MAILERS before Django 2028."
 
 
 class WithoutMailersTests(DeprecationTestCase):

@@ -8,23 +8,24 @@ from __future__ import annotations
 from django.core.mail.backends import locmem
 from django.test import SimpleTestCase, tag
 
-from .projects import MANAGE, ProjectMixin
-from .test_deprecated_settings import EMAIL_SETTINGS, OTHER_SETTINGS, deprecated
-from .test_deprecations import (
+from .support.deprecations import (
     AUTH,
     CONNECTION,
     CONNECTION_READ,
     CONNECTION_SET,
     EMAIL_BACKEND_ARGUMENT,
+    EMAIL_SETTINGS,
     FAIL_SILENTLY,
     FAIL_SILENTLY_READ,
     GET_CONNECTION,
-    NATIVE,
+    OTHER_SETTINGS,
     SMTP_CREATED,
+    deprecated,
     positional,
     unsupported,
 )
-from .utils import LOCMEM
+from .support.projects import MANAGE, ProjectMixin
+from .support.utils import LOCMEM, NATIVE
 
 PROJECT = {
     "INSTALLED_APPS": ["django.contrib.contenttypes", "django.contrib.auth", "django_mailers"],

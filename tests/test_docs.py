@@ -34,10 +34,10 @@ from django.core.mail import InvalidMailer, mailers
 from django.core.management import call_command
 from django.test import SimpleTestCase, override_settings, tag
 
-from .processes import STRICT
-from .servers import SMTPServer, enter, trusting_the_ca
+from .support.processes import STRICT
+from .support.servers import SMTPServer, enter, trusting_the_ca
+from .support.utils import FILEBASED
 
-FILEBASED = "django.core.mail.backends.filebased.EmailBackend"
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.rst"))]
 

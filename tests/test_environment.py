@@ -13,10 +13,9 @@ from django.test import runner as django_test_runner
 from django.test import utils as django_test_utils
 
 from . import settings as suite_settings
-from .projects import MAILERS, MANAGE, ProjectMixin
-from .utils import LOCMEM, ExactErrors
+from .support.projects import MAILERS, MANAGE, ProjectMixin
+from .support.utils import DUMMY, LOCMEM, ExactErrors
 
-DUMMY = "django.core.mail.backends.dummy.EmailBackend"
 ALREADY_CALLED = (
     "setup_test_environment() was already called and can't be called again without first "
     "calling teardown_test_environment()."

@@ -8,19 +8,15 @@ import copy
 import io
 import logging
 import logging.config
-import socket
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 from unittest.mock import patch
-from wsgiref.util import setup_testing_defaults
 
 from django.contrib.auth.models import User
 from django.core import mail
-from django.core.handlers.asgi import ASGIHandler
-from django.core.handlers.wsgi import WSGIHandler
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError, connection, connections
 from django.test import (
@@ -40,41 +36,33 @@ from django_mailers import RemovedInDjango2028Warning, polyfill
 from django_mailers.errorreports.sending import no_queries, with_notes
 from django_mailers.log import AdminEmailHandler
 
-from . import test_log
-from .processes import run_python
-from .servers import HOST, STALL, ScriptedServer, SMTPServer, enter, spoilt
-from .test_limits import LOCMEM_CACHE, Clock
-from .test_log import urlpatterns  # noqa: F401  (this module is a ROOT_URLCONF, too)
-from .utils import LOCMEM, SMTP, ExactErrors, legacy_settings
+from .support.processes import run_python
+from .support.reports import (
+    LOCMEM_CACHE,
+    LOGGER,
+    LoudBackend,
+    RecordingHandler,
+    ShortPage,
+    call_asgi,
+    call_wsgi,
+    dead_mailers,
+    handler,
+    handler_of_django,
+    listening,
+    outbox,
+    said,
+    smtp_mailers,
+    subjects,
+)
+from .support.servers import STALL, ScriptedServer, SMTPServer, enter, spoilt
+from .support.utils import LOCMEM, SMTP, ExactErrors, legacy_settings
 
 HANDLER = "django_mailers.log.AdminEmailHandler"
-LOGGER = "django_mailers.log"
-
-
-class ShortReporter(test_log.ShortReporter):
-    """One with a page, in which a report's notes have their place."""
-
-    def get_traceback_html(self):
-        return f"<html><body class=a><h1>{self.exc_value}</h1></body></html>"
 
 
 class BrokenReporter(ExceptionReporter):
     def get_traceback_text(self):
         raise RuntimeError("secret")
-
-
-class LoudBackend(BaseEmailBackend):
-    """Fails, and says so to a logger that error reports are made of."""
-
-    attempts: list[str] = []
-
-    def send_messages(self, email_messages):
-        self.attempts.append(email_messages[0].subject)
-        try:
-            raise ConnectionRefusedError(111, "for admin@example.com")
-        except ConnectionRefusedError:
-            logging.getLogger("tests.loud").exception("It failed %d times.", len(self.attempts))
-            raise
 
 
 class WaitingBackend(BaseEmailBackend):
@@ -116,115 +104,6 @@ class ReadOnlyTimeoutBackend(NoTimeoutBackend):
     timeout = property(lambda self: 5000)
 
 
-class RecordingHandler(AdminEmailHandler):
-    """Keeps what logging is told about failures instead of printing it."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.errors = []
-
-    def handleError(self, record):
-        self.errors.append((sys.exc_info()[0].__name__, record.msg))
-
-
-def handler(handler_class=RecordingHandler, **kwargs):
-    kwargs.setdefault("reporter_class", f"{__name__}.ShortReporter")
-    made = handler_class(**kwargs)
-    made.setLevel(logging.ERROR)
-    made.limiter.clock = Clock()
-    return made
-
-
-def handler_of_django(**kwargs):
-    made = django_log.AdminEmailHandler(reporter_class=f"{__name__}.ShortReporter", **kwargs)
-    made.setLevel(logging.ERROR)
-    return made
-
-
-@contextlib.contextmanager
-def listening(*handlers, name="tests.error_reports"):
-    """The logger `name` with these handlers instead of the ones it has."""
-    logger = logging.getLogger(name)
-    with patch.multiple(logger, handlers=list(handlers), propagate=False):
-        yield logger
-    for item in handlers:
-        item.close()
-
-
-def dead_mailers():
-    """MAILERS whose server is not there: its port was free a moment ago."""
-    with socket.create_server((HOST, 0)) as listener:
-        port = listener.getsockname()[1]
-    return {"default": {"OPTIONS": {"host": HOST, "port": port}}}
-
-
-def smtp_mailers(server, **options):
-    return {"default": {"OPTIONS": {"host": server.host, "port": server.port, **options}}}
-
-
-def outbox():
-    return [(message.subject, message.body, message.sent_using) for message in mail.outbox]
-
-
-def subjects():
-    return [message.subject for message in mail.outbox]
-
-
-def said(logs):
-    """What was logged, each with its level, without where in the standard library it arose."""
-    return [
-        (record.levelname, record.getMessage().partition(" in /")[0]) for record in logs.records
-    ]
-
-
-def call_wsgi(target, **environ):
-    """Return the status with which a WSGI server would answer a request for `target`."""
-    environ = {"PATH_INFO": target, "SERVER_NAME": "testserver", **environ}
-    setup_testing_defaults(environ)
-    environ["HTTP_HOST"] = "testserver"
-    statuses = []
-    response = WSGIHandler()(environ, lambda status, headers: statuses.append(status))
-    b"".join(response)
-    response.close()
-    return statuses
-
-
-async def call_asgi(target, *headers):
-    """Return the status with which an ASGI server would answer a request for `target`."""
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": target,
-        "raw_path": target.encode(),
-        "query_string": b"",
-        "headers": [(b"host", b"testserver"), *headers],
-        "client": (HOST, 1),
-        "server": ("testserver", 80),
-    }
-    requests = [{"type": "http.request", "body": b""}]
-    sent = []
-
-    async def receive():
-        if requests:
-            return requests.pop()
-        await asyncio.Event().wait()  # the client stays
-
-    async def send(message):
-        sent.append(message)
-
-    with contextlib.ExitStack() as files:
-
-        class Handler(ASGIHandler):
-            async def read_body(self, receive):
-                # Django before 6.1 leaves it open where an exception escapes.
-                return files.enter_context(await super().read_body(receive))
-
-        await Handler()(scope, receive, send)
-    return sent[0]["status"]
-
-
 class ConstructionTests(ExactErrors, SimpleTestCase):
     def test_arguments(self):
         plain = AdminEmailHandler()
@@ -235,9 +114,9 @@ class ConstructionTests(ExactErrors, SimpleTestCase):
             repr(plain.limiter), "<ReportLimiter window=600 rate='30/hour' cache=None>"
         )
         # In the places where Django has them.
-        given = AdminEmailHandler(True, None, f"{__name__}.ShortReporter", "bulk")
+        given = AdminEmailHandler(True, None, "tests.support.reports.ShortPage", "bulk")
         self.assertEqual((given.include_html, given.using), (True, "bulk"))
-        self.assertIs(given.reporter_class, ShortReporter)
+        self.assertIs(given.reporter_class, ShortPage)
         own = AdminEmailHandler(timeout=2.5, window=60, rate="1/minute", cache="x")
         self.assertEqual(own.timeout, 2.5)
         self.assertEqual(repr(own.limiter), "<ReportLimiter window=60 rate='1/minute' cache='x'>")
@@ -785,7 +664,7 @@ class FailureTests(ExactErrors, SimpleTestCase):
 
     def test_recursion(self):
         """A mailer that logs its failure where the handler listens."""
-        mailers = {"default": {"BACKEND": f"{__name__}.LoudBackend"}}
+        mailers = {"default": {"BACKEND": "tests.support.reports.LoudBackend"}}
         item, other = handler(window=None, rate=None), handler(window=None, rate=None)
         with (
             override_settings(MAILERS=mailers),
@@ -1008,7 +887,7 @@ class HookTests(SimpleTestCase):
         self.assertEqual([message.subject for message in sent], ["[Django] ERROR: boom"])
         self.assertEqual(mail.outbox, [])
         self.assertEqual((item.include_html, item.email_backend), (True, None))
-        self.assertIs(item.reporter_class, ShortReporter)
+        self.assertIs(item.reporter_class, ShortPage)
 
     @override_settings(ADMINS=["admin@example.com"])
     def test_without_mailers(self):
@@ -1066,7 +945,7 @@ class WithoutMailersTests(SimpleTestCase):
         )
 
 
-@override_settings(ADMINS=["admin@example.com"], ROOT_URLCONF=__name__, MIDDLEWARE=[])
+@override_settings(ADMINS=["admin@example.com"], MIDDLEWARE=[])
 class DeadServerTests(SimpleTestCase):
     """A view fails, and the mail server is not there (H35)."""
 

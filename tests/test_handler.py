@@ -9,7 +9,9 @@ from django.core.mail import InvalidMailer, MailerDoesNotExist, mailers
 from django.core.mail.backends import console, dummy, locmem, smtp
 from django.test import SimpleTestCase, override_settings
 
-from .utils import (
+from .support.utils import (
+    CONSOLE,
+    DUMMY,
     LOCMEM,
     RECORDING,
     SMTP,
@@ -17,9 +19,6 @@ from .utils import (
     ignore_deprecations,
     legacy_settings,
 )
-
-CONSOLE = "django.core.mail.backends.console.EmailBackend"
-DUMMY = "django.core.mail.backends.dummy.EmailBackend"
 
 
 class LookupTests(ExactErrors, SimpleTestCase):

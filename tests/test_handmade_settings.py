@@ -9,12 +9,10 @@ import django
 from django.conf import global_settings
 from django.test import SimpleTestCase
 
-from django_mailers import emailsettings, polyfill
+from django_mailers import emailsettings
 
-from .processes import run_python
-from .test_polyfill import ProcessTestCase
-
-NATIVE = not polyfill.installed()
+from .support.processes import ProcessTestCase, run_python
+from .support.utils import NATIVE
 
 # A project that is set up, and the warnings of what it does then.
 RECORD = """

@@ -319,6 +319,57 @@ class ImportRulesTests(SimpleTestCase):
                 self.assertEqual(broken_rules(source, path), [])
 
 
+def imported_tests(source: str, path: str) -> list[str]:
+    """Return a line for each module of tests that the source of `path`, in tests/, imports."""
+    dotted = f"tests.{path.removesuffix('.py').replace('/', '.')}"
+    return [
+        f"{path}:{line}: {name}"
+        for line, name in sorted(imported_names(source, dotted, path.endswith("__init__.py")))
+        if within(name, "tests")
+        and any(part.startswith(("test_", "check_")) for part in name.split("."))
+    ]
+
+
+class TestModulesTests(SimpleTestCase):
+    """What tests share is in tests/support/: no module of tests imports another."""
+
+    def test_they_do_not_import_each_other(self) -> None:
+        tests = ROOT / "tests"
+        paths = [
+            path.relative_to(tests).as_posix()
+            for folder in (".", "support", "differential", "packages", "real_servers")
+            for path in (tests / folder).glob("*.py")
+        ]
+        self.assertIn("support/servers.py", paths)
+        self.assertEqual(
+            [line for path in paths for line in imported_tests((tests / path).read_text(), path)],
+            [],
+        )
+
+    def test_what_is_found(self) -> None:
+        for path, source, name in [
+            ("test_a.py", "from .test_b import x", "tests.test_b.x"),
+            ("test_a.py", "from . import test_b", "tests.test_b"),
+            ("test_a.py", "import tests.test_b", "tests.test_b"),
+            ("support/a.py", "def f():\n    from ..test_b import x", "tests.test_b.x"),
+            ("packages/check_a.py", "from .check_b import x", "tests.packages.check_b.x"),
+            ("test_a.py", "import_module('tests.test_b')", "tests.test_b"),
+        ]:
+            with self.subTest(path, source=source):
+                line = source.count("\n") + 1
+                self.assertEqual(imported_tests(source, path), [f"{path}:{line}: {name}"])
+
+    def test_what_is_allowed(self) -> None:
+        for source in (
+            "from .support.servers import SMTPServer",
+            "from .backend_contract import BackendContract",
+            "from django_mailers.checks import check_mailers",
+            "from test.support import os_helper",
+        ):
+            with self.subTest(source):
+                self.assertEqual(imported_tests(source, "test_a.py"), [])
+
+
 class BareImportTests(SimpleTestCase):
     def test_it_imports_no_django(self) -> None:
         # In a process of its own, as this one has long imported Django.

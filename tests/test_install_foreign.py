@@ -12,13 +12,9 @@ from unittest import skipIf
 import django
 from django.test import SimpleTestCase, tag
 
-from django_mailers import polyfill
-
-from .processes import run_python
-from .servers import enter
-from .test_polyfill import ProcessTestCase
-
-NATIVE = not polyfill.installed()
+from .support.processes import ProcessTestCase, run_python
+from .support.servers import enter
+from .support.utils import NATIVE
 
 # In a package beside Django whose name begins with Django's.
 FOREIGN = """

@@ -6,11 +6,8 @@ from unittest import skipIf
 
 from django.test import tag
 
-from django_mailers import polyfill
-
-from .test_polyfill import ProcessTestCase
-
-NATIVE = not polyfill.installed()
+from .support.processes import ProcessTestCase
+from .support.utils import NATIVE
 
 # A project without MAILERS, which sends in all the ways that Django has. Each is to send one
 # message, whatever of the install has happened.

@@ -18,22 +18,11 @@ from django_mailers.errorreports import limits
 from django_mailers.errorreports.limits import Admission, ReportLimiter
 from django_mailers.errorreports.sending import digest
 
-from .servers import enter
-from .utils import ExactErrors
+from .support.reports import LOCMEM_CACHE, LOGGER, Clock
+from .support.servers import enter
+from .support.utils import ExactErrors
 
-LOGGER = "django_mailers.log"
-LOCMEM_CACHE = "django.core.cache.backends.locmem.LocMemCache"
 RATE = "'rate' must be like '10/minute' or '100/hour', or None, not {!r}."
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self):
-        self.now = 5000.0
-
-    def __call__(self):
-        return self.now
 
 
 class FailingCache(LocMemCache):

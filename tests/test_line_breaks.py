@@ -18,10 +18,8 @@ from django_mailers import send_many
 from django_mailers.backends.smtp import EmailBackend
 from django_mailers.render import render
 
-from .corpus import simple
-from .servers import enter
-from .smtp_sink import Sink
-from .test_header_injection import (
+from .support.corpus import simple
+from .support.injections import (
     END,
     IN_VALUE,
     LINE_BREAKS,
@@ -31,9 +29,10 @@ from .test_header_injection import (
     attached,
     cases,
 )
-from .test_smtp_backend import ALIAS, entry
-from .test_smtp_errors import DjangosSend
-from .utils import ignore_deprecations
+from .support.servers import enter
+from .support.sink import Sink
+from .support.smtp import ALIAS, DjangosSend, entry
+from .support.utils import ignore_deprecations
 
 
 class Parsed(MIMEBase):

@@ -15,14 +15,10 @@ from django.test import SimpleTestCase
 from django_mailers import send_many
 from django_mailers.render import localparts, render
 
-from .test_smtp_backend import ALIAS, SMTPBackendTestCase, statuses, subjects
+from .support.messages import message
+from .support.smtp import ALIAS, SMTPBackendTestCase, statuses, subjects
 
 ADDRESSES = ["jörg@example.com", "Jörg <jörg@exämple.com>", "jörg", "a@example.com, jörg@b.example"]
-
-
-def message(**fields):
-    usual = {"subject": "Hello", "from_email": "ada@example.com", "to": ["bob@example.com"]}
-    return EmailMessage(**usual | {"body": "Text"} | fields)
 
 
 def in_each_field(address):

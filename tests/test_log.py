@@ -10,36 +10,15 @@ from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import InvalidMailer
 from django.test import Client, RequestFactory, SimpleTestCase, override_settings
-from django.urls import path
 from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 
-from .utils import LOCMEM, SMTP, ExactErrors, legacy_settings
-
-DUMMY = "django.core.mail.backends.dummy.EmailBackend"
-
-
-def fail(request):
-    raise ValueError("boom")
-
-
-urlpatterns = [path("fail/", fail)]
-
-
-class ShortReporter(ExceptionReporter):
-    """Reports that a test can compare as a whole."""
-
-    def get_traceback_text(self):
-        kind = self.exc_type.__name__ if self.exc_type else "no exception"
-        where = self.request.path if self.request else "no request"
-        return f"{kind} / {self.exc_value} / {where} / is_email={self.is_email}"
-
-    def get_traceback_html(self):
-        return f"<p>{self.get_traceback_text()}</p>"
+from .support.reports import ShortReporter, outbox
+from .support.utils import DUMMY, LOCMEM, SMTP, ExactErrors, legacy_settings
 
 
 def handler(handler_class=AdminEmailHandler, **kwargs):
-    return handler_class(reporter_class=f"{__name__}.ShortReporter", **kwargs)
+    return handler_class(reporter_class="tests.support.reports.ShortReporter", **kwargs)
 
 
 @contextmanager
@@ -51,10 +30,6 @@ def logger(*handlers):
     yield logger
     for item in handlers:
         item.close()
-
-
-def outbox():
-    return [(message.subject, message.body, message.sent_using) for message in mail.outbox]
 
 
 class ConstructionTests(ExactErrors, SimpleTestCase):
@@ -223,7 +198,7 @@ class EmitTests(ExactErrors, SimpleTestCase):
             ],
         )
 
-    @override_settings(DEFAULT_EXCEPTION_REPORTER=f"{__name__}.ShortReporter")
+    @override_settings(DEFAULT_EXCEPTION_REPORTER="tests.support.reports.ShortReporter")
     def test_default_reporter(self):
         self.assertIs(AdminEmailHandler().reporter_class, ShortReporter)
         named = AdminEmailHandler(reporter_class="django.views.debug.ExceptionReporter")
@@ -413,7 +388,7 @@ class LoggingTests(ExactErrors, SimpleTestCase):
                 "handlers": {
                     "mail": {
                         "class": "django.utils.log.AdminEmailHandler",
-                        "reporter_class": f"{__name__}.ShortReporter",
+                        "reporter_class": "tests.support.reports.ShortReporter",
                         "level": "ERROR",
                         **kwargs,
                     }
@@ -449,7 +424,6 @@ class LoggingTests(ExactErrors, SimpleTestCase):
             [("[Django] ERROR: boom", "default")],
         )
 
-    @override_settings(ROOT_URLCONF=__name__)
     def test_view_that_fails(self):
         response = Client(raise_request_exception=False).get("/fail/")
         self.assertEqual(response.status_code, 500)

@@ -8,7 +8,7 @@ from django.core.mail import EmailAlternative, EmailAttachment, MailerDoesNotExi
 from django.test import SimpleTestCase, override_settings
 from django.utils.functional import lazystr
 
-from .utils import (
+from .support.utils import (
     LOCMEM,
     RECORDING,
     ExactErrors,

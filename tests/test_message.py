@@ -40,10 +40,10 @@ from django.utils.translation import gettext_lazy
 
 from django_mailers import RemovedInDjango2028Warning
 
-from .corpus import PNG, inline_image, python_message, simple
-from .processes import run_python
-from .servers import SMTPServer
-from .utils import LOCMEM, SMTP, ExactErrors, ignore_deprecations
+from .support.corpus import PNG, inline_image, python_message, simple
+from .support.processes import run_python
+from .support.servers import SMTPServer
+from .support.utils import LOCMEM, SMTP, ExactErrors, ignore_deprecations
 
 # Django 5.2 with the app: what is written for 5.2's legacy classes has to go on working.
 LEGACY = django.VERSION < (6, 0)

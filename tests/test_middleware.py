@@ -14,7 +14,7 @@ from django.test import (
     override_settings,
 )
 
-from .utils import LOCMEM, SMTP, ExactErrors, legacy_settings
+from .support.utils import LOCMEM, SMTP, ExactErrors, legacy_settings
 
 REFERER = "http://testserver/with-the-link/"
 BODY = "Referrer: {referer}\nRequested URL: {path}\nUser agent: {agent}\nIP address: 127.0.0.1\n"

@@ -10,16 +10,9 @@ from django_mailers.migrate import files
 from django_mailers.migrate.audit import audit
 from django_mailers.migrate.findings import CODES
 
-from .test_migrate_rewrite import SourceMixin
+from .support.migrate import KEYWORDS, SILENT, USING, SourceMixin
 
-KEYWORDS = "'django-upgrade --target-version 6.0 --only mail_api_kwargs' makes them keywords"
-HANDLE = (
-    "let the error out and handle it, or name an alias with using=, whose OPTIONS have "
-    "'fail_silently': True"
-)
-SILENT = f"fail-silently: fail_silently is deprecated; {HANDLE}"
 CONNECTION = "get-connection: get_connection() is deprecated;"
-USING = "pass using= with an alias of MAILERS when the mail is sent"
 
 
 class AuditTests(SourceMixin, SimpleTestCase):

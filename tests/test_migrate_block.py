@@ -23,12 +23,9 @@ from django_mailers.migrate import configuration
 from django_mailers.migrate.block import Block, render
 from django_mailers.migrate.django_api import DEFAULTS
 
-from .servers import enter
-from .utils import SMTP, ignore_deprecations, legacy_settings
-
-CONSOLE = "django.core.mail.backends.console.EmailBackend"
-FILES = "django.core.mail.backends.filebased.EmailBackend"
-NOT_SHOWN = "the password is not shown: put it into the environment, or see it with --show-secrets"
+from .support.migrate import NOT_SHOWN
+from .support.servers import enter
+from .support.utils import CONSOLE, FILEBASED, SMTP, ignore_deprecations, legacy_settings
 
 
 class Signing(SMTPBackend):
@@ -151,7 +148,7 @@ class EqualTests(SimpleTestCase):
         for name in ("console", "dummy", "locmem"):
             self.assertEqualBackend(EMAIL_BACKEND=f"django.core.mail.backends.{name}.EmailBackend")
         for file_path in (folder, f"{folder}/new", Path(folder, "path")):
-            self.assertEqualBackend(EMAIL_BACKEND=FILES, EMAIL_FILE_PATH=file_path)
+            self.assertEqualBackend(EMAIL_BACKEND=FILEBASED, EMAIL_FILE_PATH=file_path)
 
     def test_other_backends(self) -> None:
         folder = enter(self, tempfile.TemporaryDirectory())
@@ -308,7 +305,7 @@ class BlockTests(SimpleTestCase):
                 "has what it meant"
             ],
         )
-        self.assertIn(f'"BACKEND": "{FILES}",', block.text)
+        self.assertIn(f'"BACKEND": "{FILEBASED}",', block.text)
         self.assertIn('"file_path": "/mail",', block.text)
 
     def test_tls_twice(self) -> None:

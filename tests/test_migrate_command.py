@@ -16,10 +16,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import SimpleTestCase, tag
 
-from .processes import REPOSITORY
-from .servers import enter
-from .test_migrate_rewrite import inside
-from .utils import SMTP, legacy_settings
+from .support.migrate import inside
+from .support.processes import REPOSITORY
+from .support.servers import enter
+from .support.utils import SMTP, legacy_settings
 
 SOURCE = "from django.core.mail import get_connection\nget_connection()\nget_connection('a.B')\n"
 WRITTEN = (

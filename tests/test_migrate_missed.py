@@ -6,9 +6,8 @@ from django.test import SimpleTestCase, override_settings
 
 from django_mailers.migrate.findings import Report
 
-from .test_migrate_audit import KEYWORDS, SILENT, USING
-from .test_migrate_rewrite import SourceMixin
-from .utils import legacy_settings
+from .support.migrate import KEYWORDS, SILENT, USING, SourceMixin
+from .support.utils import legacy_settings
 
 HOST = "EMAIL_HOST is not there once MAILERS is defined; use mailers.default.host"
 PORT = "EMAIL_PORT is not there once MAILERS is defined; use mailers.default.port"

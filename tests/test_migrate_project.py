@@ -14,8 +14,8 @@ from pathlib import Path
 
 from django.test import SimpleTestCase, tag
 
-from .processes import REPOSITORY
-from .servers import SMTPServer, enter, trusting_the_ca
+from .support.processes import REPOSITORY
+from .support.servers import SMTPServer, enter, trusting_the_ca
 
 PROJECT = Path(__file__).parent / "legacy_project"
 USERS = {"tickets": "aboard", "timetable": "hourly"}

@@ -2,71 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 import textwrap
-from pathlib import Path
-from typing import Any
 
 from django.test import SimpleTestCase
 
-from django_mailers.migrate.audit import audit
-from django_mailers.migrate.findings import Report
 from django_mailers.migrate.rewrite import Unfaithful, rewritten
 
-from .servers import enter
-
-
-class SourceMixin:
-    """A folder with Python files, audited from inside it so that findings show short paths."""
-
-    maxDiff = None
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.folder = Path(enter(self, tempfile.TemporaryDirectory())).resolve()
-
-    def write(self, files: dict[str, str]) -> list[Path]:
-        """Write files, each in a package, and return their paths from the folder on."""
-        paths = []
-        for name, source in files.items():
-            path = Path(name)
-            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            if path.parent.name and path.name != "__init__.py":
-                (self.folder / path.parent / "__init__.py").touch()
-            (self.folder / path).write_text(textwrap.dedent(source))
-            paths.append(path)
-        return paths
-
-    def audit(self, paths: list[Path], *settings: Any) -> Report:
-        with inside(self.folder):
-            report = audit(paths, *settings)
-        self.assertEqual(report.unreadable, [])
-        return report
-
-    def rewrite(self, content: bytes) -> bytes:
-        """The source after all sure changes, which a second run must not want to change again."""
-        path = self.folder / "module.py"
-        for _ in range(2):
-            path.write_bytes(content)
-            fixes = self.audit([path]).fixes()
-            after = rewritten(content, fixes[path]) if fixes else content
-            if after == content:
-                return content
-            content = after
-        self.fail(f"A second run changes it again:\n{content.decode()}")
-
-
-@contextlib.contextmanager
-def inside(folder: Path):
-    """contextlib.chdir() of Python 3.11."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
+from .support.migrate import SourceMixin
 
 
 class RewriteTests(SourceMixin, SimpleTestCase):

@@ -15,18 +15,13 @@ from django.test import SimpleTestCase
 from django_mailers.migrate import files
 from django_mailers.migrate.audit import audit
 
-from .processes import REPOSITORY
-from .servers import enter
-from .test_migrate_rewrite import inside
+from .support.migrate import inside
+from .support.processes import REPOSITORY
+from .support.projects import MANAGE
+from .support.servers import enter
 
 CODE = "from django.core.mail import get_connection\nget_connection()\n"
 WRITTEN = "from django.core.mail import mailers\nmailers.default\n"
-MANAGE = """\
-import os, sys
-from django.core.management import execute_from_command_line
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
-execute_from_command_line(sys.argv)
-"""
 
 
 class FolderMixin:
@@ -244,7 +239,11 @@ class OutputTests(FolderMixin, SimpleTestCase):
         """As `| head` does: no traceback, and `--write` writes every file all the same."""
         names = [f"shop/mail{number}.py" for number in range(20)]
         self.write(
-            {"manage.py": MANAGE, "settings.py": self.SETTINGS, "shop/__init__.py": ""}
+            {
+                "manage.py": MANAGE,
+                "settings.py": self.SETTINGS,
+                "shop/__init__.py": "",
+            }
             | dict.fromkeys(names, CODE + "get_connection('a.B')\n" * 100)
         )
         for option, status in [("--check", 1), ("--diff", 0), ("--write", 0)]:

@@ -6,7 +6,7 @@ import textwrap
 
 from django.test import SimpleTestCase
 
-from .test_migrate_settings import LayoutMixin
+from .support.migrate import LayoutMixin
 
 
 class ReaderTests(LayoutMixin, SimpleTestCase):

@@ -3,51 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
-import tempfile
 import textwrap
-from pathlib import Path
 from unittest import mock
 
 from django.test import SimpleTestCase
 
 from django_mailers.migrate import configuration
-from django_mailers.migrate.block import Block, render
+from django_mailers.migrate.block import render
 
-from .servers import enter
-from .test_migrate_block import CONSOLE, NOT_SHOWN, SMTP
-from .test_migrate_rewrite import inside
-
-
-class LayoutMixin:
-    maxDiff = None
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.folder = Path(enter(self, tempfile.TemporaryDirectory())).resolve()
-        enter(self, inside(self.folder))
-        enter(self, mock.patch.object(sys, "path", [str(self.folder), *sys.path]))
-        enter(self, mock.patch.object(sys, "dont_write_bytecode", True))
-
-    def write(self, files: dict[str, str]) -> None:
-        for name, source in files.items():
-            path = self.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(textwrap.dedent(source))
-
-    def render(self, module: str, environment: dict[str, str] | None = None) -> Block:
-        """The block for the settings `module`, as they are in this environment."""
-        with mock.patch.dict(sys.modules), mock.patch.dict(os.environ, environment or {}):
-            importlib.invalidate_caches()
-            found = importlib.import_module(module)
-            return render(configuration.of_module(found, name=module))
-
-    def options(self, block: Block) -> dict[str, str]:
-        """The options as they are written."""
-        lines = [line.strip(" ,") for line in block.text.splitlines() if line.startswith(" " * 12)]
-        return {line.split('"')[1]: line.partition(": ")[2] for line in lines}
-
+from .support.migrate import NOT_SHOWN, LayoutMixin
+from .support.utils import CONSOLE, SMTP
 
 PROD = """\
     import os

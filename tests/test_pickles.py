@@ -6,8 +6,8 @@ import json
 
 from django.test import SimpleTestCase
 
-from .processes import run_python
 from .record_pickles import FILE, MESSAGES
+from .support.processes import run_python
 
 SHOW = """
 def show(message):

@@ -2,38 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-import textwrap
-from pathlib import Path
 from unittest import skipIf, skipUnless
 
-from django.test import SimpleTestCase
-
-from django_mailers import polyfill
-
-from .processes import run_python
-
-NATIVE = not polyfill.installed()
-
-
-class ProcessTestCase(SimpleTestCase):
-    def assertRuns(self, source: str, **options: object) -> str:
-        """Run `source`, whose assertions are the test's, and return what it printed."""
-        result = run_python(source, **options)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return result.stdout
-
-    def project(self, **files: str) -> Path:
-        """Write `files`, sources by module name ("app__models" is app/models.py); return where."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        for name, source in files.items():
-            path = Path(folder.name, *name.split("__")).with_suffix(".py")
-            path.parent.mkdir(exist_ok=True)
-            if path.parent != Path(folder.name):
-                path.with_name("__init__.py").touch()
-            path.write_text(textwrap.dedent(source))
-        return Path(folder.name)
+from .support.processes import ProcessTestCase, run_python
+from .support.utils import NATIVE
 
 
 @skipUnless(NATIVE, "this Django has no MAILERS of its own")

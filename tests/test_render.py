@@ -26,7 +26,7 @@ from django_mailers import render as rendering
 from django_mailers.render import bodies, direct, eligible, headers, render
 from django_mailers.render.localparts import DEFECT
 
-from .corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise, pinned
+from .support.corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise, pinned
 
 DETERMINISTIC = hypothesis.settings(
     derandomize=True,

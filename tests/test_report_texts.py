@@ -16,12 +16,10 @@ from django_mailers.log import AdminEmailHandler
 from django_mailers.mailboxes import quoted
 from django_mailers.middleware import BrokenLinkEmailsMiddleware
 
-from .servers import SMTPServer, enter
-from .test_error_reports import listening, smtp_mailers, subjects
-from .test_limits import Clock
-from .test_smtp_backend import OURS
+from .support.reports import LOGGER, Clock, listening, smtp_mailers, subjects
+from .support.servers import SMTPServer, enter
+from .support.smtp import OURS
 
-LOGGER = "django_mailers.log"
 # Line ends of str.splitlines() that are none of mail, and all that cannot be seen.
 LINE_ENDS = ["\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
 CONTROLS = [*map(chr, [*range(0x20), *range(0x7F, 0xA0)]), *LINE_ENDS]

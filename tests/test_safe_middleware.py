@@ -18,9 +18,10 @@ from django.urls import path
 from django_mailers.errorreports.sending import reporting
 from django_mailers.middleware import BrokenLinkEmailsMiddleware
 
-from .servers import STALL, ScriptedServer, enter, spoilt
-from .test_error_reports import (
+from .support.reports import (
+    LOCMEM_CACHE,
     LOGGER,
+    Clock,
     call_asgi,
     call_wsgi,
     dead_mailers,
@@ -31,8 +32,8 @@ from .test_error_reports import (
     smtp_mailers,
     subjects,
 )
-from .test_limits import LOCMEM_CACHE, Clock
-from .utils import LOCMEM, SMTP, ExactErrors, legacy_settings
+from .support.servers import STALL, ScriptedServer, enter, spoilt
+from .support.utils import LOCMEM, SMTP, ExactErrors, legacy_settings
 
 OURS = "django_mailers.middleware.BrokenLinkEmailsMiddleware"
 DJANGO = "django.middleware.common.BrokenLinkEmailsMiddleware"
@@ -320,10 +321,10 @@ class FailureTests(SimpleTestCase):
 
     def test_recursion(self):
         """A failing mailer that logs does not set off an error report by the same mailer."""
-        mailers = {"default": {"BACKEND": "tests.test_error_reports.LoudBackend"}}
+        mailers = {"default": {"BACKEND": "tests.support.reports.LoudBackend"}}
         with (
             override_settings(MAILERS=mailers, ADMINS=["admin@example.com"]),
-            patch("tests.test_error_reports.LoudBackend.attempts", []) as attempts,
+            patch("tests.support.reports.LoudBackend.attempts", []) as attempts,
             listening(handler(), name="tests.loud"),
         ):
             self.assertFails(f"{NOT_SENT}ConnectionRefusedError ECONNREFUSED")

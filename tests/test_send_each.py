@@ -13,9 +13,10 @@ from django.test import SimpleTestCase, override_settings
 from django_mailers import send_each, send_many
 from django_mailers.delivery import windows
 
-from .smtp_sink import Sink
-from .test_smtp_backend import ALIAS, OURS, SMTPBackendTestCase, message, subjects
-from .utils import LOCMEM
+from .support.messages import message
+from .support.sink import Sink
+from .support.smtp import ALIAS, OURS, SMTPBackendTestCase, subjects
+from .support.utils import LOCMEM
 
 SMALL = 10
 

@@ -19,7 +19,7 @@ from django.core.management import (
 from django.core.management.commands import sendtestemail
 from django.test import SimpleTestCase, override_settings
 
-from .utils import LOCMEM, ExactErrors, legacy_settings
+from .support.utils import LOCMEM, ExactErrors, legacy_settings
 
 TO = ["one@example.com", "two@example.com"]
 SUBJECT = re.escape(f"Test email from {socket.gethostname()} on ") + r"\d{4}-\d\d-\d\d .+\+00:00"

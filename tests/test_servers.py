@@ -12,7 +12,7 @@ import warnings
 
 from django.test import SimpleTestCase
 
-from .servers import (
+from .support.servers import (
     DROP,
     HOST,
     POLITE,

@@ -19,7 +19,7 @@ from django.utils import deprecation
 import django_mailers
 
 from .record_signatures import DATA, LEGACY, PUBLIC, describe_django
-from .utils import ignore_deprecations
+from .support.utils import ignore_deprecations
 
 
 class SignatureTests(SimpleTestCase):

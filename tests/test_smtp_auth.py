@@ -19,16 +19,13 @@ from django_mailers.smtp import (
     shared_pool,
 )
 
-from .servers import HOST, TIMEOUT, ScriptedServer, SMTPServer, enter
-from .smtp_sink import Sink, at
+from .support.servers import HOST, TIMEOUT, ScriptedServer, SMTPServer, enter
+from .support.sink import Sink, at
+from .support.smtp import encoded
 
 USER, PASSWORD = "ada", "correct-horse"
 LOGIN = {"username": USER, "password": PASSWORD}
 MESSAGE = ["MAIL", "RCPT", "BDAT"]
-
-
-def encoded(text):
-    return base64.b64encode(text.encode()).decode()
 
 
 class AuthTestCase(SimpleTestCase):

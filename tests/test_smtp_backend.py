@@ -6,11 +6,10 @@ Its sessions, its options and what goes wrong are in the test_smtp_backend_*.py 
 from __future__ import annotations
 
 import socket
-from email import message_from_bytes, policy
 from typing import Any
 
 from django.core import mail
-from django.core.mail import EmailMessage, mailers, send_mail
+from django.core.mail import mailers, send_mail
 from django.test import SimpleTestCase, override_settings
 from django.utils.functional import lazystr
 from hypothesis import assume, example, given
@@ -19,61 +18,22 @@ from hypothesis import strategies as st
 from django_mailers.backends.smtp import EmailBackend
 from django_mailers.smtp.wire import normalize
 
-from . import corpus
 from .backend_contract import BackendContract
-from .servers import TIMEOUT, SMTPServer, enter
-from .smtp_sink import Sink
-from .utils import (
+from .support import corpus
+from .support.messages import message
+from .support.servers import SMTPServer, enter
+from .support.sink import Sink
+from .support.smtp import ALIAS, MESSAGE, OURS, SMTPBackendTestCase, entry, subjects
+from .support.utils import (
     REFUSES_LOCAL_PARTS,
     SMTP,
     SMTP_OPTIONS,
-    ExactErrors,
     ignore_deprecations,
     legacy_settings,
     smtp_options,
 )
 
-OURS = "django_mailers.backends.smtp.EmailBackend"
-ALIAS = "it"
 NON_ASCII_LOCAL_PART = "local-part contains non-ASCII characters"
-MESSAGE = ["MAIL", "RCPT", "DATA", "."]
-
-
-def message(subject="Hello", to=("bob@example.com",), **kwargs):
-    return EmailMessage(subject, "Text", "ada@example.com", list(to), **kwargs)
-
-
-def entry(server, **options):
-    """Give the entry of `MAILERS` for `server`; a class as `backend` is a path to it."""
-    backend = options.pop("backend", OURS)
-    if isinstance(backend, type):
-        backend = f"{backend.__module__}.{backend.__qualname__}"
-    given = {"host": server.host, "port": server.port, "timeout": TIMEOUT, **options}
-    return {"BACKEND": backend, "OPTIONS": given}
-
-
-def subjects(server):
-    """The subjects of what a Sink or an SMTPServer has accepted, in order."""
-    sent = server.accepted if isinstance(server, Sink) else server.messages
-    return [message_from_bytes(one.content, policy=policy.SMTP)["Subject"] for one in sent]
-
-
-def statuses(report):
-    return [result.status for result in report]
-
-
-class SMTPBackendTestCase(ExactErrors, SimpleTestCase):
-    def serve(self, server=None, **options):
-        """Run `server`, a Sink by default, with MAILERS["it"] for it."""
-        server = enter(self, server or Sink())
-        enter(self, override_settings(MAILERS={ALIAS: entry(server, **options)}))
-        return server
-
-    def error(self, function, *args, **kwargs):
-        """Give the repr() of what `function` raises."""
-        with self.assertRaises(Exception) as caught:
-            function(*args, **kwargs)
-        return repr(caught.exception)
 
 
 class ContractTests(BackendContract, SimpleTestCase):
@@ -309,10 +269,12 @@ class AddressTests(SimpleTestCase):
     @example("a@b.c\0", True)
     @example("Ada <a@b.c>\n", True)
     @example("a" * 300 + "@example.com", True)
+    @example('Ada L. <"a b"@example.com>', False)
     def test_any(self, address, force_ascii):
         expected = self.outcome(self.theirs, address, force_ascii)
         # Those with a full stop in a name are accepted: test_leniency.py.
-        assume("period in 'phrase'" not in str(expected))
+        error = expected[1] if isinstance(expected, tuple) else ""
+        assume("period in 'phrase'" not in error)
         found = self.outcome(self.ours, address, force_ascii)
         # Those that Django leaves to Python's parser: test_local_parts.py.
         assume(REFUSES_LOCAL_PARTS or NON_ASCII_LOCAL_PART not in str(found))

@@ -16,21 +16,24 @@ from django.test import override_settings, tag
 
 from django_mailers import send_many
 
-from .processes import run_python
-from .servers import DROP, HOST, STALL, TIMEOUT, ScriptedServer, enter, spoilt
-from .smtp_sink import DROP_REPLY, RESET, Sink
-from .test_smtp_backend import (
+from .support.messages import message
+from .support.processes import run_python
+from .support.servers import DROP, HOST, STALL, TIMEOUT, ScriptedServer, enter, spoilt
+from .support.sink import DROP_REPLY, RESET, Sink
+from .support.smtp import (
     ALIAS,
+    GARBAGE,
     MESSAGE,
+    MODES,
     OURS,
+    SHORT_TIMEOUT,
     SMTPBackendTestCase,
     entry,
-    message,
+    spoil,
+    stages,
     statuses,
     subjects,
 )
-from .test_smtp_faults import GARBAGE, SHORT_TIMEOUT, spoil, stages
-from .test_smtp_wire import MODES
 
 ACTIONS = ["421 Bye", "451 Later", "550 No", "354 Go", *GARBAGE, DROP, RESET, DROP_REPLY]
 

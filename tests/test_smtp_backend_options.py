@@ -14,11 +14,11 @@ from django_mailers.backends.smtp import EmailBackend
 from django_mailers.options import SMTP as KINDS
 from django_mailers.smtp import PoolTimeout
 
-from .servers import HOST, POLITE, TIMEOUT, ScriptedServer, SMTPServer, enter
-from .smtp_sink import Sink
-from .test_smtp_backend import ALIAS, MESSAGE, OURS, SMTPBackendTestCase, entry, message
-from .test_smtp_backend_security import get_token, greeting
-from .utils import legacy_settings
+from .support.messages import message
+from .support.servers import HOST, POLITE, TIMEOUT, ScriptedServer, SMTPServer, enter
+from .support.sink import Sink
+from .support.smtp import ALIAS, MESSAGE, OURS, SMTPBackendTestCase, entry, get_token, greeting
+from .support.utils import legacy_settings
 
 
 class InvalidOptionTests(SMTPBackendTestCase):

@@ -16,7 +16,8 @@ from django.test import override_settings
 
 from django_mailers import send_many
 
-from .servers import (
+from .support.messages import message
+from .support.servers import (
     HOST,
     POLITE,
     TIMEOUT,
@@ -26,18 +27,17 @@ from .servers import (
     enter,
     server_context,
 )
-from .smtp_sink import Sink
-from .test_smtp_backend import ALIAS, MESSAGE, SMTPBackendTestCase, entry, message, subjects
-
-TOKENS = ["first token", "second token", "third token"]
-
-
-def get_token():
-    return TOKENS[0]
-
-
-def greeting(mechanism):
-    return [POLITE[0], ("EHLO", f"250-scripted.test\r\n250 AUTH {mechanism}")]
+from .support.sink import Sink
+from .support.smtp import (
+    ALIAS,
+    MESSAGE,
+    TOKENS,
+    SMTPBackendTestCase,
+    entry,
+    get_token,
+    greeting,
+    subjects,
+)
 
 
 class TLSTests(SMTPBackendTestCase):

@@ -16,9 +16,10 @@ from django.test import override_settings
 from django_mailers import SendError, asend, asend_many, send_many
 from django_mailers.backends import smtp
 
-from .servers import DROP, HOST, TIMEOUT, enter
-from .smtp_sink import Sink
-from .test_smtp_backend import ALIAS, SMTPBackendTestCase, entry, message, statuses, subjects
+from .support.messages import message
+from .support.servers import DROP, HOST, TIMEOUT, enter
+from .support.sink import Sink
+from .support.smtp import ALIAS, SMTPBackendTestCase, entry, statuses, subjects
 
 THREE = ["1@example.com", "2@example.com", "3@example.com"]
 

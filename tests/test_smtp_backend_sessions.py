@@ -11,9 +11,10 @@ from django.test import override_settings
 from django_mailers import send_many
 from django_mailers.smtp import close_pools
 
-from .servers import TIMEOUT, enter
-from .smtp_sink import Sink
-from .test_smtp_backend import ALIAS, MESSAGE, SMTPBackendTestCase, entry, message, subjects
+from .support.messages import message
+from .support.servers import TIMEOUT, enter
+from .support.sink import Sink
+from .support.smtp import ALIAS, MESSAGE, SMTPBackendTestCase, entry, subjects
 
 
 class SessionTests(SMTPBackendTestCase):

@@ -14,9 +14,10 @@ from django_mailers import send_many
 from django_mailers.backends.smtp import EmailBackend
 from django_mailers.smtp import close_pools
 
-from .servers import TIMEOUT, SMTPServer, certificates, enter
-from .smtp_sink import Sink
-from .test_smtp_backend import ALIAS, MESSAGE, SMTPBackendTestCase, message, statuses, subjects
+from .support.messages import message
+from .support.servers import TIMEOUT, SMTPServer, certificates, enter
+from .support.sink import Sink
+from .support.smtp import ALIAS, MESSAGE, SMTPBackendTestCase, statuses, subjects
 
 
 class OwnSend:

@@ -8,19 +8,15 @@ from django.test import SimpleTestCase
 
 from django_mailers.smtp import Envelope, OutOfStepError, Pool, PoolOptions, Server
 
-from . import smtp_sink
-from .servers import DROP, STALL, TIMEOUT, ScriptedServer, enter
-from .smtp_sink import Last, Sink, at
+from .support import sink as sinks
+from .support.messages import ADA, BOB, EVE
+from .support.servers import DROP, STALL, TIMEOUT, ScriptedServer, enter
+from .support.sink import Last, Sink, at
+from .support.smtp import SHORT_TIMEOUT, envelope
 
 PROBE = ["MAIL", "BDAT", "RSET"]
 BY_DATA = ["MAIL", "RCPT", "DATA", "."]
 BY_BDAT = ["MAIL", "RCPT", "BDAT"]
-SHORT_TIMEOUT = 0.2
-ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
-
-
-def envelope(content=b"Hello\r\n", recipient=BOB):
-    return Envelope(ADA, [recipient], content)
 
 
 class ChunksTestCase(SimpleTestCase):
@@ -189,15 +185,15 @@ class TooMuchTests(ChunksTestCase):
         sink = enter(self, Sink())
         pool = self.pool(sink)
         sink.behave = lambda line: "550 No" if line.startswith(f"RCPT TO:<{EVE}>") else None
-        reset = smtp_sink._Protocol.do_rset
+        reset = sinks._Protocol.do_rset
 
         def chatter(protocol, line):
             return f"{reset(protocol, line)}\r\n250 hello again"
 
-        with mock.patch.object(smtp_sink._Protocol, "do_rset", chatter):
+        with mock.patch.object(sinks._Protocol, "do_rset", chatter):
             for _ in range(2):
                 results = pool.deliver(
-                    [envelope(recipient=EVE), envelope(), envelope(recipient=EVE)]
+                    [envelope(b"Hello\r\n", EVE), envelope(), envelope(b"Hello\r\n", EVE)]
                 )
                 self.assertEqual([r.status for r in results], ["refused", "sent", "refused"])
         self.assertSends(pool, sink)

@@ -8,20 +8,9 @@ from django.test import SimpleTestCase
 
 from django_mailers.smtp import Envelope, Pool, PoolOptions, Server
 
-from .servers import DROP, STALL, TIMEOUT, enter
-from .smtp_sink import Last, Sink
-
-MODES = {
-    "both": {"chunking": True},
-    "pipelining": {},
-    "chunking": {"pipelining": False, "chunking": True},
-    "dialogue": {"pipelining": False},
-}
-SHORT_TIMEOUT = 0.2
-
-
-def envelopes(number):
-    return [Envelope("ada@example.com", [f"{n}@example.com"], b"%d\r\n" % n) for n in range(number)]
+from .support.servers import DROP, STALL, TIMEOUT, enter
+from .support.sink import Last, Sink
+from .support.smtp import MODES, SHORT_TIMEOUT, envelopes
 
 
 def nth(verb, turn, action):
@@ -66,7 +55,7 @@ class ClosingTestCase(SimpleTestCase):
 class ClosingReplyTests(ClosingTestCase):
     def test_421_and_the_end(self):
         for mode, options in MODES.items():
-            for verb in ["MAIL", "RCPT", "BDAT" if "chunking" in options else "DATA"]:
+            for verb in ["MAIL", "RCPT", "BDAT" if options.get("chunking") else "DATA"]:
                 with self.subTest(mode=mode, verb=verb):
                     behave = nth(verb, 5, Last("421 4.3.2 Too busy"))
                     sink, statuses = self.send(behave, mode=mode)

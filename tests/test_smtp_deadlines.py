@@ -14,21 +14,13 @@ from unittest import mock
 from django.core.mail import send_mail
 from django.test import SimpleTestCase, override_settings
 
-from django_mailers.smtp import Envelope, Pool, PoolOptions, Server, TLSConfig, close_pools
+from django_mailers.smtp import Pool, PoolOptions, Server, TLSConfig, close_pools
 from django_mailers.smtp import session as session_module
 
-from .servers import HOST, STALL, TIMEOUT, certificates, enter, server_context
-from .smtp_sink import Sink
-
-ADA, BOB = "ada@example.com", "bob@example.com"
-
-
-class Limit(Exception):
-    """As Celery's SoftTimeLimitExceeded."""
-
-
-def envelope(content=b"Hello\r\n"):
-    return Envelope(ADA, [BOB], content)
+from .support.messages import ADA, BOB
+from .support.servers import HOST, STALL, TIMEOUT, certificates, enter, server_context
+from .support.sink import Sink
+from .support.smtp import Limit, envelope
 
 
 class Dripping:

@@ -14,10 +14,10 @@ from django_mailers.smtp import Envelope, Pool, PoolOptions, Reply, Server
 from django_mailers.smtp import doubts as doubts_module
 from django_mailers.smtp.doubts import Doubt, Limits, Probe, doubt_about
 
-from .servers import DROP, TIMEOUT, enter
-from .smtp_sink import FEATURES, Last, Sink, interrupts
-from .test_smtp_backend import ALIAS, SMTPBackendTestCase, message, subjects
-from .test_smtp_closing import MODES, envelopes
+from .support.messages import message
+from .support.servers import DROP, TIMEOUT, enter
+from .support.sink import FEATURES, Last, Sink, interrupts
+from .support.smtp import ALIAS, MODES, SMTPBackendTestCase, envelopes, subjects
 
 
 def limited(number, verb, reply):

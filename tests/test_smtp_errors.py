@@ -24,21 +24,16 @@ from django_mailers.log import AdminEmailHandler
 from django_mailers.smtp import PoolTimeout, Server
 from django_mailers.smtp.wire import about
 
-from .servers import HOST, POLITE, TIMEOUT, ScriptedServer, SMTPServer, enter
-from .smtp_sink import Sink
-from .test_smtp_backend import ALIAS, SMTPBackendTestCase, entry, message
-from .utils import LOCMEM
+from .support.messages import message
+from .support.servers import HOST, POLITE, TIMEOUT, ScriptedServer, SMTPServer, enter
+from .support.sink import Sink
+from .support.smtp import ALIAS, DjangosSend, SMTPBackendTestCase, entry
+from .support.utils import LOCMEM
 
 # The secrets come from here, so that no line that a page shows of a test has them.
 SECRETS = {"password": "correct-horse", "accented": "corr\xe9ct-horse", "token": "ya29.a-token"}
 # What IDNA makes "@x.org> notify=never" of.
 SMUGGLING = "b@x.org\ufe65\xa8NOTIFY=NEVER"
-
-
-class DjangosSend(EmailBackend):
-    """Sends as Django's backend does, over a connection of smtplib's."""
-
-    connection_class = smtplib.SMTP
 
 
 class AddressTests(SMTPBackendTestCase):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import smtplib
 from collections import Counter
@@ -12,30 +11,9 @@ from django.test import SimpleTestCase, tag
 
 from django_mailers.smtp import Envelope, OutOfStepError, Pool, PoolOptions, Server
 
-from .servers import DROP, POLITE, STALL, TIMEOUT, ScriptedServer, enter, spoilt
-from .smtp_sink import DROP_REPLY, RESET, Interrupt, Sink, at, interrupts
-from .test_smtp_wire import MODES
-
-ADA = "ada@example.com"
-# A reply cut short, one without a code, one whose lines disagree, and one that is for another.
-GARBAGE = ["", "Hello", "2500 OK", "250-OK\r\n550 No", "220 OK", "334 Go", "199 OK"]
-SHORT_TIMEOUT = 0.1
-
-
-def envelopes(number):
-    return [Envelope(ADA, [f"{n}@example.com"], b"%d\r\n" % n) for n in range(number)]
-
-
-def stages(options):
-    """The commands of a message, with the options of a Sink."""
-    content = ["BDAT"] if options.get("chunking") else ["DATA", "."]
-    return ["MAIL", "RCPT", *content]
-
-
-def spoil(verb, action, turn):
-    """Give a `behave` that does `action` when `verb` comes for the `turn`th time, from 0 on."""
-    count = itertools.count()
-    return lambda line: action if line.startswith(verb) and next(count) == turn else None
+from .support.servers import DROP, POLITE, STALL, TIMEOUT, ScriptedServer, enter, spoilt
+from .support.sink import DROP_REPLY, RESET, Interrupt, Sink, at, interrupts
+from .support.smtp import GARBAGE, MODES, SHORT_TIMEOUT, envelopes, spoil, stages
 
 
 class FaultTestCase(SimpleTestCase):

@@ -12,9 +12,7 @@ from django.test import SimpleTestCase
 
 from django_mailers.smtp.interrupts import injected, is_injected, note_sent
 
-
-class Limit(Exception):
-    """As Celery's SoftTimeLimitExceeded: no OSError, and no BaseException of another kind."""
+from .support.smtp import Limit
 
 
 def handle(*args):

@@ -17,14 +17,11 @@ from django.views.debug import ExceptionReporter
 from django_mailers.smtp import Envelope, Server, XOAuth2
 from django_mailers.smtp.errors import hide
 
-from .servers import DROP, HOST, POLITE, STALL, TIMEOUT, ScriptedServer, SMTPServer, enter
-from .smtp_sink import Sink
+from .support.servers import DROP, HOST, POLITE, STALL, TIMEOUT, ScriptedServer, SMTPServer, enter
+from .support.sink import Sink
+from .support.smtp import encoded
 
 USER, PASSWORD = "ada", "correct-horse"
-
-
-def encoded(text):
-    return base64.b64encode(text.encode()).decode()
 
 
 PLAIN = encoded(f"\0{USER}\0{PASSWORD}")

@@ -12,22 +12,14 @@ from unittest import mock
 
 from django.test import SimpleTestCase
 
-from django_mailers.smtp import Envelope, Lease, Pool, PoolOptions, Server
+from django_mailers.smtp import Lease, Pool, PoolOptions, Server
 from django_mailers.smtp import parallel as parallel_module
 
-from .processes import run_python
-from .servers import HOST, TIMEOUT, enter
-from .smtp_sink import Sink
-
-ADA, BOB = "ada@example.com", "bob@example.com"
-
-
-class Limit(Exception):
-    """As Celery's SoftTimeLimitExceeded."""
-
-
-def envelopes(number):
-    return [Envelope(ADA, [BOB], b"%d" % n) for n in range(number)]
+from .support.messages import ADA, BOB
+from .support.processes import run_python
+from .support.servers import HOST, TIMEOUT, enter
+from .support.sink import Sink
+from .support.smtp import Limit, envelopes
 
 
 class HelperTests(SimpleTestCase):

@@ -13,9 +13,9 @@ from django.test import SimpleTestCase
 from django_mailers.smtp import TLSConfig
 from django_mailers.smtp.replies import ReplyReader
 
-from .processes import run_python
-from .servers import HOST, TIMEOUT, certificates, enter, server_context
-from .smtp_sink import Sink
+from .support.processes import run_python
+from .support.servers import HOST, TIMEOUT, certificates, enter, server_context
+from .support.sink import Sink
 
 
 class SignalHandlerTests(SimpleTestCase):

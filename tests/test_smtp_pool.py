@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import smtplib
 import threading
 import time
@@ -24,28 +23,15 @@ from django_mailers.smtp import (
 from django_mailers.smtp import parallel as parallel_module
 from django_mailers.smtp import session as session_module
 
-from .processes import run_python
-from .servers import DROP, HOST, STALL, TIMEOUT, certificates, enter, server_context
-from .smtp_sink import DROP_REPLY, Interrupt, Sink, at, interrupts
+from .support.messages import ADA, BOB
+from .support.processes import run_python
+from .support.servers import DROP, HOST, STALL, TIMEOUT, certificates, enter, server_context
+from .support.sink import DROP_REPLY, Interrupt, Sink, at, interrupts
+from .support.smtp import MESSAGE, envelope, wait_until
 
-ADA, BOB = "ada@example.com", "bob@example.com"
-MESSAGE = ["MAIL", "RCPT", "DATA", "."]
 STATE = ["idle", "busy", "waiting"]
 COUNTS = ["opened", "reused", "replaced", "closed", "broken", "waits", "timeouts", "failures"]
 ZERO = dict.fromkeys([*STATE, *COUNTS, "messages", "message_limit"], 0)
-
-
-def envelope(content=b"Hello\r\n"):
-    return Envelope(ADA, [BOB], content)
-
-
-def wait_until(condition):
-    """Wait for what another thread does."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        os.sched_yield()
 
 
 class PoolTestCase(SimpleTestCase):

@@ -21,7 +21,8 @@ from django.core import mail
 from django.core.mail import EmailMessage, mailers, send_mail, send_mass_mail
 from django.test import SimpleTestCase, override_settings
 
-from .servers import (
+from .support.messages import message
+from .support.servers import (
     DROP,
     HOST,
     POLITE,
@@ -35,30 +36,13 @@ from .servers import (
     spoilt,
     trusting_the_ca,
 )
-from .utils import REFUSES_LOCAL_PARTS, SMTP, ignore_deprecations, legacy_settings
+from .support.smtp import entry, serving
+from .support.utils import REFUSES_LOCAL_PARTS, SMTP, ignore_deprecations, legacy_settings
 
 PASSWORD = "correct-horse-battery"
 LOGIN = {"username": "ada", "password": PASSWORD}
 ONE_MESSAGE = ["EHLO", "MAIL", "RCPT", "DATA", "QUIT"]
 STAGES = [command for command, _ in POLITE]
-
-
-def mailer(server, **options):
-    """Give the entry of `MAILERS` for `server`."""
-    # The timeout only keeps a fault that would be a deadlock from stopping the suite.
-    defaults = {"host": server.host, "port": server.port, "timeout": TIMEOUT}
-    return {"BACKEND": SMTP, "OPTIONS": {**defaults, **options}}
-
-
-@contextlib.contextmanager
-def serving(server, **options):
-    """Run `server`, with MAILERS["relay"] for it."""
-    with server, override_settings(MAILERS={"relay": mailer(server, **options)}):
-        yield server
-
-
-def message(*to, subject="Hello", body="Text", from_email="ada@example.com", **kwargs):
-    return EmailMessage(subject, body, from_email, list(to or ["bob@example.com"]), **kwargs)
 
 
 def send(email=None):
@@ -173,15 +157,17 @@ class DeliveryTests(SessionTestCase):
 
     def test_aliases_lead_to_their_servers(self):
         news, bills = enter(self, SMTPServer()), enter(self, SMTPServer())
-        with override_settings(MAILERS={"news": mailer(news), "bills": mailer(bills)}):
-            message("reader@example.com").send(using="news")
-            message("debtor@example.com").send(using="bills")
+        with override_settings(
+            MAILERS={"news": entry(news, backend=SMTP), "bills": entry(bills, backend=SMTP)}
+        ):
+            message(to=["reader@example.com"]).send(using="news")
+            message(to=["debtor@example.com"]).send(using="bills")
         self.assertEqual([m.rcpt_tos for m in news.messages], [["reader@example.com"]])
         self.assertEqual([m.rcpt_tos for m in bills.messages], [["debtor@example.com"]])
 
     def test_default_mailer(self):
         server = enter(self, SMTPServer())
-        with override_settings(MAILERS={"default": mailer(server)}):
+        with override_settings(MAILERS={"default": entry(server, backend=SMTP)}):
             send_mail("Hi", "Text", "ada@example.com", ["bob@example.com"])
             message().send()
             mailers.default.send_messages([message()])
@@ -213,8 +199,7 @@ class EnvelopeAndContentTests(SessionTestCase):
     def test_bytes_on_the_wire(self):
         arrived = self.arrived(
             message(
-                "Bob <bob@example.com>",
-                "eve@example.com",
+                to=["Bob <bob@example.com>", "eve@example.com"],
                 from_email="Ada <ada@example.com>",
                 body="one\r\ntwo\n\nthree",
                 headers={
@@ -260,7 +245,7 @@ class EnvelopeAndContentTests(SessionTestCase):
     def test_only_the_envelope_has_the_bcc(self):
         arrived = self.arrived(
             message(
-                "to@example.com",
+                to=["to@example.com"],
                 cc=["cc@example.com"],
                 bcc=["bcc@example.com", "Hidden <bcc2@example.com>"],
             )
@@ -277,7 +262,7 @@ class EnvelopeAndContentTests(SessionTestCase):
         # Also where the server offers SMTPUTF8, with which the domains could stay as they are.
         for smtputf8 in [False, True]:
             with self.subTest(smtputf8=smtputf8):
-                email = message("Bob <bob@bücher.example>", from_email="ada@müller.example")
+                email = message(to=["Bob <bob@bücher.example>"], from_email="ada@müller.example")
                 arrived = self.arrived(email, smtputf8=smtputf8)
                 self.assertEqual(arrived.mail_from, "ada@xn--mller-kva.example")
                 self.assertEqual(arrived.rcpt_tos, ["bob@xn--bcher-kva.example"])
@@ -295,7 +280,7 @@ class EnvelopeAndContentTests(SessionTestCase):
         self.assertEqual(self.arrived(message(from_email=None)).mail_from, "shop@example.com")
 
     def test_local_mailbox(self):
-        self.assertEqual(self.arrived(message("postmaster")).rcpt_tos, ["postmaster"])
+        self.assertEqual(self.arrived(message(to=["postmaster"])).rcpt_tos, ["postmaster"])
 
 
 class RefusedBeforeSendingTests(SessionTestCase):
@@ -313,8 +298,8 @@ class RefusedBeforeSendingTests(SessionTestCase):
     def test_non_ascii_local_part(self):
         # Among good recipients too; and though the server offers SMTPUTF8.
         for email in [
-            message("bob@example.com", "jörg@example.com"),
-            message("bob@example.com", bcc=["jörg@example.com"]),
+            message(to=["bob@example.com", "jörg@example.com"]),
+            message(to=["bob@example.com"], bcc=["jörg@example.com"]),
             message(from_email="jörg@example.com"),
         ]:
             with self.subTest(**vars(email)):
@@ -334,7 +319,7 @@ class RefusedBeforeSendingTests(SessionTestCase):
             '"Bob\nBcc: eve@example.com" <bob@example.com>',
         ]:
             for email in [
-                message(address),
+                message(to=[address]),
                 message(cc=[address]),
                 message(bcc=[address]),
                 message(from_email=address),
@@ -350,7 +335,9 @@ class RefusedBeforeSendingTests(SessionTestCase):
         for address in ["bob@example.com, eve@example.com", "undisclosed-recipients:;"]:
             with self.subTest(address=address):
                 self.assertInvalid(
-                    f"Invalid address {address!r}: must be a single address", send, message(address)
+                    f"Invalid address {address!r}: must be a single address",
+                    send,
+                    message(to=[address]),
                 )
                 self.assertNothingSent()
 
@@ -381,7 +368,7 @@ class RefusedBeforeSendingTests(SessionTestCase):
         self.assertNothingSent()
 
     def test_messages_before_the_bad_one_are_sent(self):
-        emails = [message("one@example.com"), message("two@@example.com"), message()]
+        emails = [message(to=["one@example.com"]), message(to=["two@@example.com"]), message()]
         error = self.error(mailers["relay"].send_messages, emails)
         self.assertIsInstance(error, ValueError)
         self.assertEqual([m.rcpt_tos for m in self.server.messages], [["one@example.com"]])
@@ -503,7 +490,7 @@ class TLSAndAuthTests(SessionTestCase):
 
     def test_certificate_for_another_host_name(self):
         server = enter(self, SMTPServer(tls="starttls", certificate=certificates.wrong_host))
-        options = {**mailer(server, use_tls=True)["OPTIONS"], "host": "localhost"}
+        options = {**entry(server, backend=SMTP, use_tls=True)["OPTIONS"], "host": "localhost"}
         with override_settings(MAILERS={"relay": {"BACKEND": SMTP, "OPTIONS": options}}):
             error = self.error(send)
         self.assertIs(type(error), ssl.SSLCertVerificationError)
@@ -611,7 +598,7 @@ class NoCredentialsTests(SessionTestCase):
                 EMAIL_SSL_CERTFILE="/nowhere/cert.pem",
                 EMAIL_SSL_KEYFILE="/nowhere/key.pem",
                 MAILERS={
-                    "relay": mailer(server),
+                    "relay": entry(server, backend=SMTP),
                     "bare": {"BACKEND": SMTP, "OPTIONS": {"host": HOST}},
                 },
             ),
@@ -692,14 +679,14 @@ class RefusedByTheServerTests(SessionTestCase):
                     f"'two@example.com': ({code}, b'{text}')"
                     "})",
                     send,
-                    message("one@example.com", "two@example.com"),
+                    message(to=["one@example.com", "two@example.com"]),
                 )
                 self.assertCommands(server, ["EHLO", "MAIL", "RCPT", "RCPT", "RSET", "QUIT"])
 
     def test_one_recipient_of_several(self):
         # H34: the refusal is lost.
         server = self.serve(SMTPServer(refuse={"RCPT gone@example.com": "550 5.1.1 Unknown"}))
-        email = message("one@example.com", "gone@example.com", "two@example.com")
+        email = message(to=["one@example.com", "gone@example.com", "two@example.com"])
         self.assertEqual(send(email), 1)
         (arrived,) = server.messages
         self.assertEqual(arrived.rcpt_tos, ["one@example.com", "two@example.com"])
@@ -708,7 +695,7 @@ class RefusedByTheServerTests(SessionTestCase):
     def test_one_message_of_several(self):
         # H34: what was sent before is not reported, what comes after is not tried.
         server = self.serve(SMTPServer(refuse={"RCPT gone@example.com": "550 5.1.1 Unknown"}))
-        emails = [message(f"{name}@example.com") for name in ("one", "gone", "two")]
+        emails = [message(to=[f"{name}@example.com"]) for name in ("one", "gone", "two")]
         self.assertFails(
             "SMTPRecipientsRefused({'gone@example.com': (550, b'5.1.1 Unknown')})",
             mailers["relay"].send_messages,
@@ -722,7 +709,7 @@ class RefusedByTheServerTests(SessionTestCase):
     def test_connection_the_caller_opened_outlives_a_refused_message(self):
         server = self.serve(SMTPServer(refuse={"RCPT gone@example.com": "550 5.1.1 Unknown"}))
         with mailers["relay"] as relay:
-            error = self.error(relay.send_messages, [message("gone@example.com")])
+            error = self.error(relay.send_messages, [message(to=["gone@example.com"])])
             self.assertIs(type(error), smtplib.SMTPRecipientsRefused)
             self.assertEqual(relay.send_messages([message()]), 1)
         self.assertCommands(
@@ -925,7 +912,9 @@ class HalfOpenTests(SessionTestCase):
         self.assertCommands(self.server, ["EHLO", "AUTH PLAIN", "QUIT"])
 
     def test_silently(self):
-        with override_settings(MAILERS={"relay": mailer(self.server, fail_silently=True, **LOGIN)}):
+        with override_settings(
+            MAILERS={"relay": entry(self.server, backend=SMTP, fail_silently=True, **LOGIN)}
+        ):
             relay = mailers["relay"]
             self.assertIsNone(relay.open())
             self.assertIsNone(relay.connection)
@@ -997,7 +986,7 @@ class FailSilentlyTests(SessionTestCase):
         server = self.serve(
             SMTPServer(refuse={"RCPT gone@example.com": "550 5.1.1 Unknown"}), fail_silently=True
         )
-        emails = [message(f"{name}@example.com") for name in ("one", "gone", "two")]
+        emails = [message(to=[f"{name}@example.com"]) for name in ("one", "gone", "two")]
         self.assertEqual(mailers["relay"].send_messages(emails), 2)
         self.assertEqual(
             [m.rcpt_tos for m in server.messages], [["one@example.com"], ["two@example.com"]]
@@ -1010,8 +999,8 @@ class FailSilentlyTests(SessionTestCase):
     def test_mistakes_of_the_message_are_not_swallowed(self):
         server = self.serve(SMTPServer(), fail_silently=True)
         for email in [
-            message("bob@@example.com"),
-            message("bob@example.com\nBcc: eve@example.com"),
+            message(to=["bob@@example.com"]),
+            message(to=["bob@example.com\nBcc: eve@example.com"]),
             message(subject="x\r\nBcc: eve@example.com"),
         ]:
             with self.subTest(**vars(email)):
@@ -1034,7 +1023,7 @@ class ThreadsTests(SessionTestCase):
 
         def send(number):
             barrier.wait(TIMEOUT)
-            return relay.send_messages([message(f"{number}@example.com")])
+            return relay.send_messages([message(to=[f"{number}@example.com"])])
 
         with ThreadPoolExecutor(self.THREADS) as pool:
             self.assertEqual(list(pool.map(send, range(self.THREADS))), [1] * self.THREADS)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import importlib.util
 import smtplib
-import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -17,46 +15,16 @@ from unittest import SkipTest, mock
 from django.core.mail import EmailMessage, mailers, send_mail
 from django.test import SimpleTestCase, override_settings, tag
 
-from django_mailers.smtp import Envelope, Pool, PoolOptions, PoolTimeout, Server, close_pools
+from django_mailers.smtp import Pool, PoolOptions, PoolTimeout, Server, close_pools
 from django_mailers.smtp import pool as pool_module
 from django_mailers.smtp import slots as slots_module
 from django_mailers.smtp import stock as stock_module
 
-from .processes import REPOSITORY
-from .servers import DROP, HOST, STALL, TIMEOUT, enter
-from .smtp_sink import Interrupt, Sink, at, interrupts
-
-ADA, BOB = "ada@example.com", "bob@example.com"
-MESSAGE = ["MAIL", "RCPT", "DATA", "."]
-
-
-class Limit(Exception):
-    """As Celery's SoftTimeLimitExceeded, which is no OSError."""
-
-
-def envelope(content=b"Hello\r\n"):
-    return Envelope(ADA, [BOB], content)
-
-
-def run_python(*args):
-    """Run a process that does not begin with Django, whose lazy objects eventlet evaluates."""
-    return subprocess.run(
-        [sys.executable, *args],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
-
-
-def wait_until(condition):
-    """Wait for what another thread does."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.001)
+from .support.messages import ADA, BOB
+from .support.processes import run_command
+from .support.servers import DROP, HOST, STALL, TIMEOUT, enter
+from .support.sink import Interrupt, Sink, at, interrupts
+from .support.smtp import MESSAGE, Limit, envelope, wait_until
 
 
 class SlotsTestCase(SimpleTestCase):
@@ -212,7 +180,9 @@ class RandomInterruptTests(SimpleTestCase):
         if kind in {"gevent", "eventlet"} and importlib.util.find_spec(kind) is None:
             raise SkipTest(f"{kind} is not installed.")
         sink = enter(self, Sink(keep=False))
-        process = run_python("-m", "tests.interrupting", kind, str(count), str(sink.port))
+        process = run_command(
+            "-m", "tests.support.interrupting", kind, str(count), str(sink.port), timeout=1800
+        )
         self.assertEqual((process.stdout, process.returncode), ("0 lost\n", 0), process.stderr)
 
     def test_signals(self):
@@ -279,7 +249,7 @@ class GreenletTests(SimpleTestCase):
             print(run(pin), run(use), pool.stats()["busy"])
             pool.close()
         """
-        process = run_python("-c", textwrap.dedent(program))
+        process = run_command("-c", textwrap.dedent(program))
         self.assertEqual(process.stdout, "(250, 'timeout') 250 0\n", process.stderr)
 
     def test_gevent(self):

@@ -26,7 +26,8 @@ from django_mailers.smtp import (
 )
 from django_mailers.smtp.wire import normalize
 
-from .servers import (
+from .support.messages import ADA, BOB, EVE
+from .support.servers import (
     DROP,
     HOST,
     TIMEOUT,
@@ -36,23 +37,8 @@ from .servers import (
     enter,
     server_context,
 )
-from .smtp_sink import Accepted, Sink, at
-
-MODES = {
-    "both": {"chunking": True},
-    "pipelining": {"chunking": False},
-    "chunking": {"pipelining": False, "chunking": True},
-    "dialogue": {"pipelining": False, "chunking": False},
-}
-ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
-
-
-def envelope(content=b"Hello\r\n", *recipients, mail_from=ADA):
-    return Envelope(mail_from, list(recipients or [BOB]), content)
-
-
-def server_of(server, **options):
-    return Server(server.host, server.port, **{"timeout": TIMEOUT, **options})
+from .support.sink import Accepted, Sink, at
+from .support.smtp import MODES, envelope, server_of
 
 
 class WireTestCase(SimpleTestCase):

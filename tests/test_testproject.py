@@ -19,8 +19,8 @@ from django.test import SimpleTestCase, tag
 
 import django_mailers
 
-from .processes import STRICT
-from .servers import enter
+from .support.processes import STRICT
+from .support.servers import enter
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTPROJECT = ROOT / "testproject"

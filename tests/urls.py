@@ -1,3 +1,10 @@
 """URLs of the test suite; a test that needs more overrides ROOT_URLCONF."""
 
-urlpatterns = []
+from django.urls import path
+
+
+def fail(request):
+    raise ValueError("boom")
+
+
+urlpatterns = [path("fail/", fail)]

@@ -62,36 +62,6 @@ class Queue(BaseEmailBackend):
         return get_connection(path, fail_silently=self.fail_silently).send_messages(email_messages)
 
 
-class Positional(smtp.EmailBackend):
-    def __init__(
-        self,
-        host=None,
-        port=None,
-        username=None,
-        password=None,
-        use_tls=None,
-        fail_silently=False,
-        use_ssl=None,
-        timeout=None,
-        ssl_keyfile=None,
-        ssl_certfile=None,
-        **kwargs,
-    ):
-        super().__init__(
-            host,
-            port,
-            username,
-            password,
-            use_tls,
-            fail_silently,
-            use_ssl,
-            timeout,
-            ssl_keyfile,
-            ssl_certfile,
-            **kwargs,
-        )
-
-
 class OtherLogin(smtp.EmailBackend):
     def __init__(self, *args, **kwargs):
         kwargs["username"] = "other"

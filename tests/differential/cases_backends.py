@@ -83,7 +83,7 @@ def backend_queue():
 
 @case("settings")
 def backend_positional():
-    return through("Positional")
+    return through("TenArguments")
 
 
 @case("settings")
@@ -115,7 +115,7 @@ def backend_listed():
 def backend_by_path():
     return [
         get_connection(f"{OWN}.{name}").send_messages([message()])
-        for name in ("Keeping", "FailSilentlyAndMore", "NoBase", "Positional", "OtherLogin")
+        for name in ("Keeping", "FailSilentlyAndMore", "NoBase", "TenArguments", "OtherLogin")
     ]
 
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from tests.servers import SMTPServer
+from tests.support.servers import SMTPServer
 
 from .meaning import meaning
 

@@ -12,13 +12,11 @@ from typing import Any
 import django
 from django.test import TestCase, override_settings
 
-from django_mailers import RemovedInDjango2028Warning, polyfill
+from django_mailers import RemovedInDjango2028Warning
 
-from ..servers import SMTPServer, enter
-from ..utils import SMTP, ExactErrors
+from ..support.servers import SMTPServer, enter
+from ..support.utils import SMTP, ExactErrors
 
-# Whether MAILERS is Django's own here: 6.1 or later.
-NATIVE = not polyfill.installed()
 # Whether messages have `mixed_subtype` and `alternative_subtype`, without the bridge.
 HAS_SUBTYPES = django.VERSION < (6, 0)
 

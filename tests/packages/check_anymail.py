@@ -10,7 +10,7 @@ from anymail.exceptions import AnymailInvalidMailer
 from django.core import mail
 from django.test import override_settings
 
-from ..servers import enter
+from ..support.servers import enter
 from .cases import CONNECTION_ARGUMENT, GET_CONNECTION, NO_PATH, PackageTestCase, without_bridge
 
 BACKEND = "anymail.backends.test.EmailBackend"

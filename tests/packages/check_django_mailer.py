@@ -15,7 +15,7 @@ from django.test import override_settings
 from mailer.engine import send_all
 from mailer.models import RESULT_SUCCESS, Message, MessageLog
 
-from ..servers import enter
+from ..support.servers import enter
 from .cases import (
     GET_CONNECTION,
     NO_SETTING,

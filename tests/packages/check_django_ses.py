@@ -18,7 +18,7 @@ from botocore.config import Config
 from django.core import mail
 from django.test import override_settings
 
-from ..servers import HOST, TIMEOUT, enter
+from ..support.servers import HOST, TIMEOUT, enter
 from .cases import CONNECTION_ARGUMENT, GET_CONNECTION, NO_PATH, PackageTestCase, without_bridge
 
 BACKEND = "django_ses.SESBackend"

@@ -17,12 +17,11 @@ from django.test import override_settings
 from post_office import mail as post_office
 from post_office.models import STATUS, Email, EmailTemplate
 
-from ..servers import enter
-from ..utils import LOCMEM, SMTP
+from ..support.servers import enter
+from ..support.utils import LOCMEM, NATIVE, SMTP
 from .cases import (
     GET_CONNECTION,
     HAS_SUBTYPES,
-    NATIVE,
     NO_PATH,
     SETTING,
     PackageTestCase,

@@ -10,7 +10,8 @@ from django.test import override_settings
 from wagtail.admin.mail import send_mail
 from wagtail.models import Locale, Page
 
-from .cases import CONNECTION_ARGUMENT, GET_CONNECTION, NATIVE, PackageTestCase, without_bridge
+from ..support.utils import NATIVE
+from .cases import CONNECTION_ARGUMENT, GET_CONNECTION, PackageTestCase, without_bridge
 from .models import FormPage
 
 

@@ -20,12 +20,12 @@ from django.test import override_settings
 
 from django_mailers import send_many
 
-from ..servers import HOST, enter
+from ..support.servers import HOST, enter
+from ..support.utils import OURS
 from .daemons import DOMAIN, Daemon, wait_for
 from .greylist import Greylist
 from .packages import Unavailable
 
-OURS = "django_mailers.backends.smtp.EmailBackend"
 # The one of each setting that differs from the default, in the service named for it.
 SETTINGS = {"idle": 3, "connections": 2, "rate": 30, "size": 1_000_000}
 # Three in twenty, 15 %, two of them in a row.

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..servers import HOST
+from ..support.servers import HOST
 from .container import Container
 from .packages import fetch
 

@@ -6,7 +6,7 @@ import socketserver
 import threading
 from typing import Any
 
-from ..servers import HOST
+from ..support.servers import HOST
 
 
 class Greylist(socketserver.ThreadingTCPServer):

@@ -1,6 +1,6 @@
 """An SMTP server with PIPELINING and CHUNKING, which aiosmtpd has not, that takes all and keeps it.
 
-`Sink` keeps what it accepted, and can misbehave at any command. `python -m tests.smtp_sink` runs
+`Sink` keeps what it accepted, and can misbehave at any command. `python -m tests.support.sink` runs
 one until it is killed, for benchmarks, and prints its port.
 """
 

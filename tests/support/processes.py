@@ -1,14 +1,17 @@
-"""Tests that need a Python process of their own: the install happens once in a process."""
+"""Python processes for tests that need one of their own: the install happens once in each."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from django.test import SimpleTestCase
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 # PYTHONWARNINGS that make every warning an error, but for what importing aiosmtpd 1.4.6 gives on
 # Python 3.15.
 STRICT = "error,ignore:'typing.ByteString' and:DeprecationWarning"
@@ -60,3 +63,35 @@ def run_python(
         timeout=timeout,
         check=False,
     )
+
+
+def run_command(*args, timeout=120):
+    """Run a Python that does not begin with Django, whose lazy objects eventlet evaluates."""
+    return subprocess.run(
+        [sys.executable, *args],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+class ProcessTestCase(SimpleTestCase):
+    def assertRuns(self, source: str, **options: object) -> str:
+        """Run `source`, whose assertions are the test's, and return what it printed."""
+        result = run_python(source, **options)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def project(self, **files: str) -> Path:
+        """Write `files`, sources by module name ("app__models" is app/models.py); return where."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        for name, source in files.items():
+            path = Path(folder.name, *name.split("__")).with_suffix(".py")
+            path.parent.mkdir(exist_ok=True)
+            if path.parent != Path(folder.name):
+                path.with_name("__init__.py").touch()
+            path.write_text(textwrap.dedent(source))
+        return Path(folder.name)

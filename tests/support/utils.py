@@ -1,4 +1,4 @@
-"""What several test modules share."""
+"""Paths of backends, settings and comparisons that tests of every kind use."""
 
 from __future__ import annotations
 
@@ -17,9 +17,17 @@ from django_mailers import RemovedInDjango2028Warning, polyfill
 # before Python 3.15; the backport, and the backend of this app, do it themselves.
 REFUSES_LOCAL_PARTS = sys.version_info < (3, 15) or bool(polyfill.installed())
 
-SMTP = "django.core.mail.backends.smtp.EmailBackend"
+# Whether this Django has MAILERS itself.
+NATIVE = not polyfill.installed()
+
+BASE = "django.core.mail.backends.base.BaseEmailBackend"
+CONSOLE = "django.core.mail.backends.console.EmailBackend"
+DUMMY = "django.core.mail.backends.dummy.EmailBackend"
+FILEBASED = "django.core.mail.backends.filebased.EmailBackend"
 LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
-RECORDING = "tests.utils.RecordingBackend"
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+OURS = "django_mailers.backends.smtp.EmailBackend"
+RECORDING = "tests.support.utils.RecordingBackend"
 
 # The options of Django's SMTP backend.
 SMTP_OPTIONS = {

@@ -22,15 +22,15 @@ MAILERS = {
     "default": {"OPTIONS": {"host": "192.0.2.1"}},
     "bulk": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"},
 }
-MANAGE = """
-    import os
-    import sys
+MANAGE = """\
+import os
+import sys
 
-    from django.core.management import execute_from_command_line
+from django.core.management import execute_from_command_line
 
-    if __name__ == "__main__":
-        os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
-        execute_from_command_line(sys.argv)
+if __name__ == "__main__":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+    execute_from_command_line(sys.argv)
 """
 
 

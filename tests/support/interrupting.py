@@ -1,6 +1,6 @@
-"""Interrupt the sending of mail again and again, at random: `python -m tests.interrupting`.
+"""Interrupt the sending of mail again and again, at random: `python -m tests.support.interrupting`.
 
-    python -m tests.interrupting KIND COUNT PORT [SEED]
+    python -m tests.support.interrupting KIND COUNT PORT [SEED]
 
 sends to the server at PORT of 127.0.0.1, is interrupted COUNT times in the way KIND, and prints
 what the pool has lost by that: "0 lost". It fails if a slot is lost, or a thread waits in vain.

@@ -144,7 +144,7 @@ class Recordings:
     Pythons they hold ("*": all of them).
     """
 
-    path = Path(__file__).parent / "data" / "corpus.json"
+    path = Path(__file__).parents[1] / "data" / "corpus.json"
 
     def __init__(self, django: str = "", pythons: dict[str, str] | None = None) -> None:
         self.django = django
