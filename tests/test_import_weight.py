@@ -5,7 +5,7 @@ from unittest import skipIf, skipUnless
 import django
 from django.test import SimpleTestCase
 
-from .processes import run_python
+from .support.processes import run_python
 
 IS_NATIVE = django.VERSION >= (6, 1)
 MODULES = """

@@ -1,15 +1,11 @@
-"""`django_mailers.render` gives Django's bytes, and by the fast road where it can."""
+"""`django_mailers.render` gives Django's bytes, and writes them directly where it can."""
 
 from __future__ import annotations
 
 import email.policy
-import random
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from email.errors import MessageError
 from email.message import EmailMessage as PythonMessage
 from email.message import MIMEPart
 from typing import Any
@@ -18,15 +14,15 @@ from unittest import mock
 import hypothesis
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail import message as django_message
-from django.test import SimpleTestCase, override_settings, tag
+from django.test import override_settings, tag
 from django.utils.safestring import mark_safe
 from hypothesis import strategies as st
 
 from django_mailers import render as rendering
 from django_mailers.render import bodies, direct, eligible, headers, render
-from django_mailers.render.localparts import DEFECT
 
-from .support.corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise, pinned
+from .support.corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise
+from .support.rendering import RenderTestCase, by_django, outcome, simple
 
 DETERMINISTIC = hypothesis.settings(
     derandomize=True,
@@ -75,84 +71,6 @@ to_idna_sharp_s to_idna_upper to_many_idna to_newline to_unicode_local_part_name
 if sys.version_info >= (3, 15):
     # What Python refuses to write.
     SLOW = sorted([*SLOW, "to_unicode_local_part", "to_unicode_without_domain"])
-
-
-def by_django(message: EmailMessage) -> bytes:
-    return message.message(policy=email.policy.SMTP).as_bytes()
-
-
-def outcome(way: Callable[[Any], bytes], message: EmailMessage) -> bytes | tuple[type, str]:
-    """The bytes, or the type and the text of the error, that `way` makes of `message`."""
-    # Boundaries and message ids are made of random numbers: of the same ones, if as many are drawn
-    # in the same order.
-    state = random.getstate()
-    random.seed(1)
-    try:
-        return normalise(way(message))
-    except Exception as error:
-        return type(error), str(error)
-    finally:
-        random.setstate(state)
-
-
-def is_local_part(made: bytes | tuple[type, str]) -> bool:
-    """Whether Python has refused to write a local part that is not ASCII."""
-    return (
-        isinstance(made, tuple)
-        and issubclass(made[0], MessageError)
-        and made[1].startswith("Non-ASCII ")
-    )
-
-
-class RenderTestCase(SimpleTestCase):
-    maxDiff = None
-
-    def setUp(self):
-        eligible._verdicts.clear()
-        self.enterContext_(pinned())
-
-    def enterContext_(self, manager: Any) -> Any:
-        """`enterContext()`, which Python 3.10 lacks."""
-        value = manager.__enter__()
-        self.addCleanup(manager.__exit__, None, None, None)
-        return value
-
-    @contextmanager
-    def watched(self) -> Iterator[list[Any]]:
-        """Give the list of the messages that take the normal road meanwhile."""
-        messages: list[Any] = []
-        original = rendering.normally
-
-        def normally(message: Any) -> bytes:
-            messages.append(message)
-            return original(message)
-
-        with mock.patch.object(rendering, "normally", normally):
-            yield messages
-
-    def check(self, make: Callable[[], EmailMessage], *, fast: bool | None = None) -> bool:
-        """Compare with Django what render() makes of a message; return whether it was fast."""
-        expected = outcome(by_django, make())
-        with self.watched() as slow:
-            found = outcome(render, make())
-        if found != expected and is_local_part(expected):
-            # Python 3.15; tests/test_local_parts.py has more.
-            self.assertEqual((found[0], found[1][-len(DEFECT) :]), (ValueError, DEFECT))
-        else:
-            self.assertEqual(found, expected)
-        if fast is not None:
-            self.assertIs(not slow, fast)
-        return not slow
-
-
-def simple(kind: type[Any] = EmailMessage, **arguments: Any) -> Any:
-    usual = {
-        "subject": "Subject",
-        "body": "Body\n",
-        "from_email": "from@example.com",
-        "to": ["to@example.com"],
-    }
-    return kind(**{**usual, **arguments})
 
 
 def hook(name: str) -> dict[str, Any]:

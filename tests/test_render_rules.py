@@ -8,8 +8,8 @@ from django.core.mail import EmailMultiAlternatives
 
 from django_mailers.render import bodies, headers, selftest
 
-from .processes import run_python
-from .test_render import RenderTestCase, simple
+from .support.processes import run_python
+from .support.rendering import RenderTestCase, simple
 
 RULES = {
     "text line": headers.TEXT_LINE,
