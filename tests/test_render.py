@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import email.policy
+import random
 import sys
 import tracemalloc
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from email.errors import MessageError
 from email.message import EmailMessage as PythonMessage
 from email.message import MIMEPart
 from typing import Any
@@ -21,7 +24,7 @@ from hypothesis import strategies as st
 from django_mailers import render as rendering
 from django_mailers.render import bodies, direct, eligible, headers, render
 
-from .support.corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise
+from .support.corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise, pinned
 from .support.rendering import RenderTestCase, by_django, outcome, simple
 
 DETERMINISTIC = hypothesis.settings(
@@ -500,7 +503,7 @@ class SlowTests(RenderTestCase):
     """What is Django's to do."""
 
     def assertSlow(self, message: Any) -> None:
-        """The message takes the normal road, and once."""
+        """The message is rendered by Django, and once."""
         with self.watched() as slow:
             rendered = outcome(render, message)
         self.assertEqual(slow, [message])

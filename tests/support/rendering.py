@@ -62,7 +62,7 @@ class RenderTestCase(SimpleTestCase):
 
     @contextmanager
     def watched(self) -> Iterator[list[Any]]:
-        """Give the list of the messages that take the normal road meanwhile."""
+        """Give the list of the messages that are not written directly meanwhile."""
         messages: list[Any] = []
         original = rendering.normally
 
