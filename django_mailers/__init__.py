@@ -57,13 +57,18 @@ _MODULES = {
 def install(*, bridge: bool = False) -> None:
     """Bring Django 6.1's mail framework to this Django now, before the app is loaded.
 
-    For the first line of a settings file. On Django 6.1 and later this does nothing, except with
-    `bridge`: then settings may define EMAIL_* settings together with MAILERS, and MAILERS_BRIDGE
-    decides about them later. Reads no settings; may be called more than once, in any thread.
+    For the first line of a settings file. On Django 6.1 and later there is nothing to do, except
+    with `bridge`: settings that define EMAIL_* settings together with MAILERS are then accepted
+    until the app is loaded, when MAILERS_BRIDGE decides. Reads no settings; may be called more
+    than once, in any thread.
     """
-    from django_mailers import polyfill
+    from django_mailers import conf
 
-    polyfill.install()
+    # Django 6.0: this call.
+    if conf.needs_polyfill():
+        from django_mailers import polyfill
+
+        polyfill.install()
     if bridge:
         from django_mailers.bridge import accept_leftovers
 

@@ -952,7 +952,7 @@ def run(*, deploy: bool = False) -> list[checks.CheckMessage]:
     return [
         message
         for check in registry.registry.get_checks(deploy)
-        if check.__module__.startswith("django_mailers.checks")
+        if check.__module__ == "django_mailers.apps"
         for message in check(app_configs=None)
     ]
 
@@ -1147,7 +1147,7 @@ class RegistrationTests(SimpleTestCase):
         found = [
             (check.__name__, check.tags)
             for check in registry.registry.get_checks(include_deployment_checks=True)
-            if check.__module__.startswith("django_mailers.checks")
+            if check.__module__ == "django_mailers.apps"
         ]
         return sorted(found)
 

@@ -1,4 +1,4 @@
-"""`django_mailers.render` gives Django's bytes, and by the fast road where it can."""
+"""`django_mailers.render` gives Django's bytes, and writes them directly where it can."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import email.policy
 import random
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.errors import MessageError
 from email.message import EmailMessage as PythonMessage
@@ -18,15 +17,15 @@ from unittest import mock
 import hypothesis
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail import message as django_message
-from django.test import SimpleTestCase, override_settings, tag
+from django.test import override_settings, tag
 from django.utils.safestring import mark_safe
 from hypothesis import strategies as st
 
 from django_mailers import render as rendering
-from django_mailers.render import bodies, headers, known, render
-from django_mailers.render.localparts import DEFECT
+from django_mailers.render import bodies, direct, eligible, headers, render
 
 from .support.corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise, pinned
+from .support.rendering import RenderTestCase, by_django, outcome, simple
 
 DETERMINISTIC = hypothesis.settings(
     derandomize=True,
@@ -75,90 +74,6 @@ to_idna_sharp_s to_idna_upper to_many_idna to_newline to_unicode_local_part_name
 if sys.version_info >= (3, 15):
     # What Python refuses to write.
     SLOW = sorted([*SLOW, "to_unicode_local_part", "to_unicode_without_domain"])
-
-
-def by_django(message: EmailMessage) -> bytes:
-    return message.message(policy=email.policy.SMTP).as_bytes()
-
-
-def outcome(way: Callable[[Any], bytes], message: EmailMessage) -> bytes | tuple[type, str]:
-    """The bytes, or the type and the text of the error, that `way` makes of `message`."""
-    # Boundaries and message ids are made of random numbers: of the same ones, if as many are drawn
-    # in the same order.
-    state = random.getstate()
-    random.seed(1)
-    try:
-        return normalise(way(message))
-    except Exception as error:
-        return type(error), str(error)
-    finally:
-        random.setstate(state)
-
-
-def is_local_part(made: bytes | tuple[type, str]) -> bool:
-    """Whether Python has refused to write a local part that is not ASCII."""
-    return (
-        isinstance(made, tuple)
-        and issubclass(made[0], MessageError)
-        and made[1].startswith("Non-ASCII ")
-    )
-
-
-class RenderTestCase(SimpleTestCase):
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        # The first message of a process is none of these.
-        known.is_known()
-
-    def setUp(self):
-        rendering._are_djangos.cache_clear()
-        self.enterContext_(pinned())
-
-    def enterContext_(self, manager: Any) -> Any:
-        """`enterContext()`, which Python 3.10 lacks."""
-        value = manager.__enter__()
-        self.addCleanup(manager.__exit__, None, None, None)
-        return value
-
-    @contextmanager
-    def watched(self) -> Iterator[list[Any]]:
-        """Give the list of the messages that take the normal road meanwhile."""
-        messages: list[Any] = []
-        original = rendering.normally
-
-        def normally(message: Any) -> bytes:
-            messages.append(message)
-            return original(message)
-
-        with mock.patch.object(rendering, "normally", normally):
-            yield messages
-
-    def check(self, make: Callable[[], EmailMessage], *, fast: bool | None = None) -> bool:
-        """Compare with Django what render() makes of a message; return whether it was fast."""
-        expected = outcome(by_django, make())
-        with self.watched() as slow:
-            found = outcome(render, make())
-        if found != expected and is_local_part(expected):
-            # Python 3.15; tests/test_local_parts.py has more.
-            self.assertEqual((found[0], found[1][-len(DEFECT) :]), (ValueError, DEFECT))
-        else:
-            self.assertEqual(found, expected)
-        if fast is not None:
-            self.assertIs(not slow, fast)
-        return not slow
-
-
-def simple(kind: type[Any] = EmailMessage, **arguments: Any) -> Any:
-    usual = {
-        "subject": "Subject",
-        "body": "Body\n",
-        "from_email": "from@example.com",
-        "to": ["to@example.com"],
-    }
-    return kind(**{**usual, **arguments})
 
 
 def hook(name: str) -> dict[str, Any]:
@@ -266,7 +181,7 @@ class LimitTests(RenderTestCase):
                 message = PythonMessage(policy=headers.SMTP)
                 message.add_attachment(b"x", "application", "pdf", filename=name)
                 (part,) = message.iter_parts()
-                made = bodies.file(b"x", "application", "pdf", "attachment", name)
+                made = bodies.file_part(b"x", "application", "pdf", "attachment", name)
                 with self.subTest(name):
                     self.assertEqual(b"".join(made), part.as_bytes())
 
@@ -296,9 +211,9 @@ class LimitTests(RenderTestCase):
                 if not content:
                     # Nothing, or an empty line since Python 3.15.
                     with self.assertRaises(headers.NotProved):
-                        bodies.file(content, "image", "png", "message", None)
+                        bodies.file_part(content, "image", "png", "message", None)
                     continue
-                self.assertEqual(b"".join(bodies.base64(content)), expected)
+                self.assertEqual(b"".join(bodies.base64_lines(content)), expected)
 
 
 CHARACTERS = st.one_of(
@@ -522,7 +437,7 @@ class FastTests(RenderTestCase):
         now = datetime(2026, 11, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=-6)))
         with pinned(EMAIL_USE_LOCALTIME=True):
             self.check(simple, fast=True)
-            with mock.patch.object(rendering, "datetime") as clock:
+            with mock.patch.object(direct, "datetime") as clock:
                 clock.now.return_value = now
                 self.assertIn(b"\r\nDate: Tue, 03 Nov 2026 04:05:06 -0600\r\n", render(simple()))
 
@@ -588,7 +503,7 @@ class SlowTests(RenderTestCase):
     """What is Django's to do."""
 
     def assertSlow(self, message: Any) -> None:
-        """The message takes the normal road, and once."""
+        """The message is rendered by Django, and once."""
         with self.watched() as slow:
             rendered = outcome(render, message)
         self.assertEqual(slow, [message])
@@ -601,14 +516,14 @@ class SlowTests(RenderTestCase):
         )
 
     def test_hooks_on_a_subclass(self):
-        for name in rendering.HOOKS:
+        for name in eligible.HOOKS:
             with self.subTest(name):
                 self.assertSlow(
                     self.complete(type("Custom", (EmailMultiAlternatives,), hook(name)))
                 )
 
     def test_hooks_on_an_instance(self):
-        for name in rendering.HOOKS:
+        for name in eligible.HOOKS:
             with self.subTest(name):
                 message = self.complete()
                 vars(message)[name] = getattr(message, name, None)
@@ -616,7 +531,7 @@ class SlowTests(RenderTestCase):
 
     def test_hooks_replaced_on_djangos_classes(self):
         # Those that there are before: nothing calls the others.
-        names = [name for name in rendering.HOOKS if hasattr(EmailMultiAlternatives, name)]
+        names = [name for name in eligible.HOOKS if hasattr(EmailMultiAlternatives, name)]
         for kind in (EmailMessage, EmailMultiAlternatives):
             for name in names:
                 with self.subTest(name, kind=kind):
@@ -628,7 +543,7 @@ class SlowTests(RenderTestCase):
                         self.assertSlow(message)
 
     def test_subtypes(self):
-        for name in rendering.SUBTYPES:
+        for name in eligible.SUBTYPES:
             with self.subTest(name):
                 kind = type("Custom", (EmailMultiAlternatives,), {name: "related"})
                 self.assertSlow(self.complete(kind))
@@ -698,29 +613,3 @@ class SlowTests(RenderTestCase):
 
         with mock.patch("random.randrange", return_value=token):
             self.check(make, fast=False)
-
-    def test_the_first_message_of_a_process(self):
-        """It would wait for the samples, and is often the only one."""
-        with mock.patch.object(known, "_is_first", iter([True])):
-            self.check(simple, fast=False)
-            self.check(simple, fast=True)
-
-    def test_another_email_package(self):
-        """A Python that does something else is left to do it."""
-        encode = bodies.quoprimime.body_encode
-        patched = mock.patch(
-            "email.quoprimime.body_encode",
-            lambda *args: encode(*args).replace("=3D", "=3d"),
-        )
-        self.addCleanup(known.agrees.cache_clear)
-        with patched:
-            known.agrees.cache_clear()
-            self.check(lambda: simple(body="= é " * 40), fast=False)
-        known.agrees.cache_clear()
-        self.check(lambda: simple(body="= é " * 40), fast=True)
-
-    def test_samples(self):
-        self.assertEqual(
-            {name: bodies.encode_text(text.encode())[0] for name, text in known.TEXTS.items()},
-            {name: name for name in known.TEXTS},
-        )

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core import checks
 from django.core.checks import CheckMessage
 from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 
@@ -22,15 +21,7 @@ from . import addresses, entries, exposure, installation, references
 from .constructor import DEVELOPMENT
 from .table import check_message
 
-__all__ = ["check_deployment", "check_mailers", "register"]
-
-TAG = "mail"
-
-
-def register() -> None:
-    """Register the checks; called when the apps are ready, any number of times."""
-    checks.register(check_mailers, TAG)
-    checks.register(check_deployment, TAG, deploy=True)
+__all__ = ["check_deployment", "check_mailers"]
 
 
 def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:

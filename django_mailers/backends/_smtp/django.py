@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.mail.backends import smtp as django_smtp
 
-from django_mailers.render import addr_spec, localparts, render, unnamed
+from django_mailers.render import addr_spec, render
 from django_mailers.smtp.errors import annotate, endpoint, hide, is_reply, without_frames
 from django_mailers.smtp.wire import checked
 from django_mailers.types import Message
@@ -33,9 +33,14 @@ class DjangosBackend(django_smtp.EmailBackend):
         plain = addr_spec(address)
         if plain:
             return plain
+        # Not before: most processes never need them.
+        from django_mailers.mailboxes import unnamed
+
         bare: Any = unnamed(address)
         prepared = checked(super().prep_address(bare, force_ascii))
         if force_ascii and not prepared.isascii():
+            from django_mailers.render import localparts
+
             raise localparts.refusal(address)
         return prepared
 
