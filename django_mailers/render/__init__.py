@@ -19,21 +19,16 @@ from django.core.mail import message as django_message
 
 from . import direct
 from .eligible import is_rendered_by_django
-from .headers import NotProved, addr_spec
-from .selftest import Rule
+from .headers import addr_spec
+from .selftest import NotProved, Rule
 
 __all__ = ["addr_spec", "normally", "render"]
 
-# What a message that is not as it should be makes direct rendering raise. Not any Exception: a job's
-# time limit is one, too.
+# What direct rendering raises for a message that is not as it should be. Not any Exception: a job's
+# time limit may be one, too.
 FAULTS = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MessageError,
-    NotProved,
-    TypeError,
-    ValueError,
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    *(MessageError, NotProved),
 )
 # A line break in the value of a header, unless the header goes on after it.
 _LINE_BREAK = r"\r(?!\n|[ \t])|\n(?![ \t])"

@@ -175,7 +175,8 @@ def _headers(message: Any) -> list[bytes]:
         lines.append(headers.date(datetime.now(zone)))
     if "message-id" not in given:
         # By the module: pytest-django replaces DNS_NAME there (H13).
-        made = django_message.make_msgid(domain=django_message.DNS_NAME)
+        domain = django_message.DNS_NAME  # type: ignore[attr-defined]
+        made = django_message.make_msgid(domain=domain)
         lines.append(headers.message_id(made))
     if extra:
         if len(given) < len(extra):
