@@ -8,8 +8,6 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import empty
 
-from .options import COUNT
-
 
 class _State:
     """State that the installs leave here for rooms that must not import them."""
@@ -67,6 +65,8 @@ def note_leftovers() -> None:
 
 def async_threads() -> int:
     """Return MAILERS_ASYNC_THREADS, the greatest number of threads that send for coroutines."""
+    from .options import COUNT
+
     threads: int = getattr(settings, "MAILERS_ASYNC_THREADS", 8)
     if not COUNT.allows(threads):
         raise ImproperlyConfigured(f"MAILERS_ASYNC_THREADS must be {COUNT.expected}.")
