@@ -13,10 +13,14 @@ import re
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
 
 from .envelope import Doubt, Reply, Result
+from .locks import locked
+from .slots import Turn
 
 if TYPE_CHECKING:
     from .session import Session
@@ -75,8 +79,24 @@ class Outcome:
     """The outcome of a probe; other messages that were refused with the same code wait for it."""
 
     def __init__(self) -> None:
-        self.ended = threading.Event()
-        self.was_taken = False
+        self.has_ended = self.was_taken = False
+        # Not an Event: an exception in a method of its Condition would leave that locked.
+        self._turns: deque[Turn] = deque()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for up to `timeout` seconds; return whether it has ended."""
+        turn = Turn()
+        self._turns.append(turn)
+        if not self.has_ended:
+            turn.wait(timeout)
+        with suppress(ValueError):
+            self._turns.remove(turn)
+        return self.has_ended
+
+    def end(self) -> None:
+        self.has_ended = True
+        for turn in tuple(self._turns):
+            turn.wake()
 
 
 class Limits:
@@ -90,7 +110,7 @@ class Limits:
     def __init__(self) -> None:
         self.consumes_chunks: bool | None = None
         self._asking: weakref.ref[Session] | None = None
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         # Held weakly: if the thread that tries is interrupted, the others stop waiting for it.
         self._probe: weakref.ref[Probe] | None = None
         self._stands_until: dict[int, float] = {}
@@ -135,20 +155,28 @@ class Limits:
         deadline = time.monotonic() + timeout
         while True:
             now = time.monotonic()
-            with self._lock:
-                if self._stands_until.get(code, 0.0) > now:
-                    return False
-                other = None if self._probe is None else self._probe()
-                if other is None:
-                    probe = Probe(code)
-                    self._probe = weakref.ref(probe)
-                    return probe
-                outcome, is_same = other.outcome, other.code == code
-                del other  # Otherwise it would live for as long as a thread waits.
+            decision = self._decide(code, now)
+            if not isinstance(decision, tuple):
+                return decision
+            outcome, is_same = decision
             if now >= deadline:
                 return False
-            if outcome.ended.wait(min(LOOK, deadline - now)) and is_same and outcome.was_taken:
+            if outcome.wait(min(LOOK, deadline - now)) and is_same and outcome.was_taken:
                 return True
+
+    @locked
+    def _decide(self, code: int, now: float) -> Probe | tuple[Outcome, bool] | Literal[False]:
+        """Return False or a Probe, as `begin()`, or the outcome to wait for, and whether it is
+        about `code`."""
+        if self._stands_until.get(code, 0.0) > now:
+            return False
+        other = None if self._probe is None else self._probe()
+        if other is None:
+            probe = Probe(code)
+            self._probe = weakref.ref(probe)
+            return probe
+        # Not `other` itself: it would live for as long as a thread waits.
+        return other.outcome, other.code == code
 
     def end(self, probe: Probe, doubt: Doubt, result: Result | None) -> None:
         """Take the `result` of `probe`: that of the new session, None if there was none.
@@ -156,22 +184,27 @@ class Limits:
         Only the same code confirms the refusal by the old session. If the new one came to another
         judgement, it is the better one to go on with.
         """
-        now = time.monotonic()
-        with self._lock:
-            if result is not None and result.status in {"sent", "refused"}:
-                probe.outcome.was_taken = result.code != doubt.code
-            if result is None or not probe.outcome.was_taken:
-                self._stands_until[doubt.code] = now + STANDS_FOR
-            elif result.status == "sent":
-                self._learn(doubt, now)
+        self._judge(probe, doubt, result, time.monotonic())
         self.abandon(probe)
+
+    @locked
+    def _judge(self, probe: Probe, doubt: Doubt, result: Result | None, now: float) -> None:
+        if result is not None and result.status in {"sent", "refused"}:
+            probe.outcome.was_taken = result.code != doubt.code
+        if result is None or not probe.outcome.was_taken:
+            self._stands_until[doubt.code] = now + STANDS_FOR
+        elif result.status == "sent":
+            self._learn(doubt, now)
 
     def abandon(self, probe: Probe) -> None:
         """Let the threads that wait for `probe` go on: the next one of them tries."""
-        with self._lock:
-            if self._probe is not None and self._probe() is probe:
-                self._probe = None
-        probe.outcome.ended.set()
+        self._forget(probe)
+        probe.outcome.end()
+
+    @locked
+    def _forget(self, probe: Probe) -> None:
+        if self._probe is not None and self._probe() is probe:
+            self._probe = None
 
     def _learn(self, doubt: Doubt, now: float) -> None:
         """Learn a number of messages when it is seen twice, or if the server names a limit."""

@@ -41,7 +41,6 @@ class Pool:
     def __init__(self, server: Server, options: PoolOptions | None = None) -> None:
         self.server = server
         self.options = options or PoolOptions()
-        self._closed = False
         self._forget()
         _pools.add(self)
 
@@ -57,7 +56,7 @@ class Pool:
 
     @property
     def is_closed(self) -> bool:
-        return self._closed
+        return self._stock.is_closed
 
     def stats(self) -> dict[str, int]:
         """Return numbers: the present state, and counts of this process so far.
@@ -73,24 +72,15 @@ class Pool:
         wait_ms, connect_ms          Milliseconds that threads have spent waiting, and connecting,
                                      which includes TLS and the login; all together.
         """
-        names = ["opened", "reused", "replaced", "closed", "broken"]
-        names += ["waits", "timeouts", "failures", "messages"]
-        stock = self._stock
-        with stock.lock:
-            return {
-                "size": self.options.pool_size,
-                "idle": len(stock.idle),
-                "busy": max(0, len(stock.slots) - len(stock.idle)),
-                "waiting": len(stock.queue),
-                "message_limit": self.limits.messages or 0,
-                **{name: stock.counts[name] for name in names},
-                **{f"{name}_ms": round(spent * 1000) for name, spent in stock.seconds.items()},
-            }
+        return {
+            "size": self.options.pool_size,
+            "message_limit": self.limits.messages or 0,
+            **self._stock.numbers(),
+        }
 
     def count(self, name: str, number: int = 1) -> None:
         """Add to a number of `stats()`."""
-        with self._stock.lock:
-            self._stock.counts[name] += number
+        self._stock.count(name, number)
 
     def acquire(self, *, wait: bool = True) -> tuple[Session, bool]:
         """Take a session, which must be given back to `release()`; and whether it is a new one.
@@ -138,23 +128,16 @@ class Pool:
             return True
         user = slot.user
         try:
-            with stock.lock:
-                if user is None or slot.user is not user or slot.ref not in stock.slots.taken:
-                    # It was given back before, or was the parent's when this process forked.
-                    return True
-                keep = (
-                    session.sock is not None
-                    and session.quit_at is None
-                    and not session.in_transaction
-                    and not self._closed
-                    and self.options.pool_size > 0
-                    and self.room(session) > 0
-                    and time.monotonic() < slot.expires
-                    # Only then can there be more than there may be.
-                    and not ((slot.is_extra or stock.allowed_until) and stock.is_over())
-                )
-                if keep:
-                    stock.keep(session, slot)
+            is_good = (
+                session.sock is not None
+                and session.quit_at is None
+                and not session.in_transaction
+                and self.options.pool_size > 0
+                and self.room(session) > 0
+            )
+            keep = stock.give_back(session, slot, user, is_good=is_good)
+            if keep is None:
+                return True
             if not keep:
                 self._end(session, slot, wait)
             if stock.leaving:
@@ -173,8 +156,7 @@ class Pool:
             session.disconnect()
         elif session.is_open:
             self._stock.leaving.append(session)
-        with self._stock.lock:
-            self._stock.free(slot, count)
+        self._stock.free(slot, count)
 
     def _give_up(self, slot: Slot | None, session: Session | None) -> None:
         """Close and free what was taken, wherever its user was interrupted."""
@@ -183,9 +165,7 @@ class Pool:
             slot = slot or session.slot
         stock = self._stock
         if slot is not None:
-            with stock.lock:
-                is_counted = session is not None and slot.ref in stock.slots.taken
-                stock.free(slot, "broken" if is_counted else None)
+            stock.give_up(slot, had_session=session is not None)
         if stock.leaving:
             self.hang_up()
 
@@ -230,27 +210,14 @@ class Pool:
 
         Returns false if `old` has no slot: this process was forked meanwhile.
         """
-        stock = self._stock
-        with stock.lock:
-            slot = old.slot
-            if slot is None or slot not in stock.slots:
-                return False
-            new.slot = slot
-            slot.session, slot.expires = weakref.ref(new), self._expiry(time.monotonic())
-            old.slot = None
-            stock.counts["closed" if old.is_open else "broken"] += 1
-            return True
+        return self._stock.exchange(old, new, self._expiry(time.monotonic()))
 
     def close(self) -> None:
         """Close the free sessions now, and the others when they are given back.
 
         The pool can still be used, but no longer keeps sessions.
         """
-        stock = self._stock
-        with stock.lock:
-            self._closed = True
-            for session in stock.idle[:]:
-                stock.retire(session)
+        self._stock.close()
         self._see_off()
 
     def close_if_unused(self) -> bool:
@@ -258,14 +225,9 @@ class Pool:
 
         Returns whether the pool is closed.
         """
-        stock = self._stock
-        with stock.lock:
-            stock.expire(time.monotonic())
-            if not (stock.idle or len(stock.slots) or stock.queue):
-                self._closed = True
-            closed = self._closed
+        is_closed = self._stock.close_if_unused()
         self._see_off()
-        return closed
+        return is_closed
 
     def _dismiss(self) -> None:
         """Say QUIT to the sessions that are to go, without waiting for their replies."""
@@ -287,24 +249,14 @@ class Pool:
     def _reserve(self, claim: Claim, started: float, wait: bool, refusal: Refusal | None) -> None:
         """Claim a free session, or a slot for a new one; wait for either."""
         stock = self._stock
-        if refusal is None:
-            with stock.lock:
-                if stock.idle:
-                    stock.expire(started)
-                # Threads that wait come first; but a thread must not wait for itself.
-                if stock.take(claim, len(stock.queue)) or (wait and stock.take_extra(claim)):
-                    return
+        if refusal is None and stock.take_now(claim, started, may_wait=wait):
+            return
         if not wait:
             raise PoolTimeout(f"{self.server.endpoint}: No session is free.")
         timeout, turn, begun = self.options.acquire_timeout, Turn(), time.monotonic()
         try:
-            with stock.lock:
-                stock.queue.append(turn)
-                stock.counts["waits"] += 1
-            while True:
-                with stock.lock:
-                    if stock.take_in_turn(claim, turn, refusal):
-                        return
+            stock.queue_up(turn)
+            while not stock.take_in_turn(claim, turn, refusal):
                 left = math.inf if timeout is None else started + timeout - time.monotonic()
                 if left <= 0:
                     self.count("timeouts")
@@ -313,11 +265,7 @@ class Pool:
                     ) from (None if refusal is None else refusal.error)
                 turn.wait(min(left, LOOK if refusal is None else RETRY))
         finally:
-            with stock.lock:
-                stock.queue.leave(turn)
-                stock.seconds["wait"] += time.monotonic() - begun
-                # Whether it has taken something or was interrupted: there may be more for the next.
-                stock.wake()
+            stock.leave(turn, begun)
 
     def _refused(self, claim: Claim, error: smtplib.SMTPException) -> Refusal | None:
         """Return what a thread that was refused a session has to wait for; None to try again.
@@ -328,8 +276,7 @@ class Pool:
         # another thread that is refused waits for us.
         if self._see_off():
             return None
-        with self._stock.lock:
-            return self._stock.refused(claim, error)
+        return self._stock.refused(claim, error)
 
     def _connect(self, claim: Claim) -> Session:
         """Open a session in the slot that was claimed for it."""
@@ -339,15 +286,12 @@ class Pool:
             session = claim.session = self.server.connect()
             session.most_messages = self._most_messages(session)
         except BaseException:
-            with stock.lock:
-                stock.counts["failures"] += 1
-                stock.seconds["connect"] += time.monotonic() - started
+            stock.failed(started)
             raise
         if slot is not None:
             slot.expires, slot.session = self._expiry(time.monotonic()), weakref.ref(session)
             session.slot = slot
-        with stock.lock:
-            stock.connected(started)
+        stock.connected(started)
         logger.debug("%r opened a session.", self)
         return session
 
@@ -364,12 +308,7 @@ class Pool:
             return True
         # Whatever happened to it (a server restarted, a firewall forgot) happened to those that
         # have been idle for longer, too: asking each of them would take as long again.
-        stock = self._stock
-        with stock.lock:
-            for old in stock.idle[:]:
-                if old.slot is None or old.slot.idle_since <= idle_since:
-                    old.close()
-                    stock.retire(old, "broken")
+        self._stock.retire_older(idle_since)
         return False
 
     def _abandon(self) -> None:
@@ -381,6 +320,7 @@ class Pool:
             if session is not None:
                 session.close()
         self._forget()
+        self._stock.is_closed = stock.is_closed
 
 
 def _each(sessions: deque[Session]) -> Iterator[Session]:

@@ -6,9 +6,11 @@ import math
 import smtplib
 import threading
 import time
+import weakref
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from .locks import locked
 from .slots import Queue, Slot, Slots, Turn
 
 if TYPE_CHECKING:
@@ -20,6 +22,11 @@ REMEMBER = 60
 # the server may count a session that has ended.
 RETRY = 0.1
 LINGER = 1.0
+# What is counted for `Pool.stats()`, besides seconds.
+COUNTED = (
+    *("opened", "reused", "replaced", "closed", "broken"),
+    *("waits", "timeouts", "failures", "messages"),
+)
 
 
 class Claim:
@@ -50,18 +57,18 @@ class Refusal:
 class Stock:
     """The sessions that are free, the slots that are taken, the threads that wait for either.
 
-    Everything but `lock` is to be used under `lock`. Each step leaves everything in order, as it
-    may be the last: an exception may come between two steps, and a signal handler may send mail.
+    Its public methods decide under the lock. Each step leaves everything in order, as it may be the
+    last: an exception may come between two steps, and a signal handler may send mail.
 
-    size      Sessions at most; `math.inf` for any number.
-    max_idle  Seconds without use after which a session is retired.
+    size       Sessions at most; `math.inf` for any number.
+    max_idle   Seconds without use after which a session is retired.
+    is_closed  Whether no session is kept any more.
     """
 
     def __init__(self, size: float, max_idle: float) -> None:
         self.size, self.max_idle = size, max_idle
-        # Used by `with` alone: nothing can come between taking a lock written in C and the block. A
-        # Condition has methods in Python there.
         self.lock = threading.RLock()
+        self.is_closed = False
         self.slots = Slots()
         self.queue = Queue()
         # Sessions that are free, the last used last: the others have their chance to expire.
@@ -76,18 +83,60 @@ class Stock:
         self.counts: Counter[str] = Counter()
         self.seconds = {"wait": 0.0, "connect": 0.0}
 
+    # What the pool shows
+
+    @locked
+    def numbers(self) -> dict[str, int]:
+        """Return what `Pool.stats()` tells of this."""
+        return {
+            "idle": len(self.idle),
+            "busy": max(0, len(self.slots) - len(self.idle)),
+            "waiting": len(self.queue),
+            **{name: self.counts[name] for name in COUNTED},
+            **{f"{name}_ms": round(spent * 1000) for name, spent in self.seconds.items()},
+        }
+
+    @locked
+    def count(self, name: str, number: int = 1) -> None:
+        self.counts[name] += number
+
     # Taking
 
+    @locked
+    def take_now(self, claim: Claim, now: float, *, may_wait: bool) -> bool:
+        """Claim a session or a slot, if there is one that no other thread waits for.
+
+        A thread must not wait for itself: if it may wait, and would, it gets one beyond the size.
+        """
+        if self.idle:
+            self._expire(now)
+        return self._take(claim, len(self.queue)) or (may_wait and self._take_extra(claim))
+
+    @locked
+    def queue_up(self, turn: Turn) -> None:
+        """Let a thread wait."""
+        self.queue.append(turn)
+        self.counts["waits"] += 1
+
+    @locked
+    def leave(self, turn: Turn, started: float) -> None:
+        """Let a thread, which has waited since `started`, wait no more."""
+        self.queue.leave(turn)
+        self.seconds["wait"] += time.monotonic() - started
+        # Whether it has taken something or was interrupted: there may be more for the next.
+        self._wake()
+
+    @locked
     def take_in_turn(self, claim: Claim, turn: Turn, refusal: Refusal | None) -> bool:
         """Claim a session or a slot, if it is the turn of this thread.
 
         Raises the error of `refusal` if there is nothing left to wait for.
         """
-        self.expire(time.monotonic())
+        self._expire(time.monotonic())
         may_connect = refusal is None or self._may_try_again(refusal)
-        return self.take(claim, self.queue.ahead_of(turn), may_connect=may_connect)
+        return self._take(claim, self.queue.ahead_of(turn), may_connect=may_connect)
 
-    def take(self, claim: Claim, ahead: int, *, may_connect: bool = True) -> bool:
+    def _take(self, claim: Claim, ahead: int, *, may_connect: bool = True) -> bool:
         """Claim a session or a slot, if there are more of them than threads that come before."""
         if len(self.idle) <= ahead and not (may_connect and ahead < self._room()):
             return False
@@ -106,7 +155,7 @@ class Stock:
         self.counts["reused"] += 1
         return True
 
-    def take_extra(self, claim: Claim) -> bool:
+    def _take_extra(self, claim: Claim) -> bool:
         """Claim a slot beyond the size, once, for a thread that would wait for itself."""
         user = (threading.get_ident(),)
         mine = [slot for slot in self.slots if slot.user == user]
@@ -119,36 +168,98 @@ class Stock:
 
     # Giving back
 
-    def keep(self, session: Session, slot: Slot) -> None:
-        """Let the next thread have `session`, which is no longer the caller's."""
+    @locked
+    def give_back(
+        self, session: Session, slot: Slot, user: tuple[int] | None, *, is_good: bool
+    ) -> bool | None:
+        """Let the next thread have `session`, if it `is_good` for another use; return whether.
+
+        Returns None if it is not the caller's: it was given back before, or was the parent's when
+        this process forked.
+        """
+        if user is None or slot.user is not user or slot.ref not in self.slots.taken:
+            return None
+        if not is_good or self.is_closed or time.monotonic() >= slot.expires:
+            return False
+        # Only then can there be more than there may be.
+        if (slot.is_extra or self.allowed_until) and self._is_over():
+            return False
         slot.idle_since = time.monotonic()
         slot.is_extra = False
         # Nothing can come between these two.
         slot.user = None
         self.idle.append(session)
         if self.queue:
-            self.wake()
+            self._wake()
+        return True
 
-    def free(self, slot: Slot, count: str | None = None) -> None:
-        """Free `slot`, whose session, if it has one, has ended; that is counted as `count`."""
+    @locked
+    def free(self, slot: Slot, count: str) -> None:
+        """Free the slot of a session that has ended, and count that."""
+        self._free(slot, count)
+
+    @locked
+    def give_up(self, slot: Slot, *, had_session: bool) -> None:
+        """Free a slot wherever its user was interrupted."""
+        self._free(slot, "broken" if had_session and slot.ref in self.slots.taken else None)
+
+    @locked
+    def exchange(self, old: Session, new: Session, expires: float) -> bool:
+        """Give `new` the slot of `old`; return false if that has none."""
+        slot = old.slot
+        if slot is None or slot not in self.slots:
+            return False
+        new.slot = slot
+        slot.session, slot.expires = weakref.ref(new), expires
+        old.slot = None
+        self.counts["closed" if old.is_open else "broken"] += 1
+        return True
+
+    @locked
+    def close(self) -> None:
+        """Keep no sessions any more, and retire those that are free."""
+        self.is_closed = True
+        for session in self.idle[:]:
+            self._retire(session)
+
+    @locked
+    def close_if_unused(self) -> bool:
+        """Retire the sessions that were kept long enough; close if there are no others.
+
+        Returns whether it is closed.
+        """
+        self._expire(time.monotonic())
+        if not (self.idle or len(self.slots) or self.queue):
+            self.is_closed = True
+        return self.is_closed
+
+    @locked
+    def retire_older(self, idle_since: float) -> None:
+        """Retire the free sessions that are idle since then, or for longer; they are dead."""
+        for session in self.idle[:]:
+            if session.slot is None or session.slot.idle_since <= idle_since:
+                session.close()
+                self._retire(session, "broken")
+
+    def _free(self, slot: Slot, count: str | None) -> None:
         if count is not None:
             self.counts[count] += 1
             self.ended = time.monotonic()
         self.slots.free(slot)
-        self.wake()
+        self._wake()
 
-    def is_over(self) -> bool:
+    def _is_over(self) -> bool:
         """Whether there are more sessions than there may be."""
         return self._others()[0] > self._limit()
 
-    def expire(self, now: float) -> None:
+    def _expire(self, now: float) -> None:
         """Retire the sessions that were kept long enough."""
         for session in self.idle[:]:
             slot = session.slot
             if slot is None or now >= slot.expires or now - slot.idle_since >= self.max_idle:
-                self.retire(session)
+                self._retire(session)
 
-    def retire(self, session: Session, count: str = "closed") -> None:
+    def _retire(self, session: Session, count: str = "closed") -> None:
         """Take a free session out. QUIT is to be sent to it outside of the lock."""
         try:
             self.idle.remove(session)
@@ -156,9 +267,9 @@ class Stock:
             return  # A signal handler has taken it.
         self.retired.append(session)
         if session.slot is not None:
-            self.free(session.slot, count)
+            self._free(session.slot, count)
 
-    def wake(self) -> None:
+    def _wake(self) -> None:
         """Wake as many threads as there is something for."""
         if self.queue:
             self.queue.wake(self._room())
@@ -175,6 +286,7 @@ class Stock:
 
     # Servers that allow fewer sessions than there may be
 
+    @locked
     def connected(self, started: float) -> None:
         """Count a connection that was begun at `started`."""
         self.counts["opened"] += 1
@@ -182,6 +294,13 @@ class Stock:
         if self.allowed_until:
             self._allowed = max(self._allowed, self._others()[0])
 
+    @locked
+    def failed(self, started: float) -> None:
+        """Count a connection that was begun at `started`, and that failed."""
+        self.counts["failures"] += 1
+        self.seconds["connect"] += time.monotonic() - started
+
+    @locked
     def refused(self, claim: Claim, error: smtplib.SMTPException) -> Refusal:
         """Remember how many sessions the server allows; return what the thread has to wait for.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from .errors import add_endpoint
 from .fork import after_fork
+from .locks import locked
 
 if TYPE_CHECKING:
     from .server import FilePath, TLSConfig
@@ -99,9 +100,24 @@ class TLS:
         self._sessions[sock.server_hostname, sock.getpeername()[1]] = session
 
 
-# One that the same thread may take again: a signal handler may send mail while files are read.
-_lock = threading.RLock()
-_shared: dict[TLSConfig, tuple[tuple[object, ...], TLS]] = {}
+class Contexts:
+    """The TLS of each configuration, with the fingerprint of its files."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._known: dict[TLSConfig, tuple[tuple[object, ...], TLS]] = {}
+
+    # Locked while the files are read: several threads that need the same context at the start of a
+    # process would all load it, at the same time.
+    @locked
+    def find(self, config: TLSConfig, found: tuple[object, ...]) -> TLS:
+        known = self._known.get(config)
+        if known is None or known[0] != found:
+            known = self._known[config] = found, TLS(create_context(config))
+        return known[1]
+
+
+_shared = Contexts()
 
 
 def shared_tls(config: TLSConfig) -> TLS:
@@ -110,18 +126,10 @@ def shared_tls(config: TLSConfig) -> TLS:
     Raises what `ssl` raises: `OSError` for a file that cannot be read, `ssl.SSLError` (which is
     one) for one that cannot be understood.
     """
-    found = fingerprint(config)
-    # Held while the files are read: several threads that need the same context at the start of a
-    # process would all load it, at the same time.
-    with _lock:
-        known = _shared.get(config)
-        if known is None or known[0] != found:
-            known = _shared[config] = found, TLS(create_context(config))
-        return known[1]
+    return _shared.find(config, fingerprint(config))
 
 
 @after_fork
 def _renew_lock() -> None:
     # A thread that the child does not have may hold it. The contexts stay good in a child.
-    global _lock  # noqa: PLW0603
-    _lock = threading.RLock()
+    _shared.lock = threading.RLock()
