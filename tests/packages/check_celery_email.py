@@ -45,8 +45,8 @@ class CeleryEmailTests(PackageTestCase):
         reads_subtype = (
             "djcelery_email/utils.py",
             "if message.mixed_subtype != EmailMessage.mixed_subtype:",
-            "django.core.mail.message.EmailMultiAlternatives.mixed_subtype is not there from "
-            "Django 6.0 on.",
+            "django.core.mail.message.EmailMultiAlternatives.mixed_subtype does not exist "
+            "since Django 6.0.",
         )
         connects = (
             "djcelery_email/tasks.py",

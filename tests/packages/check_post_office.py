@@ -121,8 +121,8 @@ class LegacyTests(PostOfficeTestCase):
         renders = (
             "post_office/models.py",
             "connection.send_messages([msg])",
-            "django.core.mail.message.EmailMultiAlternatives.mixed_subtype is an error from "
-            "Django 6.0 on.",
+            "django.core.mail.message.EmailMultiAlternatives.mixed_subtype is an error "
+            "since Django 6.0.",
         )
         self.assertEqual(deprecations[-2:], [CONNECTS, renders])
 
