@@ -33,7 +33,7 @@ class HangTests(SimpleTestCase):
             env=os.environ | {"TEST_TIMEOUT": "1"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
@@ -51,11 +51,8 @@ class HangTests(SimpleTestCase):
         self.assertIn("A worker has ended before its tests.\n", process.stderr)
 
     def test_a_worker_that_dies(self):
-        process = self.run_tests(
-            "--parallel=2",
-            Dies="threading.Event().wait(0.3), __import__('os')._exit(3)",
-            Fine="pass",
-        )
+        dies = "threading.Event().wait(0.3), __import__('os')._exit(3)"
+        process = self.run_tests("--parallel=2", Dies=dies, Fine="pass")
         self.assertEqual(process.returncode, 1, process.stderr)
         self.assertIn("A worker has ended before its tests.\n", process.stderr)
 
