@@ -114,7 +114,7 @@ def ending_with_workers(number: int, seconds: float) -> Iterator[None]:
     def look() -> None:
         workers: set[Any] = set()
         while not has_lost_one(workers):
-            if is_over.wait(0.05):
+            if is_over.wait(0.1):
                 return
             workers.update(multiprocessing.active_children())
         # They end by themselves when there is no more work. Their exit codes are the pool's to
@@ -125,6 +125,9 @@ def ending_with_workers(number: int, seconds: float) -> Iterator[None]:
                 worker.kill()
             os._exit(1)
 
+    # The thread does nothing but wait while the pool forks.
+    multithreaded = "This process .* is multi-threaded, use of fork"
+    warnings.filterwarnings("ignore", multithreaded, DeprecationWarning, "multiprocessing")
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
     try:

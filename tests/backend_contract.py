@@ -246,7 +246,7 @@ class BackendContract(ExactErrors):
         shared, start = mailers[ALIAS], threading.Barrier(4, timeout=TIMEOUT)
 
         def send(thread: int) -> None:
-            start.wait()
+            start.wait(TIMEOUT)
             for number in range(5):
                 message(f"own {thread} {number}").send(using=ALIAS)
                 self.assertEqual(shared.send_messages([message(f"shared {thread} {number}")]), 1)

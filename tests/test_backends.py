@@ -473,14 +473,14 @@ class LocmemTests(SimpleTestCase):
         start = threading.Barrier(4, timeout=10)
 
         def send(number):
-            start.wait()
+            start.wait(10)
             alias = ("default", "bulk")[number % 2]
             for _ in range(10):
                 mail.send_mail(str(number), "body", None, ["to@example.com"], using=alias)
 
         with ThreadPoolExecutor(4) as threads:
             for result in [threads.submit(send, number) for number in range(4)]:
-                result.result()
+                result.result(10)
         self.assertEqual(
             sorted((copied.subject, copied.sent_using) for copied in mail.outbox),
             [("0", "default")] * 10

@@ -443,7 +443,7 @@ class LimitTests(SimpleTestCase):
 
     def test_threads(self):
         item = handler(window=600)
-        barrier = threading.Barrier(8)
+        barrier = threading.Barrier(8, timeout=10)
 
         def work():
             barrier.wait(10)

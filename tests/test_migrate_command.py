@@ -133,6 +133,7 @@ class CommandTests(SimpleTestCase):
                     input=patch.encode(encoding),
                     env=os.environ | {"GIT_CEILING_DIRECTORIES": str(Path.cwd().parent)},
                     check=True,
+                    timeout=60,
                 )
                 self.assertEqual(self.file.read_bytes(), written)
 

@@ -230,7 +230,7 @@ class LimitTests(ExactErrors, SimpleTestCase):
 
     def test_threads(self):
         item = middleware(window=600)
-        barrier = threading.Barrier(8)
+        barrier = threading.Barrier(8, timeout=10)
 
         def work(number):
             barrier.wait(10)

@@ -276,7 +276,7 @@ class XOAuth2Tests(AuthTestCase):
         self.login()
         self.tokens.valid, self.tokens.current = {"t2"}, "t2"
         number = 8
-        barrier = threading.Barrier(number)
+        barrier = threading.Barrier(number, timeout=TIMEOUT)
 
         def connect(_):
             barrier.wait(TIMEOUT)

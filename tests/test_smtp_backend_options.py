@@ -133,7 +133,7 @@ class EffectTests(SMTPBackendTestCase):
         expected = PoolTimeout(f"{sink.host}:{sink.port}: No session became free in 0 seconds.")
         with mailers[ALIAS], ThreadPoolExecutor(1) as executor:
             # Another thread: the one that has the session would wait for itself.
-            error = executor.submit(self.error, message().send, using=ALIAS).result()
+            error = executor.submit(self.error, message().send, using=ALIAS).result(TIMEOUT)
             self.assertEqual(error, repr(expected))
         self.send()
 
@@ -204,7 +204,7 @@ class EffectTests(SMTPBackendTestCase):
         start = threading.Barrier(3, timeout=TIMEOUT)
 
         def token():
-            start.wait()
+            start.wait(TIMEOUT)
             return "token"
 
         script = [*greeting("XOAUTH2"), ("AUTH", "235 Yes"), *POLITE[2:] * 2]

@@ -43,7 +43,7 @@ class Dripping:
     def __exit__(self, *args):
         self.over.set()
         # What accept() waits for.
-        socket.create_connection((HOST, self.port)).close()
+        socket.create_connection((HOST, self.port), TIMEOUT).close()
         self.thread.join(TIMEOUT)
         self.listener.close()
 
@@ -148,13 +148,13 @@ class DeadlineTests(SimpleTestCase):
             thread = threading.Thread(target=drip)
             thread.start()
             self.assertEqual(session.getreply(), (250, b"slow\nSIZE 1000"))
-            thread.join()
+            thread.join(TIMEOUT)
             self.assertEqual(receiver.gettimeout(), TIMEOUT)
             receiver.settimeout(None)
             thread = threading.Thread(target=drip)
             thread.start()
             self.assertEqual(session.getreply(), (250, b"slow\nSIZE 1000"))
-            thread.join()
+            thread.join(TIMEOUT)
             session.sock = None
 
     def test_noop(self):

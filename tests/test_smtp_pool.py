@@ -56,7 +56,7 @@ class PoolTestCase(SimpleTestCase):
     def held(self, pool):
         """Let another thread hold a session for the block."""
         with ThreadPoolExecutor(1) as executor:
-            session, _ = executor.submit(pool.acquire).result()
+            session, _ = executor.submit(pool.acquire).result(TIMEOUT)
             try:
                 yield session
             finally:
@@ -453,7 +453,7 @@ class LeaseTests(PoolTestCase):
 class ParallelTests(PoolTestCase):
     def meet(self, number):
         """Give an `authenticate` that needs `number` sessions to be opened at the same time."""
-        barrier = threading.Barrier(number)
+        barrier = threading.Barrier(number, timeout=TIMEOUT)
         return lambda session: barrier.wait(TIMEOUT)
 
     def deliver(self, pool, number, parallel):

@@ -1020,7 +1020,7 @@ class ThreadsTests(SessionTestCase):
 
     def send_from_threads(self, relay):
         """Send a message from each thread, all at once."""
-        barrier = threading.Barrier(self.THREADS)
+        barrier = threading.Barrier(self.THREADS, timeout=TIMEOUT)
 
         def send(number):
             barrier.wait(TIMEOUT)

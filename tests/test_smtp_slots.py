@@ -45,7 +45,7 @@ class SlotsTestCase(SimpleTestCase):
     def held(self, pool):
         """Let another thread hold a session for the block; give a function that returns it."""
         with ThreadPoolExecutor(1) as executor:
-            session, _ = executor.submit(pool.acquire).result()
+            session, _ = executor.submit(pool.acquire).result(TIMEOUT)
             try:
                 yield lambda: pool.release(session)
             finally:
@@ -114,7 +114,7 @@ class InterruptTests(SlotsTestCase):
                 thread.start()
                 with self.assertRaises(kind):
                     pool.acquire()
-                thread.join()
+                thread.join(TIMEOUT)
                 self.assertEqual(self.stats(pool, "busy", "waiting"), [1, 0])
             self.assertEqual(pool.send_one(envelope()).status, "sent")
 
@@ -167,7 +167,7 @@ class InterruptTests(SlotsTestCase):
             thread.start()
             with self.assertRaises(Interrupt):
                 pool.acquire()
-            thread.join()
+            thread.join(TIMEOUT)
             self.assertEqual(self.stats(pool, "waiting"), [1])
         self.assertEqual(pool.send_one(envelope()).status, "sent")
         self.assertEqual(self.stats(pool, "busy", "waiting"), [0, 0])
@@ -301,9 +301,9 @@ class GarbageTests(SlotsTestCase):
     def test_a_thread_that_waits_finds_it(self):
         pool = self.pool(pool_size=1)
         with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1) as executor:
-            sessions = [other.submit(pool.acquire).result()[0]]
+            sessions = [other.submit(pool.acquire).result(TIMEOUT)[0]]
             # Nothing of it is left in that thread.
-            other.submit(int).result()
+            other.submit(int).result(TIMEOUT)
             result = executor.submit(pool.send_one, envelope())
             wait_until(lambda: pool.stats()["waiting"])
             sessions.clear()
@@ -494,7 +494,7 @@ class FewerSessionsTests(SlotsTestCase):
         self.sink.max_sessions = 1
         pool = self.pool(pool_size=2)
         with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1) as executor:
-            session, _ = other.submit(pool.acquire).result()
+            session, _ = other.submit(pool.acquire).result(TIMEOUT)
             result = executor.submit(pool.send_one, envelope())
             wait_until(lambda: pool.stats()["waiting"])
             session.close()

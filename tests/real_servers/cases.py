@@ -278,7 +278,7 @@ class CommonChecks(ServerCase):
         wait_for(lambda: self.daemon.received() > RESTARTED // 5, "a part of the batch")
         stop()
         self.daemon.start()
-        thread.join()
+        thread.join(60)
         (report,) = reports
         self.figure("report", report.summary())
         again = report.retry()
@@ -342,7 +342,7 @@ class CommonChecks(ServerCase):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(60)
         return [error for part in results for error in part]
 
 

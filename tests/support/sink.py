@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .servers import DROP, STALL, _Server
+from .servers import DROP, STALL, TIMEOUT, _Server
 
 # Do as you should, then close the connection in place of the reply.
 DROP_REPLY = object()
@@ -149,7 +149,7 @@ class Sink(_Server):
         async def call() -> None:
             function()
 
-        asyncio.run_coroutine_threadsafe(call(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(call(), self._loop).result(TIMEOUT)
 
     async def _talk(self, connect: Callable[..., Any]) -> None:
         _, protocol = await connect(lambda: _Protocol(self))
