@@ -161,7 +161,7 @@ class Decorated(Sends):
         pass
 
 
-exec_namespace: dict[str, Any] = {"Plain": Plain}
+exec_namespace = {"Plain": Plain}
 exec(
     "class Sourceless(Plain):\n"
     "    def __init__(self, **kwargs):\n"
@@ -249,7 +249,7 @@ class MasksAll(SafeExceptionReporterFilter):
     hidden_settings = re.compile("MAILERS")
 
 
-def message(number: str, text: str, hint: str | None = None) -> checks.CheckMessage:
+def message(number, text, hint=None):
     """A message of the app's, by default with the cure of the table as its hint."""
     level = checks.Error if number.startswith("E") else checks.Warning
     cures = {problem.id: problem.cure for problem in PROBLEMS}
@@ -264,7 +264,7 @@ class Case(NamedTuple):
     settings: dict[str, Any] = {}
 
     @property
-    def ids(self) -> set[str]:
+    def ids(self):
         return {message.id for message in self.messages}
 
 
@@ -793,7 +793,7 @@ WARNED_OF = [
 ]
 
 # What is as it should be, or cannot be known without making a backend.
-FINE: list[Case] = [
+FINE = [
     *(
         Case({"bulk": entry}, [])
         for entry in [
@@ -926,7 +926,7 @@ FINE: list[Case] = [
 CASES = [*SAID_AT_USE, *SAID_HERE, *WARNED_OF, *FINE]
 
 
-def run(*, deploy: bool = False) -> list[checks.CheckMessage]:
+def run(*, deploy=False):
     """Run the registered checks of the app alone: some of Django's cannot bear a MAILERS that is no
     dict."""
     return [
@@ -937,7 +937,7 @@ def run(*, deploy: bool = False) -> list[checks.CheckMessage]:
     ]
 
 
-def settings_of(case: Case) -> override_settings:
+def settings_of(case):
     # Without LOGGING_CONFIG, or Django would make the handlers.
     return override_settings(MAILERS=case.entries, LOGGING_CONFIG=None, **case.settings)
 
@@ -1069,7 +1069,7 @@ class DeploymentTests(SimpleTestCase):
 class DjangosChecksTests(SimpleTestCase):
     """mail.W001 and mail.E001: Django's own on 6.1, the backport's on 5.2 and 6.0."""
 
-    def run_djangos(self, *, deploy: bool) -> list[checks.CheckMessage]:
+    def run_djangos(self, *, deploy):
         found = checks.run_checks(tags=["mail"], include_deployment_checks=deploy)
         return [message for message in found if message.id.startswith("mail.")]
 
@@ -1123,7 +1123,7 @@ class DjangosChecksTests(SimpleTestCase):
 
 
 class RegistrationTests(SimpleTestCase):
-    def registered(self) -> list[tuple[str, tuple[str, ...]]]:
+    def registered(self):
         found = [
             (check.__name__, check.tags)
             for check in registry.registry.get_checks(include_deployment_checks=True)
@@ -1203,7 +1203,7 @@ class InstallationTests(SimpleTestCase):
         for name, source in PROJECT.items():
             (self.folder / f"{name}.py").write_text(textwrap.dedent(source))
 
-    def found_by(self, *parts: str) -> list[checks.CheckMessage]:
+    def found_by(self, *parts):
         """What is found in a process that has run these lines."""
         source = "\n".join(
             [
@@ -1250,7 +1250,7 @@ class InstallationTests(SimpleTestCase):
 class CommandTests(SimpleTestCase):
     """`manage.py check` in a process of its own."""
 
-    def check(self, *arguments: str, **settings: Any) -> tuple[int, str, str]:
+    def check(self, *arguments, **settings):
         process = run_python(
             # First of all, for a handler with `using` in LOGGING (H5).
             f"""

@@ -1,7 +1,5 @@
 """send_many(): what is said of each message, over real SMTP and over backends of every style."""
 
-from __future__ import annotations
-
 import io
 import json
 import pickle
@@ -17,7 +15,7 @@ from smtplib import (
     SMTPServerDisconnected,
 )
 from types import SimpleNamespace
-from typing import Any, get_type_hints
+from typing import get_type_hints
 from unittest import mock
 
 from django.core import mail
@@ -39,7 +37,7 @@ ALIAS = "relay"
 AGAIN = [step for step in POLITE if step[0] not in {None, "EHLO"}]
 
 
-def facts(report: SendReport) -> list[Any]:
+def facts(report):
     """Give what the report says, for messages without replies or errors only the status."""
     return [
         result.status
@@ -52,18 +50,18 @@ def facts(report: SendReport) -> list[Any]:
 class ReplayingBackend(BaseEmailBackend):
     """Does with each message what `replay` says next: returns that, or raises it."""
 
-    def __init__(self, *, replay: list[Any], log: list[str], alias: str | None = None) -> None:
+    def __init__(self, *, replay, log, alias=None):
         super().__init__(alias=alias)
         self.replay, self.log = iter(replay), log
 
-    def open(self) -> Any:
+    def open(self):
         self.log.append("open")
         return False  # Some do, whatever has happened (H17).
 
-    def close(self) -> None:
+    def close(self):
         self.log.append("close")
 
-    def send_messages(self, email_messages: list[Any]) -> Any:
+    def send_messages(self, email_messages):
         self.log += [email.subject for email in email_messages]
         outcome = next(self.replay)
         if isinstance(outcome, BaseException):
@@ -74,40 +72,40 @@ class ReplayingBackend(BaseEmailBackend):
 class BareBackend:
     """All that a BACKEND has to have."""
 
-    def __init__(self, alias: str | None = None) -> None:
+    def __init__(self, alias=None):
         pass
 
-    def send_messages(self, email_messages: list[Any]) -> int:
+    def send_messages(self, email_messages):
         return len(email_messages)
 
 
 class BrokenAtCloseBackend(BareBackend):
-    def open(self) -> None:
+    def open(self):
         pass
 
-    def close(self) -> None:
+    def close(self):
         raise SMTPServerDisconnected("ada@example.com")
 
 
 class UnopenableBackend(BareBackend):
-    def __init__(self, *, log: list[str], error: Exception, alias: str | None = None) -> None:
+    def __init__(self, *, log, error, alias=None):
         self.log, self.error = log, error
 
-    def open(self) -> None:
+    def open(self):
         self.log.append("open")
         raise self.error
 
-    def close(self) -> None:
+    def close(self):
         self.log.append("close")
 
 
 class KnowingBackend(BareBackend):
     """A ReportingBackend. It needs no class of django_mailers for its results."""
 
-    def __init__(self, *, outcomes: list[Any], log: list[Any], alias: str | None = None) -> None:
+    def __init__(self, *, outcomes, log, alias=None):
         self.outcomes, self.log = outcomes, log
 
-    def send_many(self, messages: Any) -> list[Any]:
+    def send_many(self, messages):
         self.log.append([email.subject for email in messages])
         return self.outcomes
 
@@ -115,7 +113,7 @@ class KnowingBackend(BareBackend):
 class ReconnectingBackend(DjangosSMTP):
     """Takes a new connection for each message, where nobody watches."""
 
-    def send_messages(self, email_messages: list[Any]) -> Any:
+    def send_messages(self, email_messages):
         self.close()
         self.open()
         return super().send_messages(email_messages)
@@ -124,25 +122,25 @@ class ReconnectingBackend(DjangosSMTP):
 class ElsewhereBackend(DjangosSMTP):
     """Sends nothing over its connection, and counts what it says to have sent otherwise."""
 
-    def _send(self, email_message: Any) -> bool:
+    def _send(self, email_message):
         return email_message.subject == "counted"
 
 
 class PickyBackend(DjangosSMTP):
     """Sends once for each recipient, as some do that personalise."""
 
-    def _send(self, email_message: Any) -> bool:
+    def _send(self, email_message):
         for recipient in email_message.recipients():
             self.connection.sendmail("a@example.com", recipient, b"Subject: x\r\n\r\n")
         return True
 
 
 class OverSMTPTests(SimpleTestCase):
-    def serve(self, **options: Any) -> SMTPServer:
+    def serve(self, **options):
         server_options = {key: options.pop(key) for key in ("refuse", "users") if key in options}
         return enter(self, serving(SMTPServer(**server_options), **options))
 
-    def test_sent(self) -> None:
+    def test_sent(self):
         server = self.serve()
         messages = [message(subject="a"), message(to=["bob@example.com", "eve@example.com"])]
 
@@ -161,7 +159,7 @@ class OverSMTPTests(SimpleTestCase):
         self.assertEqual(len(server.sessions), 1)
         self.assertEqual(subjects(server), ["a", "Hello"])
 
-    def test_default_mailer(self) -> None:
+    def test_default_mailer(self):
         with (
             SMTPServer() as server,
             override_settings(MAILERS={"default": entry(server, backend=SMTP)}),
@@ -169,7 +167,7 @@ class OverSMTPTests(SimpleTestCase):
             self.assertEqual(statuses(send_many([message()])), ["sent"])
         self.assertEqual(len(server.messages), 1)
 
-    def test_one_recipient_of_three_refused(self) -> None:
+    def test_one_recipient_of_three_refused(self):
         for options in ({}, {"fail_silently": True}):
             with self.subTest(**options):
                 self.serve(refuse={"RCPT gone@example.com": "550 5.1.1 <gone> is gone"}, **options)
@@ -192,7 +190,7 @@ class OverSMTPTests(SimpleTestCase):
                 self.assertEqual(str(caught.exception), "1 sent (1 not to all recipients)")
                 self.assertIsNone(caught.exception.__cause__)
 
-    def test_it_goes_on_after_refusals_on_the_same_connection(self) -> None:
+    def test_it_goes_on_after_refusals_on_the_same_connection(self):
         refuse = {
             "MAIL spam@example.com": "554 No spam",
             "RCPT gone@example.com": "550 No such user",
@@ -251,7 +249,7 @@ class OverSMTPTests(SimpleTestCase):
                 self.assertEqual(subjects(server), ["good"] * len(bad))
                 self.assertEqual(report.retryable, [bad[2], bad[3], bad[4], bad[5]])
 
-    def test_refused_content(self) -> None:
+    def test_refused_content(self):
         server = self.serve(refuse={"DATA": "452 Disk full"})
 
         report = send_many([message()], using=ALIAS)
@@ -264,7 +262,7 @@ class OverSMTPTests(SimpleTestCase):
         self.assertEqual(again.using, ALIAS)
         self.assertEqual(again[0].message, report[0].message)
 
-    def test_nobody_to_send_to(self) -> None:
+    def test_nobody_to_send_to(self):
         server = self.serve()
 
         self.assertEqual(facts(send_many([], using=ALIAS)), [])
@@ -276,9 +274,9 @@ class OverSMTPTests(SimpleTestCase):
         self.assertIs(report.raise_for_failures(), report)
         self.assertEqual(server.sessions, [])
 
-    def test_recipients_that_cannot_be_told(self) -> None:
+    def test_recipients_that_cannot_be_told(self):
         class Broken(mail.EmailMessage):
-            def recipients(self) -> list[str]:
+            def recipients(self):
                 raise LookupError("No such reader")
 
         self.serve()
@@ -291,9 +289,9 @@ class OverSMTPTests(SimpleTestCase):
             ],
         )
 
-    def test_error_of_the_message_itself(self) -> None:
+    def test_error_of_the_message_itself(self):
         class Broken(mail.EmailMessage):
-            def message(self, **kwargs: Any) -> Any:
+            def message(self, **kwargs):
                 raise LookupError("No such template")
 
         server = self.serve()
@@ -307,7 +305,7 @@ class OverSMTPTests(SimpleTestCase):
         )
         self.assertEqual(len(server.sessions), 1)
 
-    def test_server_that_is_not_there(self) -> None:
+    def test_server_that_is_not_there(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         messages = [message(), message()]
@@ -325,7 +323,7 @@ class OverSMTPTests(SimpleTestCase):
                 self.assertEqual(facts(report), [("failed", None, "", [], error)] * 2)
                 self.assertEqual(report.retryable, messages)
 
-    def test_wrong_password(self) -> None:
+    def test_wrong_password(self):
         server = self.serve(users={"ada": "right"}, username="ada", password="wrong")
         report = send_many([message(), message()], using=ALIAS)
         self.assertEqual(statuses(report), ["failed", "failed"])
@@ -334,7 +332,7 @@ class OverSMTPTests(SimpleTestCase):
         # Tried once, and its connection is closed: an open socket would be a ResourceWarning.
         self.assertEqual(len(server.sessions), 1)
 
-    def test_a_double_for_smtplib_tells_nothing(self) -> None:
+    def test_a_double_for_smtplib_tells_nothing(self):
         with (
             mock.patch("smtplib.SMTP") as double,
             override_settings(MAILERS={ALIAS: {"OPTIONS": {"host": "127.0.0.1"}}}),
@@ -343,17 +341,17 @@ class OverSMTPTests(SimpleTestCase):
         self.assertEqual(facts(report), ["sent"])
         double.return_value.sendmail.assert_called_once()
 
-    def test_replacements_of_others_stay(self) -> None:
+    def test_replacements_of_others_stay(self):
         seen = []
 
         class Poking(DjangosSMTP):
-            def open(self) -> Any:
+            def open(self):
                 opened = super().open()
                 if not opened:
                     return opened
                 sendmail = self.connection.sendmail
 
-                def noting(*args: Any) -> Any:
+                def noting(*args):
                     seen.append(args[1])
                     return sendmail(*args)
 
@@ -373,7 +371,7 @@ class OverSMTPTests(SimpleTestCase):
         )
         self.assertEqual(seen, [["bob@example.com"], ["eve@example.com"]])
 
-    def test_backend_that_sends_once_for_each_recipient(self) -> None:
+    def test_backend_that_sends_once_for_each_recipient(self):
         server = enter(self, SMTPServer(refuse={"RCPT gone@example.com": "550 Gone"}))
         with override_settings(MAILERS={ALIAS: entry(server, backend=PickyBackend)}):
             report = send_many([message(to=["bob@example.com", "gone@example.com"])], using=ALIAS)
@@ -383,14 +381,14 @@ class OverSMTPTests(SimpleTestCase):
         self.assertEqual(facts(report), [("sent", 250, "OK", [TAKEN, gone], repr(error))])
         self.assertEqual(report.failures, [report[0]])
 
-    def test_backend_that_sends_by_other_means(self) -> None:
+    def test_backend_that_sends_by_other_means(self):
         server = enter(self, SMTPServer())
         with override_settings(MAILERS={ALIAS: entry(server, backend=ElsewhereBackend)}):
             report = send_many([message(subject="counted"), message()], using=ALIAS)
         self.assertEqual(facts(report), ["sent", "unknown"])
         self.assertEqual(len(server.sessions), 1)
 
-    def test_backend_that_connects_anew_is_not_watched(self) -> None:
+    def test_backend_that_connects_anew_is_not_watched(self):
         lost = spoilt(".", DROP)
         server = enter(self, ScriptedServer(POLITE[:1], lost))
         with override_settings(MAILERS={ALIAS: entry(server, backend=ReconnectingBackend)}):
@@ -399,7 +397,7 @@ class OverSMTPTests(SimpleTestCase):
         self.assertEqual(facts(report), [("unknown", None, "", [], repr(error))])
 
 
-def _recipients_refused(value: Any) -> Exception:
+def _recipients_refused(value):
     return value if isinstance(value, Exception) else SMTPRecipientsRefused(value)
 
 
@@ -408,7 +406,7 @@ class FaultTests(SimpleTestCase):
 
     gone = SMTPServerDisconnected("Connection unexpectedly closed")
 
-    def check(self, stage: str, reply: Any, expected: Any, *, connections: int, **options: Any):
+    def check(self, stage, reply, expected, *, connections, **options):
         """Send two messages, and compare what is said of the first."""
         script = spoilt(stage, reply)
         if connections == 1:
@@ -425,19 +423,19 @@ class FaultTests(SimpleTestCase):
                 self.assertEqual(facts(report), [expected, ("sent", 250, "OK", [TAKEN], "None")])
                 self.assertEqual(len(server.received), connections)
 
-    def test_disconnected(self) -> None:
+    def test_disconnected(self):
         for stage in ("MAIL", "RCPT", "DATA"):
             failed = ("failed", None, "", [], repr(self.gone))
             self.check(stage, DROP, failed, connections=2)
         self.check(".", DROP, ("unknown", None, "", [], repr(self.gone)), connections=2)
 
-    def test_stalled(self) -> None:
+    def test_stalled(self):
         error = SMTPServerDisconnected("Connection unexpectedly closed: timed out")
         for stage, status in (("DATA", "failed"), (".", "unknown")):
             expected = (status, None, "", [], repr(error))
             self.check(stage, STALL, expected, connections=2, timeout=0.2)
 
-    def test_refused(self) -> None:
+    def test_refused(self):
         for code in (421, 450, 550):
             connections = 2 if code == 421 else 1
             with self.subTest(code=code):
@@ -454,7 +452,7 @@ class FaultTests(SimpleTestCase):
                 # Django's backend would say MAIL next, in the middle of a transaction.
                 self.check("DATA", reply, expected, connections=2)
 
-    def test_replies_that_are_neither_yes_nor_no(self) -> None:
+    def test_replies_that_are_neither_yes_nor_no(self):
         for reply, code, text in [
             ("Huh? Huh", -1, b"Huh"),
             ("252 Perhaps", 252, b"Perhaps"),
@@ -467,7 +465,7 @@ class FaultTests(SimpleTestCase):
                 self.check("DATA", reply, ("failed", None, "", [], error), connections=2)
                 self.check(".", reply, ("unknown", None, "", [], error), connections=2)
 
-    def test_garbage_about_a_recipient(self) -> None:
+    def test_garbage_about_a_recipient(self):
         refused = {"bob@example.com": (-1, b"Huh")}
         expected = (
             "failed",
@@ -478,13 +476,13 @@ class FaultTests(SimpleTestCase):
         )
         self.check("RCPT", "Huh? Huh", expected, connections=2)
 
-    def test_endless_reply(self) -> None:
+    def test_endless_reply(self):
         error = "SMTPResponseException(500, 'Line too long.')"
         endless = b"250 " + b"x" * 9000 + b"\r\n"
         self.check(".", endless, ("unknown", None, "", [], error), connections=2)
         self.check("MAIL", endless, ("failed", None, "", [], error), connections=2)
 
-    def test_no_new_connection(self) -> None:
+    def test_no_new_connection(self):
         closing = [(None, "421 Closing")]
         with serving(ScriptedServer(spoilt("MAIL", DROP), closing)) as server:
             messages = [message(), message(), message()]
@@ -496,9 +494,9 @@ class FaultTests(SimpleTestCase):
 
 
 class OverAnyBackendTests(SimpleTestCase):
-    def replay(self, *outcomes: Any) -> SendReport:
+    def replay(self, *outcomes):
         """Send as many messages, named 0, 1, ..., to a ReplayingBackend with a new `self.log`."""
-        self.log: list[str] = []
+        self.log = []
         entry = {
             "BACKEND": "tests.test_delivery.ReplayingBackend",
             "OPTIONS": {"replay": outcomes, "log": self.log},
@@ -507,7 +505,7 @@ class OverAnyBackendTests(SimpleTestCase):
         with override_settings(MAILERS={ALIAS: entry}):
             return send_many(messages, using=ALIAS)
 
-    def test_what_is_returned(self) -> None:
+    def test_what_is_returned(self):
         report = self.replay(1, True, ["task"], ("task",), 2)
         self.assertEqual(facts(report), ["sent"] * 5)
         report = self.replay(0, False, None, [], "sent", object())
@@ -515,7 +513,7 @@ class OverAnyBackendTests(SimpleTestCase):
         self.assertEqual(report.retryable, [])
         self.assertEqual(self.log, ["open", "0", "1", "2", "3", "4", "5", "close"])
 
-    def test_what_is_raised(self) -> None:
+    def test_what_is_raised(self):
         for error, status in [
             (ValueError("Header values may not contain ..."), "failed"),
             (ConnectionRefusedError(111, "Connection refused"), "failed"),
@@ -537,7 +535,7 @@ class OverAnyBackendTests(SimpleTestCase):
                 self.assertIs(report[0].error, error)
                 self.assertEqual(self.log, ["open", "0", "close", "open", "1", "close"])
 
-    def test_refusals(self) -> None:
+    def test_refusals(self):
         recipients = SMTPRecipientsRefused({"bob@example.com": (550, b"G\xf6ne")})
         sender, data = SMTPSenderRefused(451, "Later", "a"), SMTPDataError(554, b"Spam")
         self.assertEqual(
@@ -549,12 +547,12 @@ class OverAnyBackendTests(SimpleTestCase):
             ],
         )
 
-    def test_interruption(self) -> None:
+    def test_interruption(self):
         with self.assertRaises(KeyboardInterrupt):
             self.replay(1, KeyboardInterrupt())
         self.assertEqual(self.log, ["open", "0", "1", "close"])
 
-    def test_errors_of_the_configuration(self) -> None:
+    def test_errors_of_the_configuration(self):
         with self.assertRaises(MailerDoesNotExist):
             send_many([], using="missing")
         wrong = InvalidMailer("OPTIONS must define 'key'.", alias=ALIAS)
@@ -567,14 +565,14 @@ class OverAnyBackendTests(SimpleTestCase):
         self.assertEqual(facts(report), ["sent", failed, failed])
         self.assertEqual(self.log, ["open", "0", "1", "close"])
 
-    def test_what_goes_wrong_when_it_connects(self) -> None:
+    def test_what_goes_wrong_when_it_connects(self):
         path = "tests.test_delivery.UnopenableBackend"
         for error, is_raised in [
             (OSError("No route"), False),
             (LookupError("No token"), False),
             (InvalidMailer("Wrong key."), True),
         ]:
-            log: list[str] = []
+            log = []
             entry = {"BACKEND": path, "OPTIONS": {"log": log, "error": error}}
             with self.subTest(error=error), override_settings(MAILERS={ALIAS: entry}):
                 if is_raised:
@@ -587,7 +585,7 @@ class OverAnyBackendTests(SimpleTestCase):
                 self.assertEqual(log, ["open", "close"])
 
     @override_settings(MAILERS={ALIAS: {"BACKEND": "tests.test_delivery.BrokenAtCloseBackend"}})
-    def test_what_goes_wrong_when_it_closes(self) -> None:
+    def test_what_goes_wrong_when_it_closes(self):
         with self.assertLogs("django_mailers.delivery") as logs:
             report = send_many([message()], using=ALIAS)
         self.assertEqual(facts(report), ["sent"])
@@ -600,10 +598,10 @@ class OverAnyBackendTests(SimpleTestCase):
         )
 
     @override_settings(MAILERS={ALIAS: {"BACKEND": "tests.test_delivery.BareBackend"}})
-    def test_neither_open_nor_close(self) -> None:
+    def test_neither_open_nor_close(self):
         self.assertEqual(facts(send_many([message(), message()], using=ALIAS)), ["sent"] * 2)
 
-    def test_djangos_backends(self) -> None:
+    def test_djangos_backends(self):
         folder = enter(self, tempfile.TemporaryDirectory())
         stream = io.StringIO()
         messages = [message(subject="a"), message(subject="b\nc"), message(subject="d")]
@@ -636,8 +634,8 @@ class OverAnyBackendTests(SimpleTestCase):
 
 
 class ReportingBackendTests(SimpleTestCase):
-    def send(self, messages: list[Any], outcomes: list[Any]) -> SendReport:
-        self.log: list[Any] = []
+    def send(self, messages, outcomes):
+        self.log = []
         entry = {
             "BACKEND": "tests.test_delivery.KnowingBackend",
             "OPTIONS": {"outcomes": outcomes, "log": self.log},
@@ -645,7 +643,7 @@ class ReportingBackendTests(SimpleTestCase):
         with override_settings(MAILERS={ALIAS: entry}):
             return send_many(messages, using=ALIAS)
 
-    def test_what_it_says_is_the_report(self) -> None:
+    def test_what_it_says_is_the_report(self):
         error = TimeoutError("timed out")
         taken = SimpleNamespace(
             status="sent", code=250, text="2.0.0 Queued", recipients=[TAKEN], error=None
@@ -671,18 +669,18 @@ class ReportingBackendTests(SimpleTestCase):
         names = [name for name in vars(delivery.Outcome) if not name.startswith("_")]
         self.assertLessEqual(set(names), set(get_type_hints(SendResult)))
 
-    def test_it_is_not_asked_for_nothing(self) -> None:
+    def test_it_is_not_asked_for_nothing(self):
         self.assertEqual(facts(self.send([mail.EmailMessage("Nobody")], [])), ["skipped"])
         self.assertEqual(self.log, [])
 
-    def test_wrong_number_of_outcomes(self) -> None:
+    def test_wrong_number_of_outcomes(self):
         with self.assertRaises(RuntimeError) as caught:
             self.send([message(), message()], [SendResult(message(), "sent")])
         self.assertEqual(str(caught.exception), "The backend returned 1 results for 2 messages.")
 
 
 class ReportTests(SimpleTestCase):
-    def test_in_numbers(self) -> None:
+    def test_in_numbers(self):
         results = [
             SendResult(message(), "refused", 550, "<bob@example.com> is gone"),
             SendResult(message(), "sent"),
@@ -698,7 +696,7 @@ class ReportTests(SimpleTestCase):
         self.assertEqual(repr(report), "<SendReport using='bulk': 2 sent, 1 refused, 1 skipped>")
         self.assertEqual(repr(SendReport([])), "<SendReport using=None: no messages>")
 
-    def test_no_address_and_no_text_is_shown(self) -> None:
+    def test_no_address_and_no_text_is_shown(self):
         refused = (delivery.RecipientResult("bob@example.com", 550, "bob@example.com is gone"),)
         error = SMTPRecipientsRefused({"bob@example.com": (550, b"bob@example.com is gone")})
         result = SendResult(message(), "refused", 550, "bob@example.com", refused, error)
@@ -712,7 +710,7 @@ class ReportTests(SimpleTestCase):
         self.assertIs(caught.exception.report, report)
         self.assertIs(caught.exception.__cause__, error)
 
-    def test_what_may_be_sent_again(self) -> None:
+    def test_what_may_be_sent_again(self):
         recipient = delivery.RecipientResult
         later, never = recipient("a@example.com", 450, ""), recipient("b@example.com", 550, "")
         for result, is_success, is_retryable in [
@@ -736,7 +734,7 @@ class ReportTests(SimpleTestCase):
                 self.assertEqual(report.retryable, ["m"] if is_retryable else [])
 
     @override_settings(MAILERS={"bulk": {"BACKEND": LOCMEM}})
-    def test_retry(self) -> None:
+    def test_retry(self):
         again, done = message(subject="again"), message(subject="done")
         report = SendReport([SendResult(done, "sent"), SendResult(again, "failed")], using="bulk")
         retried = report.retry()
@@ -744,7 +742,7 @@ class ReportTests(SimpleTestCase):
         self.assertEqual([(m.subject, m.sent_using) for m in mail.outbox], [("again", "bulk")])
         self.assertEqual(facts(retried.retry()), [])
 
-    def test_pickle(self) -> None:
+    def test_pickle(self):
         report = SendReport([SendResult(message(), "refused", 550, "No")], using="bulk")
         error = pickle.loads(pickle.dumps(SendError(report)))
         self.assertIs(type(error), SendError)

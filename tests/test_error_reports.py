@@ -1,7 +1,5 @@
 """`django_mailers.log.AdminEmailHandler`: error reports that cannot hurt."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import copy

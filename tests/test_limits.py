@@ -1,7 +1,5 @@
 """How often reports are sent: in one process, and in several that share a cache."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

@@ -4,8 +4,6 @@ The bytes are in tests/test_corpus.py, line breaks in tests/test_header_injectio
 and mailers in tests/test_mail.py.
 """
 
-from __future__ import annotations
-
 import base64
 import copy
 import email.message
@@ -51,7 +49,7 @@ LEGACY = django.VERSION < (6, 0)
 LISTS = ("to", "cc", "bcc", "reply_to")
 
 
-def header_names(message: email.message.EmailMessage) -> list[str]:
+def header_names(message):
     return [name for name, _ in message.items()]
 
 
@@ -376,7 +374,7 @@ class MessageTests(ExactErrors, SimpleTestCase):
 class DateTests(SimpleTestCase):
     """The Date header is now: in UTC, or with EMAIL_USE_LOCALTIME in the current time zone."""
 
-    def assertDate(self, offset: timedelta) -> None:
+    def assertDate(self, offset):
         before = datetime.now(timezone.utc).replace(microsecond=0)
         date = parsedate_to_datetime(simple().message()["Date"])
         self.assertEqual(date.utcoffset(), offset)
@@ -584,7 +582,7 @@ class AttachFileTests(SimpleTestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
-    def attach(self, name: str, content: bytes, *arguments: str) -> list[EmailAttachment]:
+    def attach(self, name, content, *arguments):
         path = self.folder / name
         path.write_bytes(content)
         message = EmailMessage()
@@ -667,7 +665,7 @@ class AlternativesTests(ExactErrors, SimpleTestCase):
 class CopyTests(SimpleTestCase):
     """Queues copy and pickle messages."""
 
-    def message(self) -> EmailMultiAlternatives:
+    def message(self):
         return simple(
             EmailMultiAlternatives,
             subject=gettext_lazy("Lazy é"),
@@ -677,7 +675,7 @@ class CopyTests(SimpleTestCase):
             attach=lambda: [("a.txt", "a", "text/plain"), inline_image()],
         )
 
-    def assertSame(self, first: EmailMessage, second: EmailMessage) -> None:
+    def assertSame(self, first, second):
         def content(message):
             rendered = message.message()
             del rendered["Date"]
@@ -753,7 +751,7 @@ class OldCounting(EmailMessage):
 class OverriddenTests(SimpleTestCase):
     """H27: message() of a subclass is called, and once per message."""
 
-    def sent(self, kind: type[EmailMessage]) -> tuple[dict[str, int], dict[str, bytes]]:
+    def sent(self, kind):
         """Send one message of `kind` through each backend: {backend: calls}, {backend: bytes}."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -849,7 +847,7 @@ class OverriddenTests(SimpleTestCase):
 class LineSeparatorTests(SimpleTestCase):
     """H26: django-ses, told by `django.VERSION`, calls `message().as_bytes(linesep="\\r\\n")`."""
 
-    def rendered(self) -> email.message.EmailMessage:
+    def rendered(self):
         return simple(
             EmailMultiAlternatives,
             subject="é" * 60,
@@ -862,7 +860,7 @@ class LineSeparatorTests(SimpleTestCase):
             ],
         ).message()
 
-    def parts(self) -> list[email.message.EmailMessage]:
+    def parts(self):
         parts = list(self.rendered().walk())
         self.assertEqual(len(parts), 8)
         return parts

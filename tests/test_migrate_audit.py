@@ -1,7 +1,5 @@
 """What `migratemailers` finds, where it says it is, and what it says to do."""
 
-from __future__ import annotations
-
 import sys
 
 from django.test import SimpleTestCase
@@ -16,7 +14,7 @@ CONNECTION = "get-connection: get_connection() is deprecated;"
 
 
 class AuditTests(SourceMixin, SimpleTestCase):
-    def assertFound(self, source: str, *expected: str, settings: bool = False) -> None:
+    def assertFound(self, source, *expected, settings=False):
         """The findings in a module are `expected`, "line:column: code: text" each."""
         with self.subTest(source=source):
             [path] = self.write({"module.py": source})
@@ -26,7 +24,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             )
             self.assertLessEqual({finding.code for finding in found}, set(CODES))
 
-    def test_get_connection(self) -> None:
+    def test_get_connection(self):
         for call, replacement in [
             ("get_connection()", "use mailers.default"),
             (
@@ -49,7 +47,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 f"2:5: {CONNECTION} {replacement}",
             )
 
-    def test_get_connection_with_a_backend(self) -> None:
+    def test_get_connection_with_a_backend(self):
         for backend, alias in [
             ('"django.core.mail.backends.console.EmailBackend"', "console"),
             ('backend="anymail.backends.mailgun.EmailBackend"', "mailgun"),
@@ -64,7 +62,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 f"mailers[{alias!r}]",
             )
 
-    def test_positional_arguments(self) -> None:
+    def test_positional_arguments(self):
         for name, arguments, expected in [
             ("get_connection", "None, True", "'fail_silently' by keyword only"),
             ("send_mail", "1, 2, 3, 4, False", "'fail_silently' by keyword only"),
@@ -98,7 +96,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 f"2:1: positional-arguments: {name}() takes {expected}; {KEYWORDS}",
             )
 
-    def test_arguments(self) -> None:
+    def test_arguments(self):
         for arguments, expected in [
             ("fail_silently=True", f"2:31: {SILENT}"),
             ("fail_silently=not DEBUG", f"2:31: {SILENT}"),
@@ -120,7 +118,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 expected,
             )
 
-    def test_no_password_is_printed(self) -> None:
+    def test_no_password_is_printed(self):
         [path] = self.write(
             {
                 "settings.py": """\
@@ -136,7 +134,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
         self.assertEqual([finding.line for finding in found], [2, 3, 4, 5, 5])
         self.assertNotIn("hunter2", repr(found))
 
-    def test_one_connection_for_several_messages(self) -> None:
+    def test_one_connection_for_several_messages(self):
         for connect in ("get_connection('x.B')", "mailers.default", "mailers['bulk']"):
             [path] = self.write(
                 {
@@ -158,7 +156,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 "messages and call c.send_messages(messages)",
             )
 
-    def test_messages(self) -> None:
+    def test_messages(self):
         self.assertFound(
             """\
             from email.mime.image import MIMEImage
@@ -199,7 +197,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             f"18:18: {SILENT}",
         )
 
-    def test_settings_that_are_read(self) -> None:
+    def test_settings_that_are_read(self):
         for imports, name in [
             ("from django.conf import settings", "settings"),
             ("from django.conf import settings as s", "s"),
@@ -222,8 +220,8 @@ class AuditTests(SourceMixin, SimpleTestCase):
             "ask for settings.MAILERS['default']",
         )
 
-    def test_settings_that_are_overridden(self) -> None:
-        def no_effect(place: str, name: str) -> str:
+    def test_settings_that_are_overridden(self):
+        def no_effect(place, name):
             return (
                 f"{place}: setting-overridden: overriding {name} has no effect once MAILERS is "
                 "defined; override MAILERS"
@@ -256,7 +254,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             no_effect("16:5", "EMAIL_PORT"),
         )
 
-    def test_settings_that_are_defined(self) -> None:
+    def test_settings_that_are_defined(self):
         self.assertFound(
             """\
             EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
@@ -290,7 +288,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             "addresses",
         )
 
-    def test_the_family_of_the_settings(self) -> None:
+    def test_the_family_of_the_settings(self):
         """Files that settings import * from, and those that import * from the settings."""
         paths = self.write(
             {
@@ -311,7 +309,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_settings_that_are_defined_out_of_sight(self) -> None:
+    def test_settings_that_are_defined_out_of_sight(self):
         paths = self.write({"settings.py": "EMAIL_PORT = 1\nvars().update(EMAIL_HOST='a')\n"})
         report = self.audit(paths, "settings", {"EMAIL_HOST", "EMAIL_PORT"})
         self.assertEqual(
@@ -324,7 +322,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_names(self) -> None:
+    def test_names(self):
         self.assertFound(
             """\
             from django.core import mail
@@ -349,7 +347,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             f"1:30: {CONNECTION} nothing in this module uses it: remove the import",
         )
 
-    def test_short_names_of_backends(self) -> None:
+    def test_short_names_of_backends(self):
         self.assertFound(
             "from django.core.mail import get_connection\nget_connection('console')\n",
             "2:1: short-backend: the name 'console' for a backend went away before Django 1.2; "
@@ -362,7 +360,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             settings=True,
         )
 
-    def test_backends_made_by_hand(self) -> None:
+    def test_backends_made_by_hand(self):
         self.assertFound(
             """\
             from django.core.mail.backends import console, smtp
@@ -380,7 +378,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             "is defined; give it an alias and use mailers[alias]",
         )
 
-    def test_handlers(self) -> None:
+    def test_handlers(self):
         """In LOGGING, wherever that is assigned, and built by hand."""
         paths = self.write(
             {
@@ -420,7 +418,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_backends_of_the_project(self) -> None:
+    def test_backends_of_the_project(self):
         self.assertFound(
             """\
             from django.core.mail.backends.base import BaseEmailBackend
@@ -461,7 +459,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             "deprecated; take the option and keep it in an attribute of its own",
         )
 
-    def test_classes_of_other_modules(self) -> None:
+    def test_classes_of_other_modules(self):
         """What a class derives from is followed through the project, over its packages too."""
         paths = self.write(
             {
@@ -482,7 +480,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_star_imports(self) -> None:
+    def test_star_imports(self):
         self.assertFound(
             "from django.core.mail import *\nsend_mail('s', 'b', None, [], fail_silently=True)\n",
             f"2:31: {SILENT}",
@@ -490,7 +488,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
 
 
 class FilesTests(SourceMixin, SimpleTestCase):
-    def test_files_that_cannot_be_read(self) -> None:
+    def test_files_that_cannot_be_read(self):
         for name, content, why in [
             ("a.py", b"def f(:\n", "a.py:1: invalid syntax"),
             ("b.py", b"# coding: martian\n", "b.py: unknown encoding: martian"),
@@ -505,7 +503,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
         missing = self.folder / "missing.py"
         self.assertEqual(audit([missing]).unreadable, [f"{missing}: No such file or directory"])
 
-    def test_code_that_no_human_wrote(self) -> None:
+    def test_code_that_no_human_wrote(self):
         path = self.folder / "generated.py"
         path.write_text(
             f"from django.core.mail import get_connection as c\nx = {'1 + ' * 2000}c()\n"
@@ -519,7 +517,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
         report = audit([path])
         self.assertEqual(report.unreadable, [f"{path}: it is nested too deeply"])
 
-    def test_a_file_that_cannot_be_read_does_not_stop_the_others(self) -> None:
+    def test_a_file_that_cannot_be_read_does_not_stop_the_others(self):
         good, bad = self.folder / "good.py", self.folder / "bad.py"
         good.write_text("from django.core.mail import get_connection\nget_connection()\n")
         bad.write_text("print 'x'\n")
@@ -527,7 +525,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
         self.assertEqual([finding.path for finding in report.findings], [good])
         self.assertEqual(len(report.unreadable), 1)
 
-    def test_which_files(self) -> None:
+    def test_which_files(self):
         for name in (
             "shop/__init__.py",
             "shop/mail.py",
@@ -550,7 +548,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
             ["manage.py", "shop/__init__.py", "shop/mail.py", "shop/lib/x.py"],
         )
 
-    def test_whose_files(self) -> None:
+    def test_whose_files(self):
         import asgiref
         import django
 
@@ -567,7 +565,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
         self.assertNotIn(files.Path(apps.__file__), found)
         self.assertEqual([path for path in found if installed[0] in path.parents], [])
 
-    def test_folders_of_apps(self) -> None:
+    def test_folders_of_apps(self):
         self.assertEqual(
             [path.name for path in files.app_folders(["tests.apps.Config", "nowhere.at.all"])],
             ["tests"],
@@ -576,7 +574,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
 
 
 class CodesTests(SimpleTestCase):
-    def test_every_code_is_documented(self) -> None:
+    def test_every_code_is_documented(self):
         page = files.Path(__file__).parent.parent / "docs" / "migrating.rst"
         text = page.read_text()
         self.assertEqual([code for code in CODES if f"``{code}``" not in text], [])

@@ -1,7 +1,5 @@
 """What `migratemailers --write` changes, what it leaves alone, and why."""
 
-from __future__ import annotations
-
 import textwrap
 
 from django.test import SimpleTestCase
@@ -12,12 +10,12 @@ from .support.migrate import SourceMixin
 
 
 class RewriteTests(SourceMixin, SimpleTestCase):
-    def assertRewritten(self, before: str, after: str) -> None:
+    def assertRewritten(self, before, after):
         with self.subTest(before=before):
             result = self.rewrite(textwrap.dedent(before).encode()).decode()
             self.assertEqual(result, textwrap.dedent(after))
 
-    def test_get_connection(self) -> None:
+    def test_get_connection(self):
         for call in (
             "get_connection()",
             "get_connection(fail_silently=False)",
@@ -30,7 +28,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
                 "from django.core.mail import mailers\nc = mailers.default\n",
             )
 
-    def test_wherever_it_stands(self) -> None:
+    def test_wherever_it_stands(self):
         self.assertRewritten(
             """\
             from django.core.mail import get_connection
@@ -54,7 +52,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
             """,
         )
 
-    def test_by_other_names(self) -> None:
+    def test_by_other_names(self):
         for imports, called, after in [
             ("from django.core import mail", "mail", "mail.mailers.default"),
             ("from django.core import mail as m", "m", "m.mailers.default"),
@@ -67,7 +65,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
                 f"{imports}\nc = {after or 'django.core.mail.mailers.default'}\n",
             )
 
-    def test_imports(self) -> None:
+    def test_imports(self):
         """The name goes where nothing needs it any more, and `mailers` comes where it stood."""
         for before, after in [
             ("get_connection as gc", "mailers"),
@@ -89,7 +87,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
                 f"from django.core.mail import {after}\nc = mailers.default\n",
             )
 
-    def test_imports_that_stay(self) -> None:
+    def test_imports_that_stay(self):
         """What cannot be changed keeps its import, beside the new one."""
         for before, after in [
             ("get_connection", "get_connection, mailers"),
@@ -117,7 +115,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
             """,
         )
 
-    def test_imports_in_functions(self) -> None:
+    def test_imports_in_functions(self):
         self.assertRewritten(
             """\
             def f():
@@ -139,7 +137,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
             """,
         )
 
-    def test_import_that_vanishes(self) -> None:
+    def test_import_that_vanishes(self):
         self.assertRewritten(
             """\
             import os
@@ -166,7 +164,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
             """,
         )
 
-    def test_arguments(self) -> None:
+    def test_arguments(self):
         for function, positional in [
             ("send_mail", '"s", "b", None, []'),
             ("send_mass_mail", "[]"),
@@ -201,7 +199,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
                     """,
                 )
 
-    def test_login_that_is_none(self) -> None:
+    def test_login_that_is_none(self):
         self.assertRewritten(
             """\
             from django.core.mail import send_mail
@@ -213,7 +211,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
             """,
         )
 
-    def test_arguments_on_lines_of_their_own(self) -> None:
+    def test_arguments_on_lines_of_their_own(self):
         self.assertRewritten(
             """\
             from django.core.mail import get_connection, send_mail
@@ -274,7 +272,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
             """,
         )
 
-    def test_messages(self) -> None:
+    def test_messages(self):
         self.assertRewritten(
             """\
             from django.core import mail
@@ -322,7 +320,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
             """,
         )
 
-    def test_names_of_other_scopes(self) -> None:
+    def test_names_of_other_scopes(self):
         """A name means what Python says it does: comprehensions, lambdas, classes, `global`."""
         self.assertRewritten(
             """\
@@ -355,7 +353,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
             """,
         )
 
-    def test_bytes_are_kept(self) -> None:
+    def test_bytes_are_kept(self):
         before = "from django.core.mail import get_connection\nnäme = 'ä'; c = get_connection()"
         after = "from django.core.mail import mailers\nnäme = 'ä'; c = mailers.default"
         for prefix, encoding in [
@@ -373,14 +371,14 @@ class RewriteTests(SourceMixin, SimpleTestCase):
                         )
                         self.assertEqual(self.rewrite(content), expected)
 
-    def test_a_file_that_libcst_cannot_reproduce(self) -> None:
+    def test_a_file_that_libcst_cannot_reproduce(self):
         content = b"from django.core.mail import get_connection\nget_connection()\n\n\t\n"
         with self.assertRaises(Unfaithful) as caught:
             self.rewrite(content)
         self.assertEqual(str(caught.exception), "LibCST would change its white space")
         self.assertEqual((self.folder / "module.py").read_bytes(), content)
 
-    def test_comments_at_imports(self) -> None:
+    def test_comments_at_imports(self):
         """They stay with what takes the name's place; an import that has none stays itself."""
         self.assertRewritten(
             """\
@@ -405,7 +403,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
                 f"{imports}from django.core import mail\nmail.send_mass_mail([])\n",
             )
 
-    def test_columns_count_characters(self) -> None:
+    def test_columns_count_characters(self):
         self.assertRewritten(
             """\
             from django.core.mail import get_connection
@@ -421,7 +419,7 @@ class RewriteTests(SourceMixin, SimpleTestCase):
 class RefusalTests(SourceMixin, SimpleTestCase):
     """Code that is reported and not changed, with the reason."""
 
-    def assertRefused(self, source: str, *refusals: str | None) -> None:
+    def assertRefused(self, source, *refusals):
         with self.subTest(source=source):
             content = textwrap.dedent(source).encode()
             self.assertEqual(self.rewrite(content), content)
@@ -430,7 +428,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
                 [finding.refusal for finding in self.audit([path]).findings], list(refusals)
             )
 
-    def test_names_that_are_bound_to_something_else(self) -> None:
+    def test_names_that_are_bound_to_something_else(self):
         self.assertRefused(
             """\
             from django.core.mail import get_connection
@@ -459,7 +457,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             "line 2 binds 'send_mail' to something else",
         )
 
-    def test_conditional_imports(self) -> None:
+    def test_conditional_imports(self):
         for imports in (
             "try:\n    from django.core.mail import get_connection\nexcept ImportError: pass\n",
             "if 1:\n    from django.core.mail import get_connection\n",
@@ -489,7 +487,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             "line 2 imports 'get_connection' once more",
         )
 
-    def test_star_imports(self) -> None:
+    def test_star_imports(self):
         self.assertRefused(
             "from django.core.mail import *\nget_connection()\n",
             "line 1 imports * from django.core.mail",
@@ -499,7 +497,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             "the import of * in line 2 may bind 'get_connection' as well",
         )
 
-    def test_unknown_arguments(self) -> None:
+    def test_unknown_arguments(self):
         for call in ("get_connection(*a)", "get_connection(**a)"):
             self.assertRefused(
                 f"from django.core.mail import get_connection\n{call}\n",
@@ -524,7 +522,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             "the call passes * or **",
         )
 
-    def test_values(self) -> None:
+    def test_values(self):
         for use in (
             "f = get_connection",
             "f = partial(get_connection)",
@@ -541,7 +539,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             "get_connection is used as a value",
         )
 
-    def test_a_name_that_is_taken(self) -> None:
+    def test_a_name_that_is_taken(self):
         for taken, line in [
             ("mailers = []\n", 2),
             ("import mailers\n", 2),
@@ -583,7 +581,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             "line 3 binds 'mailers'",
         )
 
-    def test_comments(self) -> None:
+    def test_comments(self):
         self.assertRefused(
             "from django.core.mail import get_connection\nget_connection(  # default\n)\n",
             "there is a comment in the call",
@@ -600,7 +598,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
                 f"there is a comment at the argument, in line {line}",
             )
 
-    def test_arguments_that_are_refused_today(self) -> None:
+    def test_arguments_that_are_refused_today(self):
         self.assertRefused(
             """\
             from django.core.mail import get_connection, send_mail
@@ -630,7 +628,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_a_connection_that_is_read_back(self) -> None:
+    def test_a_connection_that_is_read_back(self):
         path, *_ = self.write(
             {
                 "module.py": """\
@@ -648,7 +646,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_a_send_of_its_own(self) -> None:
+    def test_a_send_of_its_own(self):
         self.assertRefused(
             """\
             from django.core.mail import EmailMessage
@@ -660,7 +658,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             "module.Letter has a send() of its own",
         )
 
-    def test_names_that_tests_replace(self) -> None:
+    def test_names_that_tests_replace(self):
         paths = self.write(
             {
                 "shop/mail.py": """\
@@ -686,7 +684,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_names_that_come_through_a_module_of_the_project(self) -> None:
+    def test_names_that_come_through_a_module_of_the_project(self):
         compat, user = self.write(
             {
                 "shop/compat.py": "from django.core.mail import get_connection\nget_connection()\n",
@@ -704,7 +702,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             "from django.core.mail import get_connection, mailers\nmailers.default\n",
         )
 
-    def test_a_package_keeps_what_it_imports(self) -> None:
+    def test_a_package_keeps_what_it_imports(self):
         [path] = self.write(
             {"shop/__init__.py": "from django.core.mail import get_connection\nget_connection()\n"}
         )
@@ -717,7 +715,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
 class UnrelatedTests(SourceMixin, SimpleTestCase):
     """Code that has nothing to do with Django's mail, whatever its names look like."""
 
-    def test_nothing_is_found(self) -> None:
+    def test_nothing_is_found(self):
         for source in (
             "get_connection()",
             "from redis import get_connection\nget_connection()",

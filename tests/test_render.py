@@ -1,18 +1,14 @@
 """`django_mailers.render` gives Django's bytes, and by the fast road where it can."""
 
-from __future__ import annotations
-
 import email.policy
 import random
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from email.errors import MessageError
 from email.message import EmailMessage as PythonMessage
 from email.message import MIMEPart
-from typing import Any
 from unittest import mock
 
 import hypothesis
@@ -77,11 +73,11 @@ if sys.version_info >= (3, 15):
     SLOW = sorted([*SLOW, "to_unicode_local_part", "to_unicode_without_domain"])
 
 
-def by_django(message: EmailMessage) -> bytes:
+def by_django(message):
     return message.message(policy=email.policy.SMTP).as_bytes()
 
 
-def outcome(way: Callable[[Any], bytes], message: EmailMessage) -> bytes | tuple[type, str]:
+def outcome(way, message):
     """The bytes, or the type and the text of the error, that `way` makes of `message`."""
     # Boundaries and message ids are made of random numbers: of the same ones, if as many are drawn
     # in the same order.
@@ -95,7 +91,7 @@ def outcome(way: Callable[[Any], bytes], message: EmailMessage) -> bytes | tuple
         random.setstate(state)
 
 
-def is_local_part(made: bytes | tuple[type, str]) -> bool:
+def is_local_part(made):
     """Whether Python has refused to write a local part that is not ASCII."""
     return (
         isinstance(made, tuple)
@@ -117,26 +113,26 @@ class RenderTestCase(SimpleTestCase):
         rendering._are_djangos.cache_clear()
         self.enterContext_(pinned())
 
-    def enterContext_(self, manager: Any) -> Any:
+    def enterContext_(self, manager):
         """`enterContext()`, which Python 3.10 lacks."""
         value = manager.__enter__()
         self.addCleanup(manager.__exit__, None, None, None)
         return value
 
     @contextmanager
-    def watched(self) -> Iterator[list[Any]]:
+    def watched(self):
         """Give the list of the messages that take the normal road meanwhile."""
-        messages: list[Any] = []
+        messages = []
         original = rendering.normally
 
-        def normally(message: Any) -> bytes:
+        def normally(message):
             messages.append(message)
             return original(message)
 
         with mock.patch.object(rendering, "normally", normally):
             yield messages
 
-    def check(self, make: Callable[[], EmailMessage], *, fast: bool | None = None) -> bool:
+    def check(self, make, *, fast=None):
         """Compare with Django what render() makes of a message; return whether it was fast."""
         expected = outcome(by_django, make())
         with self.watched() as slow:
@@ -151,7 +147,7 @@ class RenderTestCase(SimpleTestCase):
         return not slow
 
 
-def simple(kind: type[Any] = EmailMessage, **arguments: Any) -> Any:
+def simple(kind=EmailMessage, **arguments):
     usual = {
         "subject": "Subject",
         "body": "Body\n",
@@ -161,11 +157,11 @@ def simple(kind: type[Any] = EmailMessage, **arguments: Any) -> Any:
     return kind(**{**usual, **arguments})
 
 
-def hook(name: str) -> dict[str, Any]:
+def hook(name):
     """A function that does what Django's method of that name does, if there is one."""
     original = getattr(EmailMultiAlternatives, name, None)
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args, **kwargs):
         return original(*args, **kwargs)
 
     return {name: call}
@@ -190,7 +186,7 @@ class LimitTests(RenderTestCase):
     Piece by piece, too: header by header and part by part, as whole messages take long to make.
     """
 
-    def assertLines(self, function: Callable[[str, str], bytes], name: str, value: str) -> None:
+    def assertLines(self, function, name, value):
         """`function` gives what Python's policy does, or leaves the header to it."""
         try:
             header = headers.SMTP.header_store_parse(name, value)[1]
@@ -207,7 +203,7 @@ class LimitTests(RenderTestCase):
         with self.subTest(name, value=value):
             self.assertEqual(lines, expected)
 
-    def assertText(self, content: str) -> str:
+    def assertText(self, content):
         message = PythonMessage(policy=headers.SMTP)
         message.set_content(content)
         encoding, encoded = bodies.encode_text(content.encode())
@@ -371,17 +367,17 @@ class GeneratedTests(RenderTestCase):
         self.fast = 0
         self.all = 0
 
-    def assertFast(self, share: float) -> None:
+    def assertFast(self, share):
         self.assertGreater(self.fast, self.all * share)
 
-    def compare(self, make: Callable[[], EmailMessage]) -> None:
+    def compare(self, make):
         self.fast += self.check(make)
         self.all += 1
 
     def test_headers(self):
         @DETERMINISTIC
         @hypothesis.given(PHRASES, ADDRESSES, st.lists(ADDRESSES, max_size=9), HEADERS)
-        def test(subject: str, sender: str, to: list[str], extra: dict[str, Any]) -> None:
+        def test(subject, sender, to, extra):
             self.compare(
                 lambda: simple(
                     subject=subject, from_email=sender, to=to, cc=to[:2], headers=dict(extra)
@@ -393,7 +389,7 @@ class GeneratedTests(RenderTestCase):
     def test_plain_addresses(self):
         @DETERMINISTIC
         @hypothesis.given(st.lists(PLAIN_ADDRESSES, max_size=30))
-        def test(to: list[str]) -> None:
+        def test(to):
             self.compare(lambda: simple(to=to))
 
         test()
@@ -402,7 +398,7 @@ class GeneratedTests(RenderTestCase):
     def test_bodies(self):
         @DETERMINISTIC
         @hypothesis.given(BODIES)
-        def test(body: str) -> None:
+        def test(body):
             self.compare(lambda: simple(body=body))
 
         test()
@@ -415,8 +411,8 @@ class GeneratedTests(RenderTestCase):
             st.lists(st.tuples(CONTENTS, TYPES), max_size=2),
             st.lists(ATTACHMENTS, max_size=2),
         )
-        def test(body: str, alternatives: list[Any], attachments: list[Any]) -> None:
-            def make() -> EmailMessage:
+        def test(body, alternatives, attachments):
+            def make():
                 message = simple(EmailMultiAlternatives, body=body, alternatives=alternatives)
                 # Not by attach(), which refuses some.
                 message.attachments = list(attachments)
@@ -434,7 +430,7 @@ class GeneratedTests(RenderTestCase):
         @hypothesis.given(
             st.lists(st.binary(max_size=200).map(lambda x: x.translate(None, b"\r\n")))
         )
-        def test(lines: list[bytes]) -> None:
+        def test(lines):
             expected = bodies.quoprimime.body_encode(
                 "".join(line.decode("latin-1") + "\n" for line in lines), headers.LIMIT
             )
@@ -554,7 +550,7 @@ class FastTests(RenderTestCase):
         )
 
     def test_ready_parts(self):
-        def with_part() -> EmailMessage:
+        def with_part():
             part = MIMEPart()
             part.set_content(b"x", "application", "x-x", filename="Größe")
             return simple(attachments=[inline_image(), part])
@@ -565,7 +561,7 @@ class FastTests(RenderTestCase):
         class Tagged(EmailMultiAlternatives):
             tags = ("a",)
 
-            def send(self, *args: Any, **kwargs: Any) -> int:
+            def send(self, *args, **kwargs):
                 return 0
 
         self.check(lambda: simple(Tagged, alternatives=[("<p>", "text/html")]), fast=True)
@@ -587,14 +583,14 @@ class FastTests(RenderTestCase):
 class SlowTests(RenderTestCase):
     """What is Django's to do."""
 
-    def assertSlow(self, message: Any) -> None:
+    def assertSlow(self, message):
         """The message takes the normal road, and once."""
         with self.watched() as slow:
             rendered = outcome(render, message)
         self.assertEqual(slow, [message])
         self.assertEqual(rendered, outcome(rendering.normally, message))
 
-    def complete(self, kind: type[Any] = EmailMultiAlternatives) -> Any:
+    def complete(self, kind=EmailMultiAlternatives):
         """A message that has everything that a hook may be about."""
         return simple(
             kind, alternatives=[("<p>", "text/html")], attachments=[("a", "x", "text/plain")]
@@ -640,7 +636,7 @@ class SlowTests(RenderTestCase):
         calls = []
 
         class Templated(EmailMessage):
-            def message(self, **kwargs: Any) -> Any:
+            def message(self, **kwargs):
                 calls.append(kwargs)
                 self.body = "Rendered\n"
                 return super().message(**kwargs)
@@ -650,7 +646,7 @@ class SlowTests(RenderTestCase):
 
     def test_message_without_a_policy(self):
         class Old(EmailMessage):
-            def message(self) -> Any:
+            def message(self):
                 return super().message()
 
         rendered = render(simple(Old, body="a\nb\n"))
@@ -658,7 +654,7 @@ class SlowTests(RenderTestCase):
 
     def test_not_a_django_message(self):
         class Other:
-            def message(self, policy: Any) -> PythonMessage:
+            def message(self, policy):
                 message = PythonMessage(policy=policy)
                 message.set_content("other\n")
                 return message
@@ -669,7 +665,7 @@ class SlowTests(RenderTestCase):
         """As queues restore a message, or forget to."""
         for name in ("alternatives", "attachments", "extra_headers", "to", "body"):
 
-            def without(name: str = name) -> EmailMessage:
+            def without(name=name):
                 message = simple(EmailMultiAlternatives)
                 delattr(message, name)
                 return message
@@ -678,8 +674,8 @@ class SlowTests(RenderTestCase):
                 self.check(without, fast=False)
 
     def test_alternatives_of_a_message_without(self):
-        def make() -> EmailMessage:
-            message: Any = simple()
+        def make():
+            message = simple()
             message.alternatives = [("<p>", "text/html")]
             return message
 
@@ -693,7 +689,7 @@ class SlowTests(RenderTestCase):
         token = 5
         delimiter = "--===============0000000000000000005=="
 
-        def make() -> EmailMessage:
+        def make():
             return simple(body=delimiter + "\n", attachments=[("a", "x", "text/plain")])
 
         with mock.patch("random.randrange", return_value=token):

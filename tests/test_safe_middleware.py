@@ -1,7 +1,5 @@
 """`django_mailers.middleware.BrokenLinkEmailsMiddleware`: a 404 stays one."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re

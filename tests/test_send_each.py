@@ -1,7 +1,5 @@
 """Batches of any length: send_each(), and send_messages() with an iterator."""
 
-from __future__ import annotations
-
 import gc
 import tracemalloc
 

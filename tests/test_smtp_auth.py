@@ -1,7 +1,5 @@
 """Logging in: by each mechanism, by tokens that expire, and without a word about what is secret."""
 
-from __future__ import annotations
-
 import base64
 import smtplib
 import threading

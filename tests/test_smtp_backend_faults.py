@@ -4,8 +4,6 @@ Every fault at every command on a session of its own is in test_smtp_faults.py. 
 whole way from the message to the report.
 """
 
-from __future__ import annotations
-
 import random
 import smtplib
 from collections import Counter

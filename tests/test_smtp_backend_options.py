@@ -1,7 +1,5 @@
 """What the options of the pooled SMTP backend do, and what they may be."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """How long a server is waited for: a reply has a deadline, and a job's own limit comes through."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import smtplib

@@ -1,7 +1,5 @@
 """Servers that take so many messages in a session, and refuse the next one with any code."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock

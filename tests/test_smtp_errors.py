@@ -1,7 +1,5 @@
 """What errors of the pooled SMTP backend say, and what pages and mails about them do not show."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import logging

@@ -1,7 +1,5 @@
 """Logins that are refused: how often they are tried, and what a traceback shows of them."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import signal

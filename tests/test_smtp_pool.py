@@ -1,7 +1,5 @@
 """The pool: what it keeps and for how long, how threads share it, and what a fork leaves of it."""
 
-from __future__ import annotations
-
 import smtplib
 import threading
 import time

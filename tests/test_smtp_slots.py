@@ -1,7 +1,5 @@
 """No slot of a pool is lost, whatever interrupts its user, and whoever forgets to give it back."""
 
-from __future__ import annotations
-
 import gc
 import importlib.util
 import smtplib

@@ -1,7 +1,5 @@
 """What sessions put on the wire, and what they make of the replies, when servers are in order."""
 
-from __future__ import annotations
-
 import asyncio
 import email.policy
 import errno

@@ -1,7 +1,5 @@
 """Changing what others hold references to."""
 
-from __future__ import annotations
-
 import functools
 import importlib
 import importlib.machinery
@@ -10,14 +8,13 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from types import FunctionType
 
 from django.test import SimpleTestCase
 
 from django_mailers.polyfill import imports, trampolines
 
 
-def lead(function: FunctionType, replacement, *, wraps=False) -> None:
+def lead(function, replacement, *, wraps=False):
     trampolines.redirect(function, replacement, wraps=wraps)
 
 
@@ -43,7 +40,7 @@ class LeadTests(SimpleTestCase):
         def old(a):
             return a
 
-        def new(a: SimpleTestCase, *, b: int = 1) -> None:
+        def new(a, *, b=1):
             return None
 
         lead(old, new)
@@ -158,7 +155,7 @@ class Class:
             _ = cls.method
 
 
-def is_here(function: FunctionType) -> bool:
+def is_here(function):
     return function.__globals__ is globals()
 
 
