@@ -29,10 +29,12 @@ class CheckedTestCase(SimpleTestCase):
         name,
         policy,
         rendering,
-        version=platform.python_version(),
-        package=email_package(),
+        version=None,
+        package=None,
     ):
         """Fail, or on a Python that nobody recorded skip, if `rendering` is not as recorded."""
+        version = version or platform.python_version()
+        package = package or email_package()
         recorded = recordings.messages[name][policy]
         python = recordings.python(version, package)
         if python is not None:

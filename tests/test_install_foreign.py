@@ -68,6 +68,7 @@ class ForeignTests(ProcessTestCase):
     def foreign(self, source):
         self.assertRuns(source, folder=self.project(django_signing__patches=FOREIGN))
 
+    @tag("slow")
     def test_render_asks_each_of_them(self):
         """From the second message on `render()` writes plain messages without Django."""
         for how, header in [("wrap", "wraps"), ("replace", "attribute"), ("exchange", "code")]:

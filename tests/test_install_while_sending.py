@@ -251,5 +251,6 @@ class ReloadTests(ProcessTestCase):
     def test_reloaded(self):
         self.reload(False)
 
+    @tag("slow")
     def test_reloaded_with_the_bridge(self):
         self.reload(True)

@@ -190,6 +190,7 @@ class CommandTests(SimpleTestCase):
             self.assertEqual(self.run_command("--check", "shop.py")[2], 1)
             self.assertEqual(self.run_command("shop.py")[2], 0)
 
+    @tag("slow")
     def test_installed(self):
         stdout, _, status = self.run_command("--check", "--installed", "shop.py")
         self.assertEqual(status, 1)

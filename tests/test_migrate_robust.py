@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from unittest import mock, skipIf, skipUnless
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from django_mailers.migrate import files
 from django_mailers.migrate.audit import audit
@@ -214,6 +214,7 @@ class OutputTests(FolderMixin, SimpleTestCase):
         self.assertIn("cannot import name 'nothing' from 'shop' (shop/__init__.py)", stdout)
         self.assertNotIn(str(self.outside), stdout)
 
+    @tag("slow")
     def test_no_warnings_of_other_code(self):
         source = "x = '\\d'\ny = 1 is 1\nassert (1, 'x')\n"
         self.write(
@@ -233,6 +234,7 @@ class OutputTests(FolderMixin, SimpleTestCase):
             warnings.simplefilter("error")
             self.assertEqual(audit([Path("shop/mail.py")]).unreadable, [])
 
+    @tag("slow")
     def test_a_reader_that_leaves(self):
         """As `| head` does: no traceback, and `--write` writes every file all the same."""
         names = [f"shop/mail{number}.py" for number in range(20)]

@@ -182,6 +182,7 @@ class HonestyTests(SMTPBackendTestCase):
 
         return behave
 
+    @tag("slow")
     def test_threads(self):
         """16 threads, 200 messages each, one by one and in batches."""
         sink = self.serve(acquire_timeout=None, parallel=2)

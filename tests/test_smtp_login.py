@@ -20,8 +20,6 @@ from .support.sink import Sink
 from .support.smtp import encoded
 
 USER, PASSWORD = "ada", "correct-horse"
-
-
 PLAIN = encoded(f"\0{USER}\0{PASSWORD}")
 
 

@@ -97,7 +97,7 @@ class MessageTests(ServerTestCase):
             server.wait_for(1, timeout=0.01)
 
         def send():
-            with self.connect() as client:
+            with smtplib.SMTP(HOST, server.port, timeout=TIMEOUT) as client:
                 for _ in range(2):
                     client.sendmail(ADA, [BOB], CONTENT)
 
