@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from . import HOST, PASSWORD, USER, clients
+from . import HOST, PASSWORD, USER, clients, sending
+from .sending import check
 from .servers import Server
-from .work import ARGUMENTS, USUAL
 
 DJANGO = "django.core.mail.backends.smtp.EmailBackend"
 OURS = "django_mailers.backends.smtp.EmailBackend"
 THREADS = 8
+CROWD = 64
 
 
 class Target(NamedTuple):
@@ -49,89 +50,108 @@ class Way(NamedTuple):
 
 
 class Row(NamedTuple):
+    """A row of the table. The client has so many `cores`; the servers have them all."""
+
     name: str
     title: str
     server: Server
     work: Work
     messages: int
     ways: Sequence[Way]
+    cores: int = 1
 
 
 def one_by_one(target: Target, count: int) -> float:
-    from django.core.mail import send_mail
-
-    start = time.perf_counter()
-    for _ in range(count):
-        check(send_mail(*ARGUMENTS, using=target.alias), 1)
-    return time.perf_counter() - start
+    return sending.one_by_one(target.alias, count)
 
 
-def in_threads(target: Target, count: int) -> float:
-    """Send one by one, in threads that begin together and share the messages out evenly."""
-    share = max(1, count // THREADS)
-    barrier = threading.Barrier(THREADS + 1)
-    done = []
+def in_threads(number: int) -> Work:
+    """Return work that sends one by one, in threads that begin together and have equal shares."""
 
-    def run() -> None:
+    def work(target: Target, count: int) -> float:
+        share = max(1, count // number)
+        barrier = threading.Barrier(number + 1)
+        done = []
+
+        def run() -> None:
+            barrier.wait()
+            done.append(one_by_one(target, share))
+
+        threads = [threading.Thread(target=run) for _ in range(number)]
+        for thread in threads:
+            thread.start()
         barrier.wait()
-        done.append(one_by_one(target, share))
+        start = time.perf_counter()
+        for thread in threads:
+            thread.join()
+        seconds = time.perf_counter() - start
+        check(len(done), number)
+        # A share is one message at least.
+        return seconds * count / (share * number)
 
-    threads = [threading.Thread(target=run) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    barrier.wait()
-    start = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    seconds = time.perf_counter() - start
-    check(len(done), THREADS)
-    return seconds
+    return work
+
+
+def on_one_core(work: Work) -> Work:
+    """Return `work`, done on one core, as in a container. The servers keep all of them."""
+
+    def run(target: Target, count: int) -> float:
+        cores = os.sched_getaffinity(0)
+        # Threads that are started meanwhile inherit it.
+        os.sched_setaffinity(0, {max(cores)})
+        try:
+            return work(target, count)
+        finally:
+            os.sched_setaffinity(0, cores)
+
+    return run
 
 
 def at_once(target: Target, count: int) -> float:
-    from django.core.mail import EmailMessage, mailers
-
-    messages = [EmailMessage(**USUAL) for _ in range(count)]
-    start = time.perf_counter()
-    check(mailers[target.alias].send_messages(messages), count)
-    return time.perf_counter() - start
+    return sending.at_once(target.alias, count)
 
 
 def as_bytes(target: Target, count: int) -> float:
     """Send what is rendered already, by what is below the backend."""
     from django.core.mail import mailers
 
-    from django_mailers.smtp import Envelope
+    from django_mailers.smtp import Envelope, deliver
 
     content = clients.content()
     envelopes = [
         Envelope("shop@example.com", ["customer@example.com"], content) for _ in range(count)
     ]
     start = time.perf_counter()
-    results = mailers[target.alias].pool.deliver(envelopes)
+    results = deliver(mailers[target.alias].pool, envelopes)
     seconds = time.perf_counter() - start
     check(sum(result.status == "sent" for result in results), count)
     return seconds
 
 
-def first_of_process(target: Target, count: int) -> float:
-    command = [sys.executable, "-m", "benchmarks.first", json.dumps(target.mailer)]
-    # With bytecode, as an installed package has it.
-    env = {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
-    child = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env)
-    return float(child.stdout)
+def in_new_process(name: str) -> Work:
+    """Return work that a new process does: the function of `benchmarks.sending` of that name."""
 
+    def work(target: Target, count: int) -> float:
+        command = [sys.executable, "-m", "benchmarks.cold", name, str(count)]
+        # With bytecode, as an installed package has it.
+        env = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
+        child = subprocess.run(
+            [*command, json.dumps(target.mailer)],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=env,
+        )
+        return float(child.stdout)
 
-def check(sent: int, expected: int) -> None:
-    if sent != expected:
-        raise RuntimeError(f"Sent {sent} and not {expected}.")
+    return work
 
 
 def way(name: str, required: float, **options: Any) -> Way:
     return Way(name, {"Django": required}, options=options)
 
 
-# By default there would be a new one for every 100 messages.
+# By default there would be a new one for every 1,000 messages.
 ONE_SESSION = {"max_messages": 1_000_000}
 # What all are compared with, but for the clients that are not Django's.
 BASE = Way("Django", backend=DJANGO)
@@ -149,25 +169,25 @@ CHUNKING_LOGIN = CHUNKING._replace(login=True)
 ROWS = [
     Row(
         "send",
-        "send_mail(), plain",
+        "send_mail(), plain, in a new process",
         POSTFIX,
-        one_by_one,
+        in_new_process("one_by_one"),
         1000,
-        [BASE, way("PIPELINING", 10)],
+        [BASE._replace(messages=300), way("PIPELINING", 9.5)],
     ),
     Row(
         "login",
-        "send_mail(), STARTTLS + AUTH, aiosmtpd",
+        "send_mail(), STARTTLS + AUTH, aiosmtpd, in a new process",
         AIOSMTPD,
-        one_by_one,
+        in_new_process("one_by_one"),
         200,
-        [SOME, way("no PIPELINING", 35)],
+        [SOME, way("no PIPELINING", 32)],
     ),
     Row(
         "login-pipelining",
-        "send_mail(), STARTTLS + AUTH",
+        "send_mail(), STARTTLS + AUTH, in a new process",
         PIPELINING,
-        one_by_one,
+        in_new_process("one_by_one"),
         200,
         [SOME, way("PIPELINING", 70)],
     ),
@@ -191,7 +211,7 @@ ROWS = [
         "threads-20ms",
         f"send_mail() in {THREADS} threads, STARTTLS + AUTH, RTT 20 ms",
         PIPELINING._replace(rtt=0.02),
-        in_threads,
+        in_threads(THREADS),
         200,
         [
             BASE._replace(messages=10 * THREADS),
@@ -205,6 +225,30 @@ ROWS = [
         at_once,
         2000,
         [BASE, way("one session", 12), way("parallel=4", 20, parallel=4)],
+    ),
+    Row(
+        "batch-one-core",
+        "send_messages(), plain, client on one core",
+        POSTFIX,
+        on_one_core(at_once),
+        2000,
+        [BASE, way("one session", 15), way("parallel=4", 28, parallel=4)],
+    ),
+    Row(
+        "batch-login-2ms",
+        "send_messages(), STARTTLS + AUTH, RTT 2 ms",
+        CHUNKING_LOGIN._replace(rtt=0.002),
+        at_once,
+        400,
+        [BASE, way("CHUNKING", 38)],
+    ),
+    Row(
+        "crowd",
+        f"send_mail() in {CROWD} threads on 4 sessions, plain",
+        POSTFIX,
+        in_threads(CROWD),
+        100 * CROWD,
+        [BASE._replace(messages=10 * CROWD), way("pool_size=4", 6.9, pool_size=4)],
     ),
     Row(
         "batch-2ms",
@@ -252,11 +296,27 @@ ROWS = [
     ),
     Row(
         "first",
+        "the first send_mail() of a process, plain",
+        POSTFIX,
+        in_new_process("one_by_one"),
+        1,
+        [BASE, way("PIPELINING", 0.9)],
+    ),
+    Row(
+        "first-20ms",
         "the first send_mail() of a process, STARTTLS + AUTH, RTT 20 ms",
         PIPELINING._replace(rtt=0.02),
-        first_of_process,
+        in_new_process("one_by_one"),
         1,
         [BASE, way("PIPELINING", 1.3)],
+    ),
+    Row(
+        "first-batch",
+        "send_messages() in a new process, plain",
+        POSTFIX,
+        in_new_process("at_once"),
+        30,
+        [BASE, way("PIPELINING", 4.5)],
     ),
 ]
 

@@ -3,14 +3,16 @@
 Run it from the folder above: `python -m benchmarks.send`, with the names of rows for only those.
 What is compared is timed in one process, in turns; the servers are processes of their own. The
 median of the turns counts, for a ratio that of the ratios in each: a machine that is slower for a
-while is slower for both. Each turn begins without connections. The exit status is 1 if a ratio is
-below what is required of it, or could not be measured. It needs Django 6.1, for `MAILERS`.
+while is slower for both. Each turn begins without connections, or with a new process, as the row
+says. The client has one core, unless the row says something else. The exit status is 1 if a ratio
+is below what is required of it, or could not be measured. It needs Django 6.1, for `MAILERS`.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import os
 import statistics
 import sys
 from typing import Any
@@ -19,12 +21,15 @@ from .rows import ROWS, Row, Target, mailer
 from .servers import INSTALLATION, NotInstalled, Servers
 from .work import set_up, versions
 
+CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 NAMES = [row.name for row in ROWS]
 
 
 def measure(row: Row, targets: list[Target], turns: int) -> dict[str, list[float]]:
     """Return the seconds that a message takes in each turn, by the names of the ways of `row`."""
     from django_mailers.smtp import close_pools
+
+    restrict(row.cores)
 
     def run(number: int, count: int) -> float:
         # Else a session of the turn before would send the first messages of this one.
@@ -42,6 +47,12 @@ def measure(row: Row, targets: list[Target], turns: int) -> dict[str, list[float
         for number in order if turn % 2 else reversed(order):
             seconds[number].append(run(number, row.ways[number].messages or row.messages))
     return {way.name: measured for way, measured in zip(row.ways, seconds, strict=True)}
+
+
+def restrict(cores: int) -> None:
+    """Let this process, and those that it starts, run on so many cores, if the system can do it."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(CORES)[-cores:])
 
 
 def show(row: Row, measured: dict[str, list[float]]) -> bool:

@@ -1,7 +1,6 @@
-"""Django 6.1's MAILERS on Django 5.2 and 6.0, and mailers that production needs on every Django.
+"""Django 6.1's MAILERS on Django 5.2 and 6.0, and mailers for production on every Django.
 
-Importing this package imports nothing of Django: it can be named at the top of a settings file,
-before anything of Django may be touched.
+Importing this package does not import Django, so a settings file can import it in its first line.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ __all__ = [
     "send_many",
 ]
 
-# Where the names are that need Django.
+# The modules of the names that need Django.
 _MODULES = {
     "SendError": "delivery",
     "SendReport": "delivery",
@@ -59,12 +58,17 @@ def install(*, bridge: bool = False) -> None:
     """Bring Django 6.1's mail framework to this Django now, before the app is loaded.
 
     For the first line of a settings file. On Django 6.1 and later there is nothing to do, except
-    with `bridge`: settings that define EMAIL_* settings beside MAILERS are then let pass, for
-    MAILERS_BRIDGE to decide. Reads no settings; may be called more than once, in any thread.
+    with `bridge`: settings that define EMAIL_* settings together with MAILERS are then accepted
+    until the app is loaded, when MAILERS_BRIDGE decides. Reads no settings; may be called more
+    than once, in any thread.
     """
-    from django_mailers import polyfill
+    from django_mailers import conf
 
-    polyfill.install()
+    # Django 6.0: this call.
+    if conf.needs_polyfill():
+        from django_mailers import polyfill
+
+        polyfill.install()
     if bridge:
         from django_mailers.bridge import accept_leftovers
 

@@ -1,17 +1,38 @@
 """The app. Importing this module installs the backport: ready() would be too late, as by then every
-module has its own references to Django's functions."""
+module has its own references to Django's functions.
+
+On Django 6.1 and later nothing more is imported than what is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
 
 from django.apps import AppConfig
+from django.core import checks
+from django.core.checks import CheckMessage
 
-from django_mailers import polyfill
+from django_mailers import conf
 
-polyfill.install()
+TAG = "mail"
 
-from django_mailers import bridge  # noqa: E402  (it names what the install has brought)
 
-bridge.install()
-polyfill.settle(refuse_conflict=not bridge.is_wanted())
-bridge.settle()
+def install() -> None:
+    """Bring MAILERS to a Django without it, and build the bridge if the settings want it."""
+    # Django 6.0: this call.
+    if conf.needs_polyfill():
+        from django_mailers import polyfill
+
+        polyfill.install()
+        polyfill.after_settings()
+    # Django 2028: this call.
+    if conf.needs_bridge():
+        from django_mailers import bridge
+
+        bridge.install()
+
+
+install()
 
 
 class DjangoMailersConfig(AppConfig):
@@ -21,6 +42,19 @@ class DjangoMailersConfig(AppConfig):
     verbose_name = "Mailers"
 
     def ready(self) -> None:
-        from django_mailers import checks
+        checks.register(check_mailers, TAG)
+        checks.register(check_deployment, TAG, deploy=True)
 
-        checks.register()
+
+def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Check MAILERS, and the settings that have to do with it."""
+    from django_mailers.checks import check_mailers
+
+    return check_mailers(app_configs, **kwargs)
+
+
+def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Check that no mailer keeps its mail to itself; part of `check --deploy`."""
+    from django_mailers.checks import check_deployment
+
+    return check_deployment(app_configs, **kwargs)

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.middleware import common
 
-from .errorreports.limits import Admission, ReportLimiter, check_seconds
-from .errorreports.sending import Failures, open_mailer, reporting, send
+from .errorreports.limits import Admission
+from .errorreports.reporting import SafeReports
 
 
-class BrokenLinkEmailsMiddleware(common.BrokenLinkEmailsMiddleware):
-    """Django's `BrokenLinkEmailsMiddleware` for production: the visitor gets the 404, whatever
-    becomes of the mail to MANAGERS about it.
+class BrokenLinkEmailsMiddleware(SafeReports, common.BrokenLinkEmailsMiddleware):
+    """Django's `BrokenLinkEmailsMiddleware` for production: the visitor gets the 404, whether or
+    not the mail to MANAGERS about it can be sent.
 
-    To set other values, subclass it; see `django_mailers.log.AdminEmailHandler` for what they are.
-    A report is about a path and the page that links to it: `window` is for the two together.
+    Subclass it to set other values, which `django_mailers.log.AdminEmailHandler` explains. A report
+    is about a path and the page that links to it, and so is `window`.
 
-    What goes wrong is logged to "django_mailers.log".
+    If a report cannot be sent, that is logged to "django_mailers.log".
     """
 
-    using: str | None = None
+    _readers = "MANAGERS"
+    _kind = "broken link reports"
+
+    using: ClassVar[str | None] = None
     timeout: float | None = 10
     window: float | None = 24 * 3600
     rate: str | None = "30/hour"
@@ -32,44 +34,35 @@ class BrokenLinkEmailsMiddleware(common.BrokenLinkEmailsMiddleware):
 
     def __init__(self, get_response: Any) -> None:
         super().__init__(get_response)
-        check_seconds("timeout", self.timeout)
-        scope = f"{type(self).__module__}.{type(self).__qualname__}:{self.using}"
-        self.limiter = ReportLimiter(
-            window=self.window, rate=self.rate, cache=self.cache, scope=scope
-        )
-        self._failures = Failures("broken link reports")
-        # What the report that a thread is at has to tell: all threads share this object.
+        self._set_limits(window=self.window, rate=self.rate, cache=self.cache)
+        # By thread, as all threads share this object: what the report being sent has to contain.
         self._current = threading.local()
 
     def process_response(self, request: Any, response: Any) -> Any:
-        """Report a 404 that another page led to, if the limits allow; return `response`."""
+        """Report a 404 that another page links to, if the limits allow; return `response`."""
         if response.status_code == 404 and not settings.DEBUG:
-            with reporting() as is_free:
-                if is_free:
-                    self._report(request, response)
+            report_as_django = super().process_response
+
+            def send(admitted: Admission) -> None:
+                self._current.admission = admitted
+                try:
+                    report_as_django(request, response)
+                finally:
+                    self._current.admission = Admission()
+
+            self._report(lambda: self._site(request), send)
         return response
 
-    def _report(self, request: Any, response: Any) -> None:
-        site, admitted = "", None
+    def _site(self, request: Any) -> str | None:
+        """Return the path and the page that links to it, or None if that is not to be reported."""
+        path, referer = request.get_full_path(), request.META.get("HTTP_REFERER", "")
         try:
-            path, referer = request.get_full_path(), request.META.get("HTTP_REFERER", "")
-            # Django's method asks this again; but what is ignored must not use the limits up.
-            if self.is_ignorable_request(request, path, request.get_host(), referer):
-                return
-            site = f"{path}\n{referer}"
-            admitted = self.limiter.admit(site)
-            if admitted is not None:
-                self._current.admission = admitted
-                super().process_response(request, response)
+            host = request.get_host()
+            # Django's method asks this again, but ignored requests must not use up the limits.
+            is_ignorable = self.is_ignorable_request(request, path, host, referer)
         except SuspiciousOperation:
-            pass  # a host that is not in ALLOWED_HOSTS: nobody's link, and too common to log
-        except Exception as error:
-            if admitted is not None:
-                with suppress(Exception):
-                    self.limiter.failed(site, admitted, error)
-            self._failures.log(error, self.using)
-        finally:
-            self._current.admission = Admission()
+            return None  # a host that is not in ALLOWED_HOSTS: too common to be logged
+        return None if is_ignorable else f"{path}\n{referer}"
 
     def send_mail(
         self,
@@ -81,14 +74,9 @@ class BrokenLinkEmailsMiddleware(common.BrokenLinkEmailsMiddleware):
     ) -> None:
         """Send a report to MANAGERS. A subclass may override this to send it elsewhere.
 
-        `fail_silently` has no effect: what is raised here gets no further than the middleware.
-        `connection` is a backend to send through instead of the mailer.
+        `fail_silently` has no effect: the middleware handles all errors. `connection` is a backend
+        to use instead of the mailer.
         """
         admitted = getattr(self._current, "admission", Admission())
-        send(
-            "MANAGERS",
-            subject,
-            "\n".join([message, *admitted.notes("broken link")]),
-            html_message,
-            lambda: connection or open_mailer(self.using, self.timeout),
-        )
+        text = "\n".join([message, *admitted.notes("broken link")])
+        self._send_report(subject, text, html_message, connection)

@@ -1,12 +1,11 @@
-"""The values that options may have: for backends, and for the system checks."""
+"""The options of backends: their possible values, and the table in which a class states them."""
 
 from __future__ import annotations
 
 import os
 import re
-import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 
 class Kind(NamedTuple):
@@ -20,12 +19,28 @@ class Kind(NamedTuple):
         return isinstance(value, self.types) and self.fits(value)
 
 
+class Option(NamedTuple):
+    """A row in the table of a backend's options.
+
+    kind         the values that the option may have, besides None, which stands for the default.
+    default      its value if it is not given.
+    unit         what a number counts: "seconds", "messages"; "" for everything else.
+    is_required  whether it must be given.
+    """
+
+    kind: Kind
+    default: Any = None
+    unit: str = ""
+    is_required: bool = False
+
+
 def _is_number(value: Any) -> bool:
     return not isinstance(value, bool)
 
 
+FLAG = Kind("a bool", (object,))
 NAME = Kind("a str that is not empty", (str,), bool)
-# For EHLO, of whose line there is no more to begin with (RFC 5321, 4.5.3.1.2).
+# For EHLO, whose line must not be longer at first (RFC 5321, 4.5.3.1.2).
 EHLO_NAME = Kind(
     "a host name of 1 to 255 ASCII characters, without whitespace",
     (str,),
@@ -39,6 +54,18 @@ SECONDS = Kind(
 )
 DELAY = Kind("a number of seconds, 0 or greater", (int, float), lambda s: _is_number(s) and s >= 0)
 AUTO = Kind("'auto' or False", (str, bool), lambda value: value in {"auto", False})
+SOURCE = Kind(
+    "a str, or a tuple of a str and an int",
+    (str, tuple),
+    lambda value: isinstance(value, str) or [*map(type, value)] == [str, int],
+)
+# Other mailers, by which one that has such an option sends.
+ALIAS = Kind("the alias of a mailer", (str,))
+ALIASES = Kind(
+    "a list of aliases",
+    (list, tuple),
+    lambda aliases: len(aliases) > 0 and all(isinstance(alias, str) for alias in aliases),
+)
 
 
 def _is_path(value: Any) -> bool:
@@ -46,42 +73,94 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str) and all(map(str.isidentifier, value.split(".")))
 
 
+CALLABLE = Kind(
+    "a callable or the path of one", (object,), lambda value: callable(value) or _is_path(value)
+)
+
+
 def one_of(*values: str) -> Kind:
     return Kind(" or ".join(map(repr, values)), (str,), lambda value: value in values)
 
 
-# Those of django_mailers.backends.smtp, besides Django's.
-TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-SMTP = {
-    "pool_size": SIZE,
-    "max_messages": COUNT,
-    "max_age": SECONDS,
-    "max_idle": SECONDS,
-    "check_after": DELAY,
-    "acquire_timeout": DELAY,
-    "parallel": COUNT,
-    "pipelining": AUTO,
-    "chunking": AUTO,
-    "ca_file": PATH,
-    "tls_min_version": one_of(*TLS_VERSIONS),
-    "local_hostname": EHLO_NAME,
-    "source_address": Kind(
-        "a str, or a tuple of a str and an int",
-        (str, tuple),
-        lambda value: isinstance(value, str) or [*map(type, value)] == [str, int],
-    ),
-    "auth": one_of("xoauth2"),
-    "token": Kind(
-        "a callable or the path of one",
-        (object,),
-        lambda token: callable(token) or _is_path(token),
-    ),
-}
+class TakesOptions:
+    """A mixin that takes the options in the table of a class out of its keyword arguments.
+
+    A class states in `option_kinds` the options that it adds to those of its bases. Each becomes an
+    attribute of the instance. The class has the default under the same name, so that making an
+    instance costs nothing for an option that is not given.
+
+    All other arguments go on to the next class, whose errors about them are Django's.
+    """
+
+    option_kinds: ClassVar[Mapping[str, Option]] = {}
+    # All of them, those of the bases included.
+    all_options: ClassVar[Mapping[str, Option]] = {}
+    required_options: ClassVar[tuple[str, ...]] = ()
+    alias: str | None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        options: dict[str, Option] = {}
+        for ancestor in reversed(cls.__mro__):
+            options.update(vars(ancestor).get("option_kinds", {}))
+        cls.all_options = options
+        cls.required_options = tuple(name for name, o in options.items() if o.is_required)
+        for name, option in vars(cls).get("option_kinds", {}).items():
+            setattr(cls, name, option.default)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            own = self.all_options
+            # As with Django's options, None is as good as nothing.
+            given = {
+                name: value
+                for name in [name for name in kwargs if name in own]
+                if (value := kwargs.pop(name)) is not None
+            }
+            super().__init__(*args, **kwargs)
+            self.set_options(given)
+        except Exception as error:
+            # A page about the error would show these, a password among them, and those of the
+            # frames that it came through.
+            del args, kwargs
+            given = value = None  # type: ignore[assignment]
+            error.__traceback__ = None
+            raise error  # not a bare "raise", which has the frames before Python 3.11
+
+    def set_options(self, given: Mapping[str, Any]) -> None:
+        """Set the options that are `given`, and not None, on this instance.
+
+        It is called when the base classes have set theirs. Raises InvalidMailer for a value that
+        is not possible, an option that is missing, and what `option_conflict()` says.
+        """
+        problem = complaint(self.all_options, given)
+        if problem is None:
+            missing = [name for name in self.required_options if name not in given]
+            if missing:
+                problem = f"OPTIONS must define {missing[0]!r}."
+        if problem is None:
+            for name, value in given.items():
+                setattr(self, name, value)
+            problem = self.option_conflict(vars(self))
+        if problem is not None:
+            # Not before: this module may be imported before the app is installed.
+            from django.core.mail import InvalidMailer
+
+            raise InvalidMailer(problem, alias=self.alias)
+
+    @staticmethod
+    def option_conflict(options: Mapping[str, Any]) -> str | None:
+        """Say which of `options`, whose values are possible each by itself, do not go together.
+
+        The system checks call it with the options of an entry in MAILERS, before there is an
+        instance. Options that are not given, or None, are not in `options`, or are None.
+        """
+        return None
 
 
-def complaint(kinds: Mapping[str, Kind], options: Mapping[str, Any]) -> str | None:
+def complaint(table: Mapping[str, Option], options: Mapping[str, Any]) -> str | None:
     """Say what is wrong with the first of `options` that is not of its kind."""
     for name, value in options.items():
-        if not kinds[name].allows(value):
-            return f"OPTIONS {name!r} must be {kinds[name].expected}."
+        if not table[name].kind.allows(value):
+            return f"OPTIONS {name!r} must be {table[name].kind.expected}."
     return None

@@ -1,4 +1,4 @@
-"""What a backend's class takes, found out without calling it: the one answer, for everybody.
+"""The arguments that the class of a backend takes, found out without calling it.
 
 Making a backend may create a folder, query a database or open a connection. Its signature says
 nearly as much. A class with **kwargs hands them on, so its ancestors are asked as well, up to where
@@ -17,12 +17,16 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
+from django_mailers.emailsettings import SMTP_BACKEND
+from django_mailers.options import TakesOptions
+
 BACKENDS = "django.core.mail.backends"
-SMTP = f"{BACKENDS}.smtp.EmailBackend"
+SMTP = SMTP_BACKEND
 FILEBASED = f"{BACKENDS}.filebased.EmailBackend"
 
-# What Django's own backends take, which are the same on every Django with MAILERS. Their signatures
-# do not say it all (the console's `stream` is among its **kwargs), and below 6.1 they differ.
+# The arguments of Django's own backends, which are the same on every Django with MAILERS. Their
+# signatures do not say it all (the console's `stream` is among its **kwargs), and below 6.1 they
+# differ.
 DJANGO: Mapping[str, Sequence[str]] = {
     SMTP: (
         *("host", "port", "username", "password", "use_tls", "fail_silently", "use_ssl"),
@@ -42,12 +46,12 @@ class Signature:
     """The keyword arguments of a backend's class.
 
     `names` are those that are certain, in order, each with the class that takes it; `possible` are
-    those behind what cannot be followed. `is_complete` says whether any other one than `names` is
-    an error. `required` are the names without a default; Django's own options come after None and
-    count as missing then too. `takes_alias` says whether MAILERS can make one, as it passes `alias`
-    to every backend; it is certain if `is_complete`. `surplus` are arguments that a subclass hands
-    on to a class which refuses them. `ends_in` is the path of the backend of Django's at which the
-    search ended, if nothing on the way to it was uncertain.
+    those beyond code that cannot be followed. `is_complete` says whether any name that is not in
+    `names` is an error. `required` are the names without a default; Django's own options come after
+    None and count as missing then too. `takes_alias` says whether MAILERS can make one, as it
+    passes `alias` to every backend; it is certain if `is_complete`. `surplus` are arguments that a
+    subclass hands on to a class which refuses them. `ends_in` is the path of the backend of
+    Django's at which the search ended, if nothing on the way to it was uncertain.
     """
 
     names: dict[str, Any] = field(default_factory=dict)
@@ -61,6 +65,20 @@ class Signature:
     def may_take(self, name: str) -> bool:
         """Whether the argument `name` is taken, as far as can be known."""
         return name in self.names or name in self.possible
+
+
+def takes_policy(message: Any) -> bool:
+    """Whether `message.message()` takes `policy`, or hands it on to Django's and that does.
+
+    Django 5.2: its own does not. With the backport it does, unless somebody put another function in
+    its place before the install.
+    """
+    from django.core.mail import EmailMessage
+
+    parameters = dict(inspect.signature(message.message).parameters)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        parameters.update(inspect.signature(EmailMessage.message).parameters)
+    return "policy" in parameters
 
 
 def path_of(backend: type) -> str:
@@ -98,13 +116,14 @@ def _signature_of_callable(backend: Any) -> Signature:
 class _Search:
     """The walk from a class up its ancestors, as the keyword arguments go."""
 
-    def __init__(self, backend: type) -> None:
+    def __init__(self, backend: Any) -> None:
+        self.backend = backend
         self.found = Signature()
         self.is_certain = True
         self.takes_alias = False
         # Whether `alias` is still among what goes up.
         self.alias_goes_on = True
-        # What subclasses add to their **kwargs, until a class takes it.
+        # Arguments that subclasses add to their **kwargs, until a class takes them.
         self.given: dict[str, None] = {}
         for ancestor in backend.__mro__[:-1]:
             if self._ends_at(ancestor):
@@ -113,6 +132,9 @@ class _Search:
             self._end()
 
     def _ends_at(self, ancestor: type) -> bool:
+        if ancestor is TakesOptions:
+            self._take_table()
+            return False
         path = path_of(ancestor)
         if path in DJANGO:
             self._end_in_django(ancestor, path)
@@ -142,9 +164,18 @@ class _Search:
         self.given.update(dict.fromkeys(handed_on))
         if "alias" in self.given:
             self.alias_goes_on = True
-        # A backend without its alias takes itself for one of before MAILERS, and is not strict.
+        # A backend without its alias works as before MAILERS, and is not strict.
         if self.takes_alias and not self.alias_goes_on:
             self.is_certain = False
+
+    def _take_table(self) -> None:
+        """Add the options in the table of the class. All that is left of its **kwargs goes on."""
+        options = self.backend.all_options
+        for name, option in options.items():
+            if name in self.given:
+                del self.given[name]
+            elif self._add(name, self.backend):
+                self._require(name, option.is_required)
 
     def _end(self) -> None:
         self.found.is_complete = self.is_certain
@@ -212,8 +243,8 @@ def _is_named(parameter: inspect.Parameter) -> bool:
 def _handed_on(function: FunctionType, rest: str) -> list[str] | None:
     """Return the arguments that `function` adds to its **kwargs, called `rest`, on their way up.
 
-    None if it does anything with them but hand all of them to super().__init__(): what it takes
-    out of them, or whether anybody ever sees them, cannot be known then.
+    None if it does anything else with them than hand all of them to super().__init__(): then it is
+    not known which of them any class sees.
     """
     tree = _tree(function)
     if tree is None:

@@ -13,7 +13,7 @@ author = "The django_mailers authors"
 copyright = author
 version = release = __version__
 
-extensions = ["patches"]
+extensions = ["backend_options", "checks", "patches"]
 exclude_patterns = ["_build"]
 # Names in single backquotes are a mistake here: code has two of them.
 default_role = None

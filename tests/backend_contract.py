@@ -29,6 +29,7 @@ class BackendContract(ExactErrors):
     """A mixin for a SimpleTestCase.
 
     backend               The BACKEND under test.
+    others                Other entries of MAILERS that it needs, by alias.
     options()             Its OPTIONS; called once for each test, which may start a server there.
     arrived()             The subjects of what has arrived, in order as far as one instance sent it.
     takes_fail_silently   Whether that is an option of it.
@@ -39,6 +40,7 @@ class BackendContract(ExactErrors):
     """
 
     backend: str
+    others = {}
     takes_fail_silently = True
     nothing: int | None = 0
     delivers = True
@@ -59,7 +61,7 @@ class BackendContract(ExactErrors):
 
     def mailer(self, **options):
         entry = {"BACKEND": self.backend, "OPTIONS": {**self.used_options, **options}}
-        return override_settings(MAILERS={ALIAS: entry})
+        return override_settings(MAILERS={ALIAS: entry, **self.others})
 
     def assertArrived(self, *subjects):
         """In this order."""

@@ -22,7 +22,6 @@ from django.utils import translation
 import django_mailers
 from django_mailers import (
     SendError,
-    SendResult,
     amail_admins,
     amail_managers,
     asend,
@@ -102,27 +101,6 @@ class ContextBackend(BaseEmailBackend):
         thread = threading.current_thread()
         self.log.append((thread.name, variable.get(None), translation.get_language()))
         return len(email_messages)
-
-
-class AsyncBackend(BaseEmailBackend):
-    """Sends by coroutines of its own, and refuses to in any other way."""
-
-    def __init__(self, *, log, alias=None):
-        super().__init__(alias=alias)
-        self.log = log
-
-    async def asend_messages(self, email_messages):
-        await asyncio.sleep(0)
-        self.log.append([email.subject for email in email_messages])
-        return len(email_messages)
-
-    async def asend_many(self, messages):
-        await asyncio.sleep(0)
-        self.log.append([email.subject for email in messages])
-        return [SendResult(email, "sent", 250, "Queued") for email in messages]
-
-    def send_messages(self, email_messages):
-        raise AssertionError("Not in a thread.")
 
 
 class ForwardingBackend(BaseEmailBackend):
@@ -447,7 +425,7 @@ class ThreadTests(SimpleTestCase):
             ):
                 asyncio.run(asend(message()))
             self.assertEqual(
-                str(caught.exception), "MAILERS_ASYNC_THREADS must be a positive integer."
+                str(caught.exception), "MAILERS_ASYNC_THREADS must be an int greater than 0."
             )
 
     @skipUnless(hasattr(os, "fork"), "needs fork()")
@@ -472,28 +450,6 @@ class ThreadTests(SimpleTestCase):
             print(os.waitpid(child, 0)[1])
         """)
         self.assertEqual((process.stdout, process.returncode), ("1\n1\n0\n", 0), process.stderr)
-
-
-class OwnCoroutinesTests(SimpleTestCase):
-    async def test_they_are_awaited(self):
-        log = []
-        with override_settings(MAILERS=logging_to(log, "AsyncBackend")):
-            self.assertEqual(await asend(message(subject="a"), using="relay"), 1)
-            self.assertEqual(
-                await asend_mail("b", "Text", None, ["bob@example.com"], using="relay"), 1
-            )
-            data = [(subject, "", None, ["bob@example.com"]) for subject in "cd"]
-            self.assertEqual(await asend_mass_mail(data, using="relay"), 2)
-            report = await asend_many([message(subject="e"), EmailMessage("Nobody")], using="relay")
-            self.assertEqual(await asend(EmailMessage("Nobody"), using="relay"), 0)
-            nobody = await asend_many([EmailMessage("Nobody")], using="relay")
-        self.assertEqual(log, [["a"], ["b"], ["c", "d"], ["e"]])
-        self.assertEqual(
-            [(result.status, result.code, result.text) for result in report],
-            [("sent", 250, "Queued"), ("skipped", None, "")],
-        )
-        self.assertEqual(report.using, "relay")
-        self.assertEqual([result.status for result in nobody], ["skipped"])
 
 
 class DatabaseTests(TransactionTestCase):

@@ -24,7 +24,7 @@ class SwitchTests(ProcessTestCase):
             django.setup()
             from django_mailers import bridge
             assert bridge.is_wanted() is {not NATIVE}
-            assert bool(bridge._bridged) is {not NATIVE}
+            assert bridge._bridge.is_done is {not NATIVE}
             """
         )
 
@@ -152,8 +152,10 @@ class SettingsTests(BridgeTestCase):
             start(EMAIL_HOST="old.example.com", EMAIL_PORT=26)
             texts = [str(w.message) for w in recorded]
             assert [text for text in texts if "no effect" in text] == [
-                "The EMAIL_HOST setting has no effect beside MAILERS. Remove it from the settings.",
-                "The EMAIL_PORT setting has no effect beside MAILERS. Remove it from the settings.",
+                "The EMAIL_HOST setting has no effect when MAILERS is defined. Remove it from the "
+                "settings.",
+                "The EMAIL_PORT setting has no effect when MAILERS is defined. Remove it from the "
+                "settings.",
             ], texts
             assert (settings.EMAIL_HOST, settings.EMAIL_PORT) == ("smtp.example.com", 587)
             """
@@ -180,7 +182,8 @@ class SettingsTests(BridgeTestCase):
                 django.setup()
             texts = [str(warning.message) for warning in recorded]
             assert (
-                "The EMAIL_HOST setting has no effect beside MAILERS. Remove it from the settings."
+                "The EMAIL_HOST setting has no effect when MAILERS is defined. Remove it from the "
+                "settings."
             ) in texts, texts
             warnings.simplefilter("ignore")
             assert settings.EMAIL_HOST == "smtp.example.com"
@@ -495,7 +498,7 @@ class HookTests(BridgeTestCase):
                 assert mail.outbox[-1].sent_using == "default" and len(Hooked.calls) == 2
                 assert Hooked("s", "", None, []).send() == 0
                 assert (
-                    "__main__.Hooked.get_connection() is not called from Django 6.1 on. Use "
+                    "__main__.Hooked.get_connection() is no longer called since Django 6.1. Use "
                     "EmailMessage.send(using=...) with a MAILERS alias."
                 ) in lines()
                 """
@@ -542,8 +545,8 @@ class HookTests(BridgeTestCase):
                 assert attachment.get_filename() == "other.txt"
                 assert parallel.message().get_content_type() == "multipart/parallel"
                 assert lines() == [
-                    "__main__.Related.mixed_subtype is an error from Django 6.0 on.",
-                    "__main__.Parallel.alternative_subtype is an error from Django 6.0 on.",
+                    "__main__.Related.mixed_subtype is an error since Django 6.0.",
+                    "__main__.Parallel.alternative_subtype is an error since Django 6.0.",
                 ]
                 plain = mail.EmailMultiAlternatives("s", "t", None, ["a@example.com"])
                 plain.attach("a", "b", "text/plain")
@@ -621,9 +624,8 @@ class HookTests(BridgeTestCase):
                 AdminEmailHandler(email_backend=LOCMEM).emit(record)
                 AdminEmailHandler(using="memory").emit(record)
                 assert [m.sent_using for m in mail.outbox] == ["memory", "default", "memory"]
-                assert (
-                    "__main__.Hooked.connection() is not called from Django 6.1 on. Use 'using'."
-                ) in lines()
+                text = "is no longer called since Django 6.1. Use 'using'."
+                assert f"__main__.Hooked.connection() {text}" in lines()
                 """
             )
         )

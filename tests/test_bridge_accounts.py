@@ -128,7 +128,7 @@ class CalledHookTests(BridgeTestCase):
                 ]
                 texts = lines()
                 assert (
-                    "__main__.Handler.connection() does not exist from Django 6.1 on. Use "
+                    "__main__.Handler.connection() does not exist since Django 6.1. Use "
                     "mail_admins() with 'using'."
                 ) in texts, texts
                 """
@@ -187,8 +187,8 @@ class CalledHookTests(BridgeTestCase):
                 assert message(mail.EmailMultiAlternatives).get_connection().alias == "default"
                 texts = set(lines())
                 assert (
-                    "django.core.mail.message.EmailMessage.get_connection() does not exist from "
-                    "Django 6.1 on. Use mailers[alias]."
+                    "django.core.mail.message.EmailMessage.get_connection() does not exist since "
+                    "Django 6.1. Use mailers[alias]."
                 ) in texts, texts
                 # Who only looks is not told, and Django does not see it.
                 assert hasattr(EmailMessage, "get_connection") and hasattr(email, "get_connection")

@@ -125,9 +125,12 @@ class AddressTests(SimpleTestCase):
                     self.assertNotIn(address, str(found))
 
     def test_hints_are_good_addresses(self):
-        for hint in addresses.HINTS.values():
-            (example,) = re.findall(r"(?:as in|or) '(.*)'\.$", hint)
-            with self.subTest(hint), override_settings(DEFAULT_FROM_EMAIL=example):
+        examples = re.findall(
+            r"(?:as in|or|such as) '(.*)'\.$", "\n".join(addresses.HINTS.values()), re.MULTILINE
+        )
+        self.assertEqual(len(examples), 4)
+        for example in examples:
+            with self.subTest(example), override_settings(DEFAULT_FROM_EMAIL=example):
                 self.assertEqual(run(), [])
 
     def test_an_error_is_what_cannot_be_sent(self):

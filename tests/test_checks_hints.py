@@ -55,7 +55,7 @@ class PathTests(SimpleTestCase):
             ids_and_hints,
             (
                 "mailers.E004",
-                "Install the package, or correct the path, which ends in the name of the class.",
+                "Install the package, or correct the path. It ends with the name of the class.",
             ),
         )
         for path in (OURS, SMTP):
@@ -65,7 +65,7 @@ class PathTests(SimpleTestCase):
                 self.assertEqual(self.meant(module), ("mailers.E005", f"Did you mean '{path}'?"))
 
     def test_nothing_alike(self):
-        cure = "Install the package, or correct the path, which ends in the name of the class."
+        cure = "Install the package, or correct the path. It ends with the name of the class."
         for path in ("mailprovider.EmailBackend", "smtp", "", "django_mailers_x.Backend"):
             with self.subTest(path):
                 self.assertEqual(self.meant(path), ("mailers.E004", cure))

@@ -3,8 +3,10 @@
 import io
 import json
 import pickle
+import signal
 import socket
 import tempfile
+import unittest
 from pathlib import Path
 from smtplib import (
     SMTPAuthenticationError,
@@ -14,8 +16,7 @@ from smtplib import (
     SMTPSenderRefused,
     SMTPServerDisconnected,
 )
-from types import SimpleNamespace
-from typing import get_type_hints
+from unittest import mock
 
 from django.core import mail
 from django.core.mail import InvalidMailer, MailerDoesNotExist
@@ -53,6 +54,14 @@ class ReplayingBackend(BaseEmailBackend):
         return outcome
 
 
+def interrupting(method):
+    def interrupted(*args):
+        method(*args)
+        signal.raise_signal(signal.SIGUSR1)
+
+    return interrupted
+
+
 class BareBackend:
     """All that a BACKEND has to have."""
 
@@ -84,14 +93,16 @@ class UnopenableBackend(BareBackend):
 
 
 class KnowingBackend(BareBackend):
-    """A ReportingBackend. It needs no class of django_mailers for its results."""
+    """It knows what became of each message. No base class is needed for that."""
 
-    def __init__(self, *, outcomes, log, alias=None):
-        self.outcomes, self.log = outcomes, log
+    def __init__(self, *, results, log, alias=None):
+        self.results, self.log = results, log
 
     def send_many(self, messages):
         self.log.append([email.subject for email in messages])
-        return self.outcomes
+        if isinstance(self.results, Exception):
+            raise self.results
+        return self.results
 
 
 class FaultTests(SimpleTestCase):
@@ -245,6 +256,24 @@ class OverAnyBackendTests(SimpleTestCase):
             self.replay(1, KeyboardInterrupt())
         self.assertEqual(self.log, ["open", "0", "1", "close"])
 
+    @unittest.skipUnless(hasattr(signal, "SIGUSR1"), "Windows has no such signals.")
+    def test_a_time_limit(self):
+        """What a signal handler raises is not about the message; Celery's is an Exception."""
+
+        def handler(*args):
+            raise TimeoutError("The time is up.")
+
+        self.addCleanup(signal.signal, signal.SIGUSR1, signal.signal(signal.SIGUSR1, handler))
+        for name, log in [("send_messages", ["open", "0"]), ("open", ["open"])]:
+            interrupted = interrupting(getattr(ReplayingBackend, name))
+            with (
+                self.subTest(name),
+                mock.patch.object(ReplayingBackend, name, interrupted),
+                self.assertRaises(TimeoutError),
+            ):
+                self.replay(1, 1)
+            self.assertEqual(self.log, [*log, "close"])
+
     def test_errors_of_the_configuration(self):
         with self.assertRaises(MailerDoesNotExist):
             send_many([], using="missing")
@@ -327,49 +356,92 @@ class OverAnyBackendTests(SimpleTestCase):
 
 
 class ReportingBackendTests(SimpleTestCase):
-    def send(self, messages, outcomes):
+    def send(self, messages, results):
         self.log = []
         entry = {
             "BACKEND": "tests.test_delivery.KnowingBackend",
-            "OPTIONS": {"outcomes": outcomes, "log": self.log},
+            "OPTIONS": {"results": results, "log": self.log},
         }
         with override_settings(MAILERS={ALIAS: entry}):
             return send_many(messages, using=ALIAS)
 
     def test_what_it_says_is_the_report(self):
         error = TimeoutError("timed out")
-        taken = SimpleNamespace(
-            status="sent", code=250, text="2.0.0 Queued", recipients=[TAKEN], error=None
-        )
-        lost = SimpleNamespace(status="unknown", code=None, text="", recipients=(), error=error)
         nobody = mail.EmailMessage("Nobody")
         messages = [message(subject="a"), nobody, message(subject="b")]
+        recipient = delivery.RecipientResult(*TAKEN)
+        taken = SendResult(messages[0], "sent", 250, "2.0.0 Queued", (recipient,))
+        # About another object, a copy for example: in the report it is about the caller's.
+        lost = SendResult(message(subject="copy"), "unknown", error=error)
 
         report = self.send(messages, [taken, lost])
 
         self.assertEqual(
-            facts(report),
+            [*report],
             [
-                ("sent", 250, "2.0.0 Queued", [TAKEN], "None"),
-                "skipped",
-                ("unknown", None, "", [], repr(error)),
+                taken._replace(via=ALIAS),
+                SendResult(nobody, "skipped", reason="no recipients"),
+                SendResult(messages[2], "unknown", error=error, via=ALIAS),
             ],
         )
-        self.assertEqual([result.message for result in report], messages)
         self.assertIs(report[0].recipients[0].is_refused, False)
         self.assertEqual(self.log, [["a", "b"]])
-        # Its outcomes may be our results as well: they have what an Outcome has.
-        names = [name for name in vars(delivery.Outcome) if not name.startswith("_")]
-        self.assertLessEqual(set(names), set(get_type_hints(SendResult)))
+
+    def test_via(self):
+        """The mailer that has the message, or may have it."""
+        email = message()
+        for status, via in [
+            ("sent", ALIAS),
+            ("queued", ALIAS),
+            ("unknown", ALIAS),
+            ("refused", None),
+            ("failed", None),
+            ("skipped", None),
+        ]:
+            with self.subTest(status):
+                self.assertEqual(self.send([email], [SendResult(email, status)])[0].via, via)
+        [result] = self.send([email], [SendResult(email, "sent", via="another")])
+        self.assertEqual(result.via, "another")
+        self.assertEqual(repr(result), "SendResult(status='sent', code=None, via='another')")
+        with override_settings(MAILERS={"default": {"BACKEND": LOCMEM}}):
+            [result] = send_many([email])
+        self.assertEqual(result.via, "default")
 
     def test_it_is_not_asked_for_nothing(self):
         self.assertEqual(facts(self.send([mail.EmailMessage("Nobody")], [])), ["skipped"])
         self.assertEqual(self.log, [])
 
-    def test_wrong_number_of_outcomes(self):
-        with self.assertRaises(RuntimeError) as caught:
-            self.send([message(), message()], [SendResult(message(), "sent")])
-        self.assertEqual(str(caught.exception), "The backend returned 1 results for 2 messages.")
+    def test_results_that_are_none_of_the_messages(self):
+        name = "tests.test_delivery.KnowingBackend.send_many()"
+        sent = SendResult(message(), "sent")
+        for results, text in [
+            ([sent], f"{name} returned 1 results for 2 messages."),
+            ([sent] * 3, f"{name} returned 3 results for 2 messages."),
+            ([sent, "sent"], f"{name} must return a list of SendResult."),
+            (None, f"{name} must return a list of SendResult."),
+            (2, f"{name} must return a list of SendResult."),
+        ]:
+            with self.subTest(results=results), self.assertRaises(TypeError) as caught:
+                self.send([message(), message()], results)
+            self.assertEqual(str(caught.exception), text)
+
+    def test_errors_of_the_configuration(self):
+        messages = [message(), mail.EmailMessage("Nobody"), message()]
+        error = InvalidMailer("Wrong token.", alias=ALIAS)
+        failed = ("failed", None, "", [], repr(error))
+        sent = SendReport([SendResult(messages[0], "sent"), SendResult(messages[2], "failed")])
+        for report, expected in [
+            (None, [failed, "skipped", failed]),
+            # It is not about these messages.
+            (SendReport([SendResult(message(), "sent")] * 2), [failed, "skipped", failed]),
+            (sent, ["sent", "skipped", "failed"]),
+        ]:
+            if report is not None:
+                error.report = report
+            with self.subTest(report=report), self.assertRaises(InvalidMailer) as caught:
+                self.send(messages, error)
+            self.assertIs(caught.exception, error)
+            self.assertEqual(facts(error.report), expected)
 
 
 class ReportTests(SimpleTestCase):
@@ -382,7 +454,8 @@ class ReportTests(SimpleTestCase):
         ]
         report = SendReport(results, using="bulk")
         self.assertEqual(
-            report.counts, {"sent": 2, "refused": 1, "failed": 0, "unknown": 0, "skipped": 1}
+            report.counts,
+            {"sent": 2, "queued": 0, "refused": 1, "failed": 0, "unknown": 0, "skipped": 1},
         )
         self.assertEqual((len(report), list(report), report[0]), (4, results, results[0]))
         self.assertEqual(report[1:3], tuple(results[1:3]))
@@ -410,6 +483,7 @@ class ReportTests(SimpleTestCase):
             (SendResult("m", "sent"), True, False),
             (SendResult("m", "sent", 250, "", (later,)), False, False),
             (SendResult("m", "skipped"), True, False),
+            (SendResult("m", "queued"), True, False),
             (SendResult("m", "unknown"), False, False),
             (SendResult("m", "unknown", 450), False, False),
             (SendResult("m", "failed"), False, True),
@@ -430,10 +504,10 @@ class ReportTests(SimpleTestCase):
     def test_retry(self):
         again, done = message(subject="again"), message(subject="done")
         report = SendReport([SendResult(done, "sent"), SendResult(again, "failed")], using="bulk")
-        retried = report.retry()
+        retried = send_many(report.retryable, using=report.using)
         self.assertEqual([result.message for result in retried], [again])
         self.assertEqual([(m.subject, m.sent_using) for m in mail.outbox], [("again", "bulk")])
-        self.assertEqual(facts(retried.retry()), [])
+        self.assertEqual(retried.retryable, [])
 
     def test_pickle(self):
         report = SendReport([SendResult(message(), "refused", 550, "No")], using="bulk")

@@ -170,7 +170,7 @@ class OverSMTPTests(SimpleTestCase):
         error = SMTPDataError(452, b"Disk full")
         self.assertEqual(facts(report), [("refused", 452, "Disk full", [], repr(error))])
         server.refuse.clear()
-        again = report.retry()
+        again = send_many(report.retryable, using=ALIAS)
         self.assertEqual(facts(again), [("sent", 250, "OK", [TAKEN], "None")])
         self.assertEqual(again.using, ALIAS)
         self.assertEqual(again[0].message, report[0].message)
@@ -273,8 +273,8 @@ class OverSMTPTests(SimpleTestCase):
 
         server = enter(self, SMTPServer())
         backend = Poking(alias=ALIAS, host=server.host, port=server.port)
-        batch = delivery.Batch([message(), message(to=["eve@example.com"])], ALIAS)
-        report = delivery.deliver(backend, batch)
+        batch = [message(), message(to=["eve@example.com"])]
+        report = delivery.send_over(backend, batch, using=ALIAS)
         self.assertEqual(
             facts(report),
             [

@@ -16,7 +16,7 @@ from django.test import (
 from django.utils import log as django_log
 from django.views.debug import ExceptionReporter
 
-from django_mailers.errorreports.sending import with_notes
+from django_mailers.errorreports.writing import with_notes
 from django_mailers.log import AdminEmailHandler
 
 from .support.reports import (
@@ -63,7 +63,7 @@ class ConstructionTests(ExactErrors, SimpleTestCase):
 
     def test_wrong_timeout(self):
         with self.assertRaisesExactly(
-            ValueError, "'timeout' must be a number of seconds above 0, or None, not 0."
+            ValueError, "'timeout' must be a number of seconds greater than 0, or None, not 0."
         ):
             AdminEmailHandler(timeout=0)
 

@@ -18,7 +18,7 @@ from django.utils import log as django_log
 from django.utils.functional import SimpleLazyObject
 from django.views.debug import ExceptionReporter
 
-from django_mailers.errorreports.sending import no_queries
+from django_mailers.errorreports.writing import no_queries
 from django_mailers.log import AdminEmailHandler
 
 from .support.reports import (

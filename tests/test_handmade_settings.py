@@ -190,7 +190,10 @@ class CopiedDefaultsTests(ProcessTestCase):
     @skipIf(NATIVE, "6.1 takes them for the project's own, and refuses them")
     def test_what_differs_is_the_projects(self):
         mailers = "MAILERS = {'default': {'OPTIONS': {'host': 'h'}}}"
-        text = "The EMAIL_HOST setting has no effect beside MAILERS. Remove it from the settings."
+        text = (
+            "The EMAIL_HOST setting has no effect when MAILERS is defined. Remove it from the "
+            "settings."
+        )
         self.assertEqual(self.found(mailers, "EMAIL_HOST = 'old'"), f"[{text!r}] ['mailers.W008']")
 
     @skipIf(NATIVE, "6.1 takes them for the project's own")

@@ -104,7 +104,7 @@ import django
 from django.apps import apps
 battery("nothing")
 from django_mailers import polyfill
-from django_mailers.polyfill import trampolines
+from django_mailers.polyfill import installation, trampolines
 def watched(function):
     def watch(*args, **kwargs):
         inside.append(args)
@@ -115,8 +115,8 @@ def watched(function):
             battery(args)
         return result
     return watch
-polyfill._put = watched(polyfill._put)
-polyfill._retire = watched(polyfill._retire)
+installation.Installation._put = watched(installation.Installation._put)
+installation._retire = watched(installation._retire)
 trampolines.redirect = watched(trampolines.redirect)
 django.setup()
 battery("everything")
@@ -157,7 +157,7 @@ def play():
     while not errors and any(c < b + 6 for c, b in zip(counts, before)): time.sleep(0.001)
     done.set()
     for thread in threads: thread.join()
-    if errors: sys.stderr.write(errors[0])
+    if errors: sys.stderr.write(errors[0]); sys.stderr.flush()
     return len(errors)
 for number in range(ROUNDS):
     child = os.fork()
@@ -165,10 +165,12 @@ for number in range(ROUNDS):
         code = 1
         try:
             code = play()
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)
-    assert status == 0, number
+    assert status == 0, (number, status)
 """.replace("ROUNDS", str(rounds))
         )
 

@@ -13,8 +13,8 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.test import SimpleTestCase, ignore_warnings, override_settings
 
 from django_mailers.errorreports import limits
+from django_mailers.errorreports.describe import digest
 from django_mailers.errorreports.limits import Admission, ReportLimiter
-from django_mailers.errorreports.sending import digest
 
 from .support.reports import LOCMEM_CACHE, LOGGER, Clock
 from .support.servers import enter
@@ -47,7 +47,7 @@ class ArgumentsTests(ExactErrors, SimpleTestCase):
                 self.subTest(value=value),
                 self.assertRaisesExactly(
                     ValueError,
-                    f"'window' must be a number of seconds above 0, or None, not {value!r}.",
+                    f"'window' must be a number of seconds greater than 0, or None, not {value!r}.",
                 ),
             ):
                 ReportLimiter(window=value, rate=None)
@@ -181,12 +181,12 @@ class LocalTests(SimpleTestCase):
         # Now the first one is forgotten, what was counted there is not.
         self.assertEqual(reports.admit("last"), Admission(others=3))
         self.assertEqual(reports.admit("first"), Admission())
-        self.assertEqual(len(reports._sites), limits.MAX_SITES)
+        self.assertEqual(len(reports._local.sites), limits.MAX_SITES)
         # The rate remembers no more reports than it allows.
         reports = limiter(window=None, rate="3/hour")
         for _ in range(50):
             reports.admit("a")
-        self.assertEqual(len(reports._sent), 3)
+        self.assertEqual(len(reports._local.sent), 3)
 
     def test_failed_after_the_site_was_forgotten(self):
         reports = limiter(window=600)
@@ -195,7 +195,7 @@ class LocalTests(SimpleTestCase):
             for site in "abc":
                 reports.admit(site)
             reports.failed("first", admission, OSError())
-            self.assertEqual(list(reports._sites), [digest("c"), digest("first")])
+            self.assertEqual(list(reports._local.sites), [digest("c"), digest("first")])
         reports.clock.now += 600
         self.assertEqual(reports.admit("first"), Admission(0, 0, 1, "OSError"))
 
@@ -220,7 +220,9 @@ class LocalTests(SimpleTestCase):
         self.assertEqual(len(given), 8)
         self.assertLessEqual(len([site for site, _ in given if site == "common"]), 1)
         # Every single one was counted.
-        suppressed = reports._others + sum(count for _, count in reports._sites.values())
+        suppressed = reports._local.others + sum(
+            count for _, count in reports._local.sites.values()
+        )
         told = sum(admission.similar + admission.others for _, admission in given)
         self.assertEqual(suppressed + told, 8 * 200 * 3 - 8)
 
@@ -231,7 +233,7 @@ class LocalTests(SimpleTestCase):
         reports = limiter(window=600, rate="1/hour")
         reports.admit("a")
         self.assertIsNone(reports.admit("a"))
-        reports._lock.acquire()
+        reports._local.lock.acquire()
         # Python 3.12 warns if other threads run; that is the point here.
         with ignore_warnings(category=DeprecationWarning):
             child = os.fork()
@@ -243,7 +245,7 @@ class LocalTests(SimpleTestCase):
                 status = 0 if reports.admit("a") == Admission() else 2
             finally:
                 os._exit(status)
-        reports._lock.release()
+        reports._local.lock.release()
         _, status = os.waitpid(child, 0)
         self.assertEqual(os.waitstatus_to_exitcode(status), 0)
         reports.clock.now += 3600

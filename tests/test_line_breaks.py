@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from django_mailers import send_many
 from django_mailers.backends.smtp import EmailBackend
-from django_mailers.render import known, render
+from django_mailers.render import render
 
 from .support.corpus import simple
 from .support.injections import (
@@ -40,12 +40,6 @@ class Parsed(MIMEBase):
 
 
 class RenderTests(InjectionTestCase):
-    # The fast way is for the second message of a process.
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        known.is_known()
-
     def test_in_the_middle_and_at_the_end(self):
         for places in (MIDDLE, END):
             for place, message in cases(places):

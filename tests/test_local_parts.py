@@ -11,7 +11,7 @@ from django.core.mail import EmailMessage, mailers
 from django.test import SimpleTestCase
 
 from django_mailers import send_many
-from django_mailers.render import known, localparts, render
+from django_mailers.render import localparts, render
 
 from .support.messages import message
 from .support.smtp import ALIAS, SMTPBackendTestCase, statuses, subjects
@@ -70,10 +70,6 @@ class BackendTests(SMTPBackendTestCase):
 
 class RenderTests(SimpleTestCase):
     """What is in a header, of which Python before 3.15 makes an encoded word."""
-
-    def setUp(self):
-        # The first message of a process is rendered by Django.
-        known.is_known()
 
     def test_headers(self):
         for address in ADDRESSES:

@@ -16,9 +16,9 @@ from django.core.mail.backends.filebased import EmailBackend as FileBackend
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.test import SimpleTestCase, override_settings
 
+from django_mailers.emailsettings import DEFAULTS
 from django_mailers.migrate import configuration
 from django_mailers.migrate.block import render
-from django_mailers.migrate.django_api import DEFAULTS
 
 from .support.migrate import NOT_SHOWN
 from .support.servers import enter
@@ -165,7 +165,7 @@ class EqualTests(SimpleTestCase):
         with legacy_settings(EMAIL_BACKEND=path_of(Api), EMAIL_TIMEOUT=5, EMAIL_HOST="a"):
             block = render(configuration.current())
         self.assertEqual(built_from(block).timeout, 5)
-        self.assertEqual(block.lost, [f"EMAIL_HOST: {path_of(Api)} takes no 'host'"])
+        self.assertEqual(block.lost, [f"EMAIL_HOST: {path_of(Api)} does not take 'host'"])
 
 
 class BlockTests(SimpleTestCase):
@@ -246,18 +246,18 @@ class BlockTests(SimpleTestCase):
             (
                 {"EMAIL_BACKEND": CONSOLE, "EMAIL_HOST": "a", "EMAIL_HOST_PASSWORD": "hunter2"},
                 [
-                    f"EMAIL_HOST: {CONSOLE} takes no 'host'",
-                    f"EMAIL_HOST_PASSWORD: {CONSOLE} takes no 'password'",
+                    f"EMAIL_HOST: {CONSOLE} does not take 'host'",
+                    f"EMAIL_HOST_PASSWORD: {CONSOLE} does not take 'password'",
                 ],
             ),
             (
                 {"EMAIL_BACKEND": SMTP, "EMAIL_FILE_PATH": "/tmp/mail"},
-                [f"EMAIL_FILE_PATH: {SMTP} takes no 'file_path'"],
+                [f"EMAIL_FILE_PATH: {SMTP} does not take 'file_path'"],
             ),
             ({"EMAIL_BACKEND": CONSOLE, "EMAIL_PORT": 25, "EMAIL_USE_TLS": False}, []),
             (
                 {"EMAIL_BACKEND": path_of(Tenths), "EMAIL_USE_TLS": True},
-                [f"EMAIL_USE_TLS: {path_of(Tenths)} takes no 'use_tls'"],
+                [f"EMAIL_USE_TLS: {path_of(Tenths)} does not take 'use_tls'"],
             ),
             (
                 {"EMAIL_BACKEND": SMTP, "EMAIL_TIMEOUT": object()},
@@ -265,11 +265,11 @@ class BlockTests(SimpleTestCase):
             ),
             (
                 {"EMAIL_BACKEND": SMTP, "EMAIL_HOST": None},
-                ["EMAIL_HOST: it is None, and a mailer must have a host"],
+                ["EMAIL_HOST: it is None, and a mailer requires a host"],
             ),
             (
                 {"EMAIL_BACKEND": "nowhere.EmailBackend", "EMAIL_HOST": "a"},
-                ["EMAIL_HOST: it is not known whether the backend takes 'host'"],
+                ["EMAIL_HOST: it is unknown whether the backend takes 'host'"],
             ),
         ]:
             with self.subTest(**email_settings):
@@ -281,13 +281,13 @@ class BlockTests(SimpleTestCase):
         for backend, note in [
             (
                 "nowhere.EmailBackend",
-                "EMAIL_BACKEND cannot be imported, so its options are not known: No module named "
+                "EMAIL_BACKEND cannot be imported, so its options are unknown: No module named "
                 "'nowhere'",
             ),
             (
                 path_of(Ancient),
-                f"{path_of(Ancient)} cannot be named in MAILERS yet: its __init__() takes no "
-                "'alias'; let it take **kwargs and pass them on",
+                f"{path_of(Ancient)} cannot be used in MAILERS yet: its __init__() does not take "
+                f"'alias'; let it take **kwargs and pass them to super().__init__()",
             ),
         ]:
             with self.subTest(backend):
@@ -298,8 +298,8 @@ class BlockTests(SimpleTestCase):
         self.assertEqual(
             block.notes,
             [
-                "EMAIL_BACKEND is 'file', a short name that went away before Django 1.2; the block "
-                "has what it meant"
+                "EMAIL_BACKEND is 'file', a short name that was removed before Django 1.2; the "
+                "block has the backend that it meant"
             ],
         )
         self.assertIn(f'"BACKEND": "{FILEBASED}",', block.text)
@@ -309,7 +309,7 @@ class BlockTests(SimpleTestCase):
         block = self.render(EMAIL_BACKEND=SMTP, EMAIL_USE_TLS=True, EMAIL_USE_SSL=True)
         self.assertEqual(
             block.notes,
-            ["EMAIL_USE_TLS and EMAIL_USE_SSL are both true, with which no mail can be sent"],
+            ["EMAIL_USE_TLS and EMAIL_USE_SSL are both true, so that no mail can be sent"],
         )
 
 
@@ -502,8 +502,8 @@ class SettingsFileTests(SimpleTestCase):
                 [
                     f"EMAIL_HOST is perhaps assigned at {path}:3: the block has its present value",
                     NOT_SHOWN,
-                    f"{path}:3 may define settings that are not seen here: the block has what is "
-                    "in force now",
+                    f"{path}:3 may define settings that the command does not see: the block has "
+                    f"the values in force now",
                 ],
             ),
         )
@@ -527,7 +527,8 @@ class SettingsFileTests(SimpleTestCase):
                     block.notes,
                     [
                         f"EMAIL_BACKEND {why}: the block is for its present value; another backend "
-                        "takes other options, so choose between whole entries of MAILERS"
+                        f"has other options, so let the settings choose between complete entries "
+                        f"of MAILERS"
                     ],
                 )
 

@@ -26,11 +26,12 @@ SURE = (
     "shop.py:2:1: get-connection: get_connection() is deprecated; use mailers.default [--write]\n"
 )
 LEFT = (
-    "shop.py:3:1: get-connection: get_connection(backend) is refused once MAILERS is defined; give "
+    "shop.py:3:1: get-connection: get_connection(backend) raises RuntimeError once MAILERS is "
+    "defined; give "
     "the backend an alias, such as MAILERS['b'], and use mailers['b']\n"
 )
 BLOCK = f"""\
-# Define this, and delete EMAIL_BACKEND, EMAIL_HOST.
+# Define this, and delete EMAIL_BACKEND and EMAIL_HOST.
 
 MAILERS = {{
     "default": {{
@@ -173,7 +174,7 @@ class CommandTests(SimpleTestCase):
 
     def test_mistakes(self):
         for arguments, error in [
-            (["--write", "--installed"], "--installed is only for reading."),
+            (["--write", "--installed"], "--installed cannot be combined with --diff or --write."),
             (["nowhere", "shop.py", "else"], "No such file or folder: nowhere, else"),
         ]:
             with self.subTest(arguments):
@@ -249,8 +250,8 @@ class ProcessTests(SimpleTestCase):
             {
                 # From 6.1 on; before that it is the app that objects, when it is loaded.
                 f"# Django cannot load the settings as they are: {conflict}",
-                "# MAILERS is there already, and Django allows no EMAIL_* setting beside it: "
-                "compare.",
+                "# MAILERS is already defined, and Django does not allow EMAIL_* settings with it: "
+                "compare the two.",
             },
         )
         self.assertEqual(
@@ -280,7 +281,7 @@ class ProcessTests(SimpleTestCase):
             self.run_process("-W", "error", "-m", "django", "migratemailers"),
             (
                 0,
-                "MAILERS is defined, and no EMAIL_* setting is left beside it.\n\n"
+                "MAILERS is defined, and no EMAIL_* setting is left.\n\n"
                 "Nothing in the code has to change.\n",
                 "",
             ),
@@ -294,7 +295,7 @@ class ProcessTests(SimpleTestCase):
             self.run_process("-W", "error", "-m", "django", "migratemailers"),
             (
                 0,
-                "MAILERS is defined. Delete what is assigned and not in force now as well: "
+                "MAILERS is defined. Also delete the assignments that are not in force now: "
                 "EMAIL_HOST.\n\n"
                 "made.py:6:5: setting-defined: EMAIL_HOST is deprecated; make it the option 'host' "
                 "of a mailer in MAILERS\n\n1 place in 1 file; --write changes 0 of them.\n",
@@ -309,9 +310,8 @@ class ProcessTests(SimpleTestCase):
         self.assertEqual((status, stdout), (2, ""))
         self.assertEqual(
             stderr,
-            "CommandError: Requested setting INSTALLED_APPS, but settings are not configured. You "
-            "must either define the environment variable DJANGO_SETTINGS_MODULE or call "
-            "settings.configure() before accessing settings.\n",
+            "CommandError: There are no settings. Name their module with --settings, or in the "
+            "environment variable DJANGO_SETTINGS_MODULE.\n",
         )
 
     def test_settings_that_fail(self):
@@ -326,7 +326,7 @@ class ProcessTests(SimpleTestCase):
             (
                 2,
                 defined,
-                "CommandError: Not audited:\nmade: it cannot be imported: KeyError: 'HOST' "
+                "CommandError: Not audited:\nmade cannot be imported: KeyError: 'HOST' "
                 "(made.py:4)\n",
             ),
         )
@@ -351,7 +351,7 @@ class ProcessTests(SimpleTestCase):
                     (
                         2,
                         "",
-                        f"CommandError: Not audited:\n{name}: it cannot be imported: {why}\n",
+                        f"CommandError: Not audited:\n{name} cannot be imported: {why}\n",
                     ),
                 )
 

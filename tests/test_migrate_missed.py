@@ -5,8 +5,8 @@ from django.test import SimpleTestCase, override_settings
 from .support.migrate import KEYWORDS, SILENT, USING, SourceMixin
 from .support.utils import legacy_settings
 
-HOST = "EMAIL_HOST is not there once MAILERS is defined; use mailers.default.host"
-PORT = "EMAIL_PORT is not there once MAILERS is defined; use mailers.default.port"
+HOST = "EMAIL_HOST does not exist once MAILERS is defined; use mailers.default.host"
+PORT = "EMAIL_PORT does not exist once MAILERS is defined; use mailers.default.port"
 MIME = (
     "mime-attachment: an attachment of a class of email.mime is deprecated; attach (filename, "
     "content, mimetype) or an email.message.MIMEPart"
@@ -200,7 +200,7 @@ class CalledLaterTests(FoundMixin, SimpleTestCase):
             ),
             (
                 "partial(send_mail, auth_user=NEWS_USER)",
-                "2:1: auth-arguments: 'auth_user' and 'auth_password' are deprecated; give "
+                "2:1: auth-arguments: 'auth_user' and 'auth_password' are deprecated; move "
                 "'username' and 'password' to an alias, such as MAILERS['news'], and pass "
                 "using='news'",
             ),
@@ -372,13 +372,14 @@ class HookTests(FoundMixin, SimpleTestCase):
                 def _create_mime_attachment(self, content, mimetype):
                     return super()._create_mime_attachment(content, mimetype)
             """,
-            "4:1: message-connection: EmailMessage.get_connection() is gone in Django 6.1; use "
+            "4:1: message-connection: EmailMessage.get_connection() was removed in Django 6.1; use "
             "mailers[alias]",
-            "8:55: hook: AdminEmailHandler.connection() is gone in Django 6.1; call mail_admins() "
+            "8:55: hook: AdminEmailHandler.connection() was removed in Django 6.1; call "
+            "mail_admins() "
             "with using=",
-            "11:5: hook: EmailMessage._create_mime_attachment() is gone since Django 6.0; change "
+            "11:5: hook: EmailMessage._create_mime_attachment() was removed in Django 6.0; change "
             "what message() returns instead",
-            "12:16: hook: EmailMessage._create_mime_attachment() is gone since Django 6.0; change "
+            "12:16: hook: EmailMessage._create_mime_attachment() was removed in Django 6.0; change "
             "what message() returns instead",
         )
 
@@ -386,10 +387,10 @@ class HookTests(FoundMixin, SimpleTestCase):
         self.assertFound(
             "from django.core.mail.message import utf8_charset_qp\n"
             "from django.core.mail import message\nmessage.utf8_charset\n",
-            "1:38: deprecated-name: utf8_charset_qp is deprecated; Django encodes text by Python's "
-            "own rules now",
-            "3:1: deprecated-name: utf8_charset is deprecated; Django encodes text by Python's own "
-            "rules now",
+            "1:38: deprecated-name: utf8_charset_qp is deprecated; Django follows Python's own "
+            "rules for encoding text",
+            "3:1: deprecated-name: utf8_charset is deprecated; Django follows Python's own rules "
+            "for encoding text",
         )
 
 
@@ -434,9 +435,7 @@ class ReplacedTests(FoundMixin, SimpleTestCase):
                     [
                         (
                             line,
-                            "shop/tests.py:2 puts something else in its place"
-                            if line in lines
-                            else None,
+                            "shop/tests.py:2 replaces it" if line in lines else None,
                         )
                         for line in (3, 4, 5, 6)
                     ],
@@ -446,8 +445,8 @@ class ReplacedTests(FoundMixin, SimpleTestCase):
 class DatabaseTests(FoundMixin, SimpleTestCase):
     def test_logins_from_a_database(self):
         way = (
-            "if the login comes from a database, django.core.mail.backends.smtp."
-            "EmailBackend(alias='event', host=..., ...) reads no settings"
+            "if the login comes from a database, make django.core.mail.backends.smtp."
+            "EmailBackend(alias='event', host=..., ...), which reads no settings"
         )
         start = (
             "from django.conf import settings\nfrom django.core.mail import get_connection\n"

@@ -187,7 +187,7 @@ class MigrationTests(SimpleTestCase):
         )
         self.assertEqual(
             self.manage("migratemailers"),
-            "MAILERS is defined, and no EMAIL_* setting is left beside it.\n\n"
+            "MAILERS is defined, and no EMAIL_* setting is left.\n\n"
             "Nothing in the code has to change.\n",
         )
         self.assertEqual(self.sail(*EVERYTHING_IS_AN_ERROR), before)

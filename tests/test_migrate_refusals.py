@@ -188,7 +188,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
         ]:
             self.assertRefused(
                 f"from django.core.mail import send_mail\n{call}\n",
-                f"there is a comment at the argument, in line {line}",
+                f"line {line} has a comment at the argument",
             )
 
     def test_arguments_that_are_refused_today(self):
@@ -215,7 +215,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
                 ("auth-arguments", None),
                 (
                     "connection-argument",
-                    "'auth_user' is refused together with 'connection' today",
+                    "Django does not accept 'auth_user' together with 'connection'",
                 ),
                 ("get-connection", None),
             ],
@@ -248,7 +248,7 @@ class RefusalTests(SourceMixin, SimpleTestCase):
             class Letter(Base): pass
             Letter().send(fail_silently=False)
             """,
-            "module.Letter has a send() of its own",
+            "module.Letter overrides send()",
         )
 
     def test_names_that_tests_replace(self):
@@ -271,9 +271,9 @@ class RefusalTests(SourceMixin, SimpleTestCase):
         self.assertEqual(
             [finding.refusal for finding in self.audit(paths).findings],
             [
-                "shop/tests.py:1 puts something else in its place",
-                "shop/tests.py:3 puts something else in its place",
-                "shop/tests.py:3 puts something else in its place",
+                "shop/tests.py:1 replaces it",
+                "shop/tests.py:3 replaces it",
+                "shop/tests.py:3 replaces it",
             ],
         )
 

@@ -10,7 +10,7 @@ from unittest import mock, skipIf, skipUnless
 
 from django.test import SimpleTestCase, tag
 
-from django_mailers.migrate import files
+from django_mailers.migrate import files, modules
 from django_mailers.migrate.audit import audit
 
 from .support.migrate import inside
@@ -130,8 +130,8 @@ class UnreadableTests(FolderMixin, SimpleTestCase):
             (
                 2,
                 "CommandError: Not audited:\n"
-                "rot.py: rot13 is not an encoding of text\n"
-                "hex.py: hex is not an encoding of text\n",
+                "rot.py: rot13 is not a text encoding\n"
+                "hex.py: hex is not a text encoding\n",
             ),
         )
 
@@ -139,7 +139,8 @@ class UnreadableTests(FolderMixin, SimpleTestCase):
         self.write({"deep.py": f"x = {'(' * 5000}{')' * 5000}\n"})
         [error] = audit([Path("deep.py")]).unreadable
         self.assertIn(
-            error, {"deep.py:1: too many nested parentheses", "deep.py: it is nested too deeply"}
+            error,
+            {"deep.py:1: too many nested parentheses", "deep.py: the code is nested too deeply"},
         )
 
     @skipIf(sys.version_info >= (3, 15), "There is no newer Python yet.")
@@ -300,13 +301,13 @@ class NameTests(FolderMixin, SimpleTestCase):
         self.write({"__init__.py": "", "shop/__init__.py": "", "shop/mail.py": "", "conf.py": ""})
         shop = self.folder / "shop/mail.py"
         # Neither folder is known: the outermost package counts.
-        self.assertEqual(files.module_name(shop), "project.shop.mail")
-        self.assertEqual(files.module_name(shop, self.folder), "shop.mail")
+        self.assertEqual(modules.module_name(shop), "project.shop.mail")
+        self.assertEqual(modules.module_name(shop, self.folder), "shop.mail")
         with mock.patch.object(sys, "path", [str(self.folder), *sys.path]):
-            self.assertEqual(files.module_name(shop), "shop.mail")
-            self.assertEqual(files.import_root("conf"), self.folder)
-            self.assertEqual(files.import_root("shop"), self.folder)
-            self.assertEqual(files.import_root("shop.mail"), self.folder)
-            self.assertEqual(files.locate("shop.mail"), shop)
+            self.assertEqual(modules.module_name(shop), "shop.mail")
+            self.assertEqual(modules.import_root("conf"), self.folder)
+            self.assertEqual(modules.import_root("shop"), self.folder)
+            self.assertEqual(modules.import_root("shop.mail"), self.folder)
+            self.assertEqual(modules.locate("shop.mail"), shop)
         with mock.patch.object(sys, "path", [str(self.outside), *sys.path]):
-            self.assertEqual(files.module_name(shop), "project.shop.mail")
+            self.assertEqual(modules.module_name(shop), "project.shop.mail")

@@ -124,9 +124,9 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             block.lost,
             [
                 f"EMAIL_HOST, which is assigned at conf.py:7, and not in force now: {CONSOLE} "
-                "takes no 'host'",
+                "does not take 'host'",
                 f"EMAIL_USE_TLS, which is assigned at conf.py:8, and not in force now: {CONSOLE} "
-                "takes no 'use_tls'",
+                "does not take 'use_tls'",
             ],
         )
         self.assertEqual(block.replaced, ["EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_USE_TLS"])
@@ -134,8 +134,8 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             block.notes,
             [
                 "EMAIL_BACKEND is assigned at conf.py:4 and conf.py:6: the block is for its "
-                "present value; another backend takes other options, so choose between whole "
-                "entries of MAILERS"
+                "present value; another backend has other options, so let the settings choose "
+                "between complete entries of MAILERS"
             ],
         )
 
@@ -259,8 +259,8 @@ class BranchTests(LayoutMixin, SimpleTestCase):
                     [
                         "EMAIL_HOST is assigned at conf.py:1, conf.py:2 and conf.py:3: the block "
                         "has its present value",
-                        "conf.py:3 may define settings that are not seen here: the block has "
-                        "what is in force now",
+                        "conf.py:3 may define settings that the command does not see: the block "
+                        "has the values in force now",
                     ],
                 )
         self.write({"conf.py": "EMAIL_HOST = 'a'\nfor x in ['B']: globals()['LOG_' + x] = 1\n"})
@@ -288,8 +288,8 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             block.notes,
             [
                 *(f"{name} {places}: the block has its default" for name in block.replaced),
-                "conf.py:3 may define settings that are not seen here: the block has what is in "
-                "force now",
+                "conf.py:3 may define settings that the command does not see: the block has the "
+                "values in force now",
             ],
         )
         block = self.render("other")
@@ -325,8 +325,8 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             [
                 "EMAIL_USE_TLS is assigned at conf.py:2 and conf.py:3, and not in force now: the "
                 "block has its default",
-                "conf.py:3 may define settings that are not seen here: the block has what is in "
-                "force now",
+                "conf.py:3 may define settings that the command does not see: the block has the "
+                "values in force now",
             ],
         )
 
@@ -460,8 +460,8 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
                 "value",
                 "EMAIL_USE_TLS is assigned at common.py:3 and conf.py:3, and not in force now: the "
                 "block has its default",
-                "conf.py:3 may define settings that are not seen here: the block has what is in "
-                "force now",
+                "conf.py:3 may define settings that the command does not see: the block has the "
+                "values in force now",
             ],
         )
 
@@ -545,8 +545,8 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
                 "config/settings.py:3: the block has its present value",
                 "EMAIL_USE_TLS is assigned at config/settings_live.py:2 and config/settings.py:3, "
                 "and not in force now: the block has its default",
-                "config/settings.py:3 may define settings that are not seen here: the block has "
-                "what is in force now",
+                "config/settings.py:3 may define settings that the command does not see: the block "
+                "has the values in force now",
             ],
         )
 

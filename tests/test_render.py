@@ -1,4 +1,4 @@
-"""`django_mailers.render` gives Django's bytes, and by the fast road where it can."""
+"""`django_mailers.render` gives Django's bytes, and writes them directly where it can."""
 
 import email.policy
 import random
@@ -16,7 +16,7 @@ from django.test import override_settings
 from django.utils.safestring import mark_safe
 
 from django_mailers import render as rendering
-from django_mailers.render import bodies, headers, known, render
+from django_mailers.render import bodies, direct, eligible, headers, render
 
 from .support.corpus import CORPUS, PNG, SETTINGS, inline_image, normalise, pinned
 from .support.rendering import RenderTestCase, by_django, hook, outcome, simple
@@ -157,7 +157,7 @@ class LimitTests(RenderTestCase):
                 message = PythonMessage(policy=headers.SMTP)
                 message.add_attachment(b"x", "application", "pdf", filename=name)
                 (part,) = message.iter_parts()
-                made = bodies.file(b"x", "application", "pdf", "attachment", name)
+                made = bodies.file_part(b"x", "application", "pdf", "attachment", name)
                 with self.subTest(name):
                     self.assertEqual(b"".join(made), part.as_bytes())
 
@@ -187,9 +187,9 @@ class LimitTests(RenderTestCase):
                 if not content:
                     # Nothing, or an empty line since Python 3.15.
                     with self.assertRaises(headers.NotProved):
-                        bodies.file(content, "image", "png", "message", None)
+                        bodies.file_part(content, "image", "png", "message", None)
                     continue
-                self.assertEqual(b"".join(bodies.base64(content)), expected)
+                self.assertEqual(b"".join(bodies.base64_lines(content)), expected)
 
 
 class FastTests(RenderTestCase):
@@ -269,7 +269,7 @@ class FastTests(RenderTestCase):
         now = datetime(2026, 11, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=-6)))
         with pinned(EMAIL_USE_LOCALTIME=True):
             self.check(simple, fast=True)
-            with mock.patch.object(rendering, "datetime") as clock:
+            with mock.patch.object(direct, "datetime") as clock:
                 clock.now.return_value = now
                 self.assertIn(b"\r\nDate: Tue, 03 Nov 2026 04:05:06 -0600\r\n", render(simple()))
 
@@ -335,7 +335,7 @@ class SlowTests(RenderTestCase):
     """What is Django's to do."""
 
     def assertSlow(self, message):
-        """The message takes the normal road, and once."""
+        """The message is rendered by Django, and once."""
         with self.watched() as slow:
             rendered = outcome(render, message)
         self.assertEqual(slow, [message])
@@ -348,14 +348,14 @@ class SlowTests(RenderTestCase):
         )
 
     def test_hooks_on_a_subclass(self):
-        for name in rendering.HOOKS:
+        for name in eligible.HOOKS:
             with self.subTest(name):
                 self.assertSlow(
                     self.complete(type("Custom", (EmailMultiAlternatives,), hook(name)))
                 )
 
     def test_hooks_on_an_instance(self):
-        for name in rendering.HOOKS:
+        for name in eligible.HOOKS:
             with self.subTest(name):
                 message = self.complete()
                 vars(message)[name] = getattr(message, name, None)
@@ -363,7 +363,7 @@ class SlowTests(RenderTestCase):
 
     def test_hooks_replaced_on_djangos_classes(self):
         # Those that there are before: nothing calls the others.
-        names = [name for name in rendering.HOOKS if hasattr(EmailMultiAlternatives, name)]
+        names = [name for name in eligible.HOOKS if hasattr(EmailMultiAlternatives, name)]
         for kind in (EmailMessage, EmailMultiAlternatives):
             for name in names:
                 with self.subTest(name, kind=kind):
@@ -375,7 +375,7 @@ class SlowTests(RenderTestCase):
                         self.assertSlow(message)
 
     def test_subtypes(self):
-        for name in rendering.SUBTYPES:
+        for name in eligible.SUBTYPES:
             with self.subTest(name):
                 kind = type("Custom", (EmailMultiAlternatives,), {name: "related"})
                 self.assertSlow(self.complete(kind))
@@ -445,29 +445,3 @@ class SlowTests(RenderTestCase):
 
         with mock.patch("random.randrange", return_value=token):
             self.check(make, fast=False)
-
-    def test_the_first_message_of_a_process(self):
-        """It would wait for the samples, and is often the only one."""
-        with mock.patch.object(known, "_is_first", iter([True])):
-            self.check(simple, fast=False)
-            self.check(simple, fast=True)
-
-    def test_another_email_package(self):
-        """A Python that does something else is left to do it."""
-        encode = bodies.quoprimime.body_encode
-        patched = mock.patch(
-            "email.quoprimime.body_encode",
-            lambda *args: encode(*args).replace("=3D", "=3d"),
-        )
-        self.addCleanup(known.agrees.cache_clear)
-        with patched:
-            known.agrees.cache_clear()
-            self.check(lambda: simple(body="= é " * 40), fast=False)
-        known.agrees.cache_clear()
-        self.check(lambda: simple(body="= é " * 40), fast=True)
-
-    def test_samples(self):
-        self.assertEqual(
-            {name: bodies.encode_text(text.encode())[0] for name, text in known.TEXTS.items()},
-            {name: name for name in known.TEXTS},
-        )

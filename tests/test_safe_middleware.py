@@ -13,7 +13,7 @@ from django.middleware import common
 from django.test import Client, RequestFactory, SimpleTestCase, override_settings
 from django.urls import path
 
-from django_mailers.errorreports.sending import reporting
+from django_mailers.errorreports.reporting import reporting
 from django_mailers.middleware import BrokenLinkEmailsMiddleware
 
 from .support.reports import (
@@ -171,7 +171,7 @@ class LimitTests(ExactErrors, SimpleTestCase):
     def test_wrong_values(self):
         for name in ("timeout", "window"):
             with self.assertRaisesExactly(
-                ValueError, f"{name!r} must be a number of seconds above 0, or None, not 0."
+                ValueError, f"{name!r} must be a number of seconds greater than 0, or None, not 0."
             ):
                 middleware(**{name: 0})
 

@@ -1,15 +1,16 @@
 """What the options of the pooled SMTP backend do, and what they may be."""
 
+import re
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from django.core.mail import InvalidMailer, mailers
 from django.test import override_settings
 
 from django_mailers import send_many
-from django_mailers.backends.smtp import EmailBackend
-from django_mailers.options import SMTP as KINDS
+from django_mailers.backends.smtp import OPTIONS, EmailBackend
 from django_mailers.smtp import PoolTimeout
 
 from .support.messages import message
@@ -91,10 +92,17 @@ class InvalidOptionTests(SMTPBackendTestCase):
         ):
             EmailBackend(parallel=0)
 
+    def test_the_documentation_has_each(self):
+        """In a directive, which takes all but the meaning from the table."""
+        page = (Path(__file__).resolve().parent.parent / "docs" / "smtp.rst").read_text()
+        _, _, block = page.partition(f".. backend-options:: {OURS}\n\n")
+        names = re.findall(r"^   ``(\w+)``$", block.partition("\n\n")[0], re.MULTILINE)
+        self.assertEqual(names, [*OPTIONS])
+
     def test_none_is_as_good_as_nothing(self):
         """As with Django's own options."""
         sink = enter(self, Sink())
-        for name in KINDS:
+        for name in OPTIONS:
             with (
                 self.subTest(name),
                 override_settings(MAILERS={ALIAS: entry(sink, **{name: None})}),

@@ -13,6 +13,7 @@ from django.core.mail import mailers
 from django.test import override_settings
 
 from django_mailers import send_many
+from django_mailers.smtp import Lease
 
 from .support.messages import message
 from .support.servers import (
@@ -305,7 +306,7 @@ class SecretTests(SMTPBackendTestCase):
             repr(vars(result.error)),
         ]
         shown += [repr(backend), repr(backend.pool), repr(backend.pool.server)]
-        shown += [repr(backend.pool.lease()), repr(backend.pool.stats())]
+        shown += [repr(Lease(backend.pool)), repr(backend.pool.stats())]
 
     def test_password(self):
         plain = base64.b64encode(b"\0ada\0pass word").decode()

@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage, mailers
 from django.test import override_settings
 
 from django_mailers import SendError, asend, asend_many, send_many
-from django_mailers.backends import smtp
+from django_mailers.backends._smtp import windows
 
 from .support.messages import message
 from .support.servers import DROP, HOST, TIMEOUT, enter
@@ -151,7 +151,7 @@ class BatchTests(SMTPBackendTestCase):
         # What may go well another time.
         self.assertEqual([one.subject for one in report.retryable], ["both", "two\nlines"])
         self.sink.behave = None
-        self.assertEqual(statuses(report.retry()), ["sent", "failed"])
+        self.assertEqual(statuses(send_many(report.retryable, using=ALIAS)), ["sent", "failed"])
         self.assertEqual(subjects(self.sink), ["1", "2", "both"])
 
     def test_refused_content_and_sender(self):
@@ -185,7 +185,7 @@ class BatchTests(SMTPBackendTestCase):
         )
 
     def test_more_than_is_held_in_memory(self):
-        with mock.patch.object(smtp, "WINDOW_SIZE", 1000):
+        with mock.patch.object(windows, "WINDOW_SIZE", 1000):
             self.sink.behave = refusing("<gone@")
             messages = [
                 message(str(n), to=["gone@example.com" if n == 5 else "bob@example.com"])
@@ -203,7 +203,7 @@ class BatchTests(SMTPBackendTestCase):
         self.sink.behave = lambda line: (
             "421 Full" if line[1:4].upper() in {"HLO", "ELO"} and next(attempts) < 2 else None
         )
-        with mock.patch.object(smtp, "WINDOW_SIZE", 1):
+        with mock.patch.object(windows, "WINDOW_SIZE", 1):
             report = send_many([message(str(n)) for n in range(4)], using=ALIAS)
         said = [result.message.subject for result in report if result.status == "sent"]
         self.assertEqual(said, subjects(self.sink))

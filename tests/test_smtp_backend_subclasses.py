@@ -15,7 +15,7 @@ from django_mailers.backends.smtp import EmailBackend
 from django_mailers.smtp import close_pools
 
 from .support.messages import message
-from .support.servers import TIMEOUT, SMTPServer, certificates, enter
+from .support.servers import DROP, TIMEOUT, SMTPServer, certificates, enter
 from .support.sink import Sink
 from .support.smtp import ALIAS, MESSAGE, SMTPBackendTestCase, statuses, subjects
 
@@ -159,7 +159,17 @@ class SubclassTests(SMTPBackendTestCase):
         self.assertEqual(statuses(report), ["sent", "sent"])
         self.assertEqual(RoundAboutBackend.log, ["send_messages"] * 2)
         self.assertEqual(subjects(sink), ["1", "2"])
-        self.assertIs(mailers[ALIAS].send_many([message()]), NotImplemented)
+
+    def test_a_reply_that_was_lost(self):
+        """Over a session of ours, whose transactions nobody watches."""
+        sink = self.serve(backend=RoundAboutBackend)
+        self.addCleanup(RoundAboutBackend.log.clear)
+        sink.behave = lambda line: DROP if line == "." else None
+        [result] = send_many([message()], using=ALIAS)
+        self.assertEqual(result.status, "unknown")
+        sink.behave = lambda line: "550 No" if line == "." else None
+        [result] = send_many([message()], using=ALIAS)
+        self.assertEqual((result.status, result.code), ("refused", 550))
 
     def test_a_context_that_was_asked_for_is_used(self):
         """Somebody may have changed it; that of other mailers is not."""

@@ -16,6 +16,7 @@ from django_mailers.smtp import Pool, PoolOptions, Server, TLSConfig, close_pool
 from django_mailers.smtp import session as session_module
 
 from .support.messages import ADA, BOB
+from .support.pools import borrowed, send_one
 from .support.servers import HOST, STALL, TIMEOUT, certificates, enter, server_context
 from .support.sink import Sink
 from .support.smtp import Limit, envelope
@@ -127,7 +128,7 @@ class DeadlineTests(SimpleTestCase):
     def test_message(self):
         dripping = enter(self, Dripping(GREETING, EHLO, b"2"))
         session = self.server(dripping).connect()
-        result = self.lasts(lambda: session.send_one(envelope()), 0.2, 5)
+        result = self.lasts(lambda: session.deliver([envelope()])[0], 0.2, 5)
         self.assertEqual((result.status, session.is_open), ("failed", False))
 
     def test_a_slow_reply_in_time(self):
@@ -172,11 +173,11 @@ class DeadlineTests(SimpleTestCase):
         sink = enter(self, Sink())
         enter(self, mock.patch.object(session_module, "QUIT_TIMEOUT", TIMEOUT))
         pool = Pool(Server(HOST, sink.port, timeout=TIMEOUT), PoolOptions(max_idle=0.05))
-        with pool.session(), pool.session(), pool.session():
+        with borrowed(pool), borrowed(pool), borrowed(pool):
             pass
         time.sleep(0.1)
         sink.behave = lambda line: STALL if line == "quit" else None
-        self.lasts(lambda: pool.send_one(envelope()), 0, TIMEOUT / 2)
+        self.lasts(lambda: send_one(pool, envelope()), 0, TIMEOUT / 2)
         self.assertEqual([commands[-1] for commands in sink.commands], [*["QUIT"] * 3, "."])
         self.assertEqual(pool.stats()["closed"], 3)
         # None of them is left open.
@@ -189,7 +190,7 @@ class DeadlineTests(SimpleTestCase):
         pool = Pool(Server(HOST, sink.port, timeout=TIMEOUT), PoolOptions(pool_size=30))
         with contextlib.ExitStack() as stack:
             for _ in range(30):
-                stack.enter_context(pool.session())
+                stack.enter_context(borrowed(pool))
         self.lasts(pool.close, 0.3, 5)
 
     def test_a_mailer_of_djangos_timeout(self):
@@ -240,7 +241,7 @@ class AlarmTests(SimpleTestCase):
         self.assertLess(time.monotonic() - started, TIMEOUT / 2)
         self.assertEqual([self.pool.stats()[name] for name in ("busy", "waiting")], [0, 0])
         self.sink.behave = None
-        self.assertEqual(self.pool.send_one(envelope()).status, "sent")
+        self.assertEqual(send_one(self.pool, envelope()).status, "sent")
 
     def test_acquire(self):
         for kind in [TimeoutError, ConnectionError, Limit, KeyboardInterrupt]:
@@ -257,7 +258,7 @@ class AlarmTests(SimpleTestCase):
     def test_quit(self):
         for kind in [TimeoutError, Limit]:
             with self.subTest(kind=kind):
-                self.assertEqual(self.pool.send_one(envelope()).status, "sent")
+                self.assertEqual(send_one(self.pool, envelope()).status, "sent")
                 self.interrupt_at("quit", kind)
                 self.is_raised(kind, self.pool.close)
                 # It keeps nothing any more.
@@ -270,7 +271,7 @@ class AlarmTests(SimpleTestCase):
                 self.interrupt_at("rset", kind)
 
                 def reset():
-                    with self.pool.session() as session:
+                    with borrowed(self.pool) as session:
                         session.rset()
 
                 self.is_raised(kind, reset)
@@ -319,7 +320,7 @@ class AlarmTests(SimpleTestCase):
             raise TimeoutError("The job takes too long.")
 
         signal.signal(signal.SIGALRM, handle)
-        with self.pool.session() as session:
+        with borrowed(self.pool) as session:
 
             class Full:
                 def sendall(self, data):
@@ -333,6 +334,6 @@ class AlarmTests(SimpleTestCase):
                 session.putcmd("noop")
             self.assertEqual(str(caught.exception), "The job takes too long.")
             sock.close()
-        with self.pool.session() as session, self.assertRaises(smtplib.SMTPServerDisconnected):
+        with borrowed(self.pool) as session, self.assertRaises(smtplib.SMTPServerDisconnected):
             session.sock.close()
             session.putcmd("noop")

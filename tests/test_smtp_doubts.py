@@ -2,17 +2,19 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from unittest import mock
 
 from django.core.mail import mailers
 from django.test import SimpleTestCase
 
 from django_mailers import send_many
-from django_mailers.smtp import Envelope, Pool, PoolOptions, Reply, Server
+from django_mailers.smtp import Envelope, Pool, PoolOptions, Reply, Server, deliver
 from django_mailers.smtp import doubts as doubts_module
 from django_mailers.smtp.doubts import Doubt, Limits, Probe, doubt_about
 
 from .support.messages import message
+from .support.pools import send_one
 from .support.servers import DROP, TIMEOUT, enter
 from .support.sink import FEATURES, Last, Sink, interrupts
 from .support.smtp import ALIAS, MODES, SMTPBackendTestCase, envelopes, subjects
@@ -58,7 +60,7 @@ class LearningTests(LimitTestCase):
                 with self.subTest(code=code, verb=verb):
                     sink = self.serve(limited(10, verb, f"{code} No more"))
                     pool = self.pool(sink)
-                    statuses = [pool.send_one(message).status for message in envelopes(50)]
+                    statuses = [send_one(pool, message).status for message in envelopes(50)]
                     self.assertEqual(statuses, ["sent"] * 50)
                     self.assertEqual(len(sink.accepted), 50)
                     # Seen twice, it is believed.
@@ -71,21 +73,21 @@ class LearningTests(LimitTestCase):
                 verb = "BDAT" if sink_chunks(options) else "MAIL"
                 sink = self.serve(limited(10, verb, "452 4.5.3 Slow down"), **options)
                 pool = self.pool(sink)
-                results = pool.deliver(envelopes(100))
+                results = deliver(pool, envelopes(100))
                 self.assertEqual([result.status for result in results], ["sent"] * 100)
                 self.assertEqual(sorted(int(m.content) for m in sink.accepted), [*range(100)])
                 self.assertLessEqual(len(sink.connections), 11)
 
     def test_a_batch_over_several_sessions(self):
         sink = self.serve(limited(10, "MAIL", "452 4.5.3 Slow down"))
-        results = self.pool(sink).deliver(envelopes(100), parallel=4)
+        results = deliver(self.pool(sink), envelopes(100), parallel=4)
         self.assertEqual([result.status for result in results], ["sent"] * 100)
         self.assertEqual(sorted(int(m.content) for m in sink.accepted), [*range(100)])
 
     def test_a_limit_that_is_named_is_believed_at_once(self):
         sink = self.serve(limited(3, "MAIL", "452 4.5.3 Too many messages in this session"))
         pool = self.pool(sink)
-        self.assertEqual({pool.send_one(m).status for m in envelopes(9)}, {"sent"})
+        self.assertEqual({send_one(pool, m).status for m in envelopes(9)}, {"sent"})
         self.assertEqual(self.sizes(sink), [4, 3, 3])
         self.assertEqual(pool.stats()["message_limit"], 3)
 
@@ -93,7 +95,7 @@ class LearningTests(LimitTestCase):
         sink = self.serve(limited(10, "MAIL", "452 4.5.3 Slow down"))
         pool = self.pool(sink)
         with ThreadPoolExecutor(8) as executor:
-            results = list(executor.map(pool.send_one, envelopes(400)))
+            results = list(executor.map(partial(send_one, pool), envelopes(400)))
         self.assertEqual([result.status for result in results], ["sent"] * 400)
         self.assertEqual(sorted(int(m.content) for m in sink.accepted), [*range(400)])
 
@@ -118,17 +120,17 @@ class LearningTests(LimitTestCase):
         ]:
             with self.subTest(features=features, greeting=greeting):
                 sink = self.serve(features=[*FEATURES, *features], greeting=greeting)
-                self.pool(sink).deliver(envelopes(12))
+                deliver(self.pool(sink), envelopes(12))
                 self.assertEqual(self.sizes(sink), expected)
                 # A number in the options counts more.
                 del sink.connections[:]
-                self.pool(sink, max_messages=6).deliver(envelopes(12))
+                deliver(self.pool(sink, max_messages=6), envelopes(12))
                 self.assertEqual(self.sizes(sink), [6, 6])
 
     def test_the_options_are_never_exceeded(self):
         sink = self.serve(limited(10, "MAIL", "452 4.5.3 Slow down"))
         pool = self.pool(sink, max_messages=4)
-        self.assertEqual({r.status for r in pool.deliver(envelopes(12))}, {"sent"})
+        self.assertEqual({r.status for r in deliver(pool, envelopes(12))}, {"sent"})
         self.assertEqual(self.sizes(sink), [4, 4, 4])
 
 
@@ -191,13 +193,13 @@ class DoubtfulTests(SimpleTestCase):
             with self.subTest(end=end.__name__), Sink() as sink:
                 pool = Pool(Server(sink.host, sink.port, timeout=TIMEOUT))
                 self.addCleanup(pool.close)
-                self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
+                self.assertEqual(send_one(pool, envelopes(1)[0]).status, "sent")
                 first = sink.connections[0]
                 reply = end("451 4.4.2 Timeout waiting for data from client")
                 sink.behave = lambda line, reply=reply, first=first, sink=sink: (
                     reply if sink.current is first and line.startswith("MAIL") else None
                 )
-                self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
+                self.assertEqual(send_one(pool, envelopes(1)[0]).status, "sent")
                 self.assertEqual(pool.stats()["message_limit"], 0)
 
     def test_large_content(self):
@@ -206,10 +208,10 @@ class DoubtfulTests(SimpleTestCase):
         pool = Pool(Server(sink.host, sink.port, timeout=TIMEOUT))
         self.addCleanup(pool.close)
         pool.limits.consumes_chunks = True
-        self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
+        self.assertEqual(send_one(pool, envelopes(1)[0]).status, "sent")
         sink.behave = lambda line: "452 Full" if line == "BDAT" else None
         big = Envelope("ada@example.com", ["bob@example.com"], b"x" * 70_000)
-        self.assertEqual(pool.send_one(big).status, "refused")
+        self.assertEqual(send_one(pool, big).status, "refused")
         self.assertEqual(len(sink.connections), 1)
 
 
@@ -226,60 +228,60 @@ class ProbeTests(LimitTestCase):
                     sink = self.serve(**options)
                     pool = self.pool(sink, max_messages=1000)
                     # The session has taken one, so that there is a doubt.
-                    self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
+                    self.assertEqual(send_one(pool, envelopes(1)[0]).status, "sent")
                     sink.behave = self.greylisting
                     messages = envelopes(300)
                     if one_by_one:
-                        results = [pool.send_one(message) for message in messages]
+                        results = [send_one(pool, message) for message in messages]
                     else:
-                        results = pool.deliver(messages)
+                        results = deliver(pool, messages)
                     self.assertEqual({result.status for result in results}, {"refused"})
                     self.assertLessEqual(len(sink.connections), 300 // 8 + 2)
 
     def test_for_five_minutes(self):
         sink = self.serve()
         pool = self.pool(sink)
-        self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
+        self.assertEqual(send_one(pool, envelopes(1)[0]).status, "sent")
         sink.behave = self.greylisting
         for _ in range(3):
-            result = pool.send_one(envelopes(1)[0])
+            result = send_one(pool, envelopes(1)[0])
             self.assertEqual((result.status, result.code), ("refused", 451))
         # The first session, which is still used, and the one that was tried.
         self.assertEqual(self.sizes(sink), [4, 1])
         later = time.monotonic() + doubts_module.STANDS_FOR + 1
         with mock.patch.object(doubts_module.time, "monotonic", return_value=later):
-            pool.send_one(envelopes(1)[0])
+            send_one(pool, envelopes(1)[0])
         self.assertEqual(len(sink.connections), 3)
 
     def test_another_judgement_of_the_new_session_counts(self):
         sink = self.serve()
         pool = self.pool(sink)
-        self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
+        self.assertEqual(send_one(pool, envelopes(1)[0]).status, "sent")
         first = sink.connections[0]
         sink.behave = lambda line: (
             ("452 Enough" if sink.current is first else "550 5.1.1 Unknown")
             if line.startswith("RCPT")
             else None
         )
-        result = pool.send_one(envelopes(1)[0])
+        result = send_one(pool, envelopes(1)[0])
         self.assertEqual((result.status, result.code), ("refused", 550))
         # The session that was of no use is not used again.
-        self.assertEqual(pool.send_one(envelopes(1)[0]).code, 550)
+        self.assertEqual(send_one(pool, envelopes(1)[0]).code, 550)
         self.assertEqual(self.sizes(sink), [2, 2])
 
     def test_no_new_session(self):
         """The refusal stands. The server may have a session for one that ends."""
         sink = self.serve(max_sessions=1)
         pool = self.pool(sink)
-        self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
+        self.assertEqual(send_one(pool, envelopes(1)[0]).status, "sent")
         first = sink.connections[0]
         sink.behave = lambda line: (
             "452 Enough" if line.startswith("MAIL") and sink.current is first else None
         )
-        self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
+        self.assertEqual(send_one(pool, envelopes(1)[0]).status, "sent")
         sink.behave = lambda line: "452 Enough" if line.startswith("MAIL") else None
         sink.max_sessions = 0
-        result = pool.send_one(envelopes(1)[0])
+        result = send_one(pool, envelopes(1)[0])
         self.assertEqual((result.status, result.code), ("refused", 452))
         self.assertEqual(pool.stats()["busy"], 0)
 
@@ -306,7 +308,7 @@ class ProbeTests(LimitTestCase):
         with interrupts() as interrupt:
             sink = self.serve()
             pool = self.pool(sink)
-            self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
+            self.assertEqual(send_one(pool, envelopes(1)[0]).status, "sent")
             first = sink.connections[0]
             sink.behave = lambda line: (
                 None
@@ -316,10 +318,10 @@ class ProbeTests(LimitTestCase):
                 else interrupt() or DROP
             )
             with self.assertRaises(BaseException) as caught:
-                pool.send_one(envelopes(1)[0])
+                send_one(pool, envelopes(1)[0])
             self.assertEqual(type(caught.exception).__name__, "Interrupt")
             sink.behave = None
-            self.assertEqual(pool.send_one(envelopes(1)[0]).status, "sent")
+            self.assertEqual(send_one(pool, envelopes(1)[0]).status, "sent")
             self.assertEqual(pool.stats()["busy"], 0)
             self.assertIsInstance(pool.limits.begin(452, 0), Probe)
 

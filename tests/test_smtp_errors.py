@@ -19,8 +19,8 @@ from django_mailers import send_many
 from django_mailers.backends.smtp import EmailBackend
 from django_mailers.checks import check_mailers
 from django_mailers.log import AdminEmailHandler
-from django_mailers.smtp import PoolTimeout, Server
-from django_mailers.smtp.wire import about
+from django_mailers.smtp import Lease, PoolTimeout, Server
+from django_mailers.smtp.wire import envelope_command
 
 from .support.messages import message
 from .support.servers import HOST, POLITE, TIMEOUT, ScriptedServer, SMTPServer, enter
@@ -68,7 +68,7 @@ class AddressTests(SMTPBackendTestCase):
         ):
             for verb in ("MAIL FROM", "RCPT TO"):
                 with self.subTest(address), self.assertRaises(ValueError):
-                    print(about(verb, address))
+                    print(envelope_command(verb, address))
 
     def test_what_is_right(self):
         for address, expected in [
@@ -82,7 +82,9 @@ class AddressTests(SMTPBackendTestCase):
             ("postmaster", b"<postmaster>"),
         ]:
             with self.subTest(address):
-                self.assertEqual(about("RCPT TO", address), b"RCPT TO:" + expected + b"\r\n")
+                self.assertEqual(
+                    envelope_command("RCPT TO", address), b"RCPT TO:" + expected + b"\r\n"
+                )
 
     def test_the_others_of_a_batch_are_sent(self):
         self.serve()
@@ -142,7 +144,7 @@ class TextTests(SMTPBackendTestCase):
         """As on port 465, of which there is the number only: the greeting does not come."""
         server = enter(self, ScriptedServer([("\x16", "")]))
         with (
-            mock.patch.object(Server, "place", "mail.test:465"),
+            mock.patch.object(Server, "endpoint", "mail.test:465"),
             mock.patch.object(smtplib.SMTP, "connect", connect_to(server)),
             self.assertRaises(smtplib.SMTPServerDisconnected) as caught,
         ):
@@ -261,10 +263,10 @@ class SecretTests(SMTPBackendTestCase):
             return error, "\n".join([*pages, report.body, report.alternatives[0][0]])
         self.fail("Nothing was raised.")
 
-    def assertNothingShown(self, error_type, function):
+    def assertNothingShown(self, error_type, function, *, module="backends/smtp.py"):
         error, page = self.pages(function)
         self.assertIsInstance(error, error_type)
-        self.assertIn("django_mailers/backends/smtp.py", page)
+        self.assertIn(f"django_mailers/{module}", page)
         for secret in SECRETS.values():
             plain = f"\0ada\0{secret}"
             for text in (secret, plain):
@@ -370,7 +372,7 @@ class SecretTests(SMTPBackendTestCase):
             acquire_timeout=0,
             **self.login(),
         )
-        with mailers[ALIAS].pool.lease() as lease:
+        with Lease(mailers[ALIAS].pool) as lease:
             lease.open()
             # Of another thread, so that it is none of ours that could be lent twice.
             error = []
@@ -416,7 +418,7 @@ class SecretTests(SMTPBackendTestCase):
             {"auth": "xoauth2", "token": f"{SECRETS['token']}-of-{'mine' * 9}"},
         ):
             with self.subTest(str([*options])):
-                self.assertNothingShown(InvalidMailer, Maker(options))
+                self.assertNothingShown(InvalidMailer, Maker(options), module="options.py")
 
 
 class Maker:

@@ -29,7 +29,7 @@ class ReplyTests(SimpleTestCase):
         script = [(command, reply.replace(" ", "\t", 1)) for command, reply in POLITE]
         server = enter(self, ScriptedServer([*script, ("QUIT", "221\tBye")]))
         session = Server(HOST, server.port, timeout=TIMEOUT).connect()
-        result = session.send_one(Envelope("", ["bob@example.com"], b"Hello"))
+        result = session.deliver([Envelope("", ["bob@example.com"], b"Hello")])[0]
         session.disconnect()
         self.assertEqual((result.status, result.reply), ("sent", (250, b"OK")))
 
@@ -226,7 +226,7 @@ class FrameTests(SimpleTestCase):
 
     def assertNothingShown(self, error, *secrets):
         page = self.report(error)
-        self.assertIn("django_mailers/smtp/session.py", page)
+        self.assertIn("django_mailers/smtp/", page)
         for secret in secrets:
             for form in (secret, encoded(secret), PLAIN):
                 for part in (form, form[:12], repr(form)[1:-1]):

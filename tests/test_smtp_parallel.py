@@ -10,10 +10,11 @@ from unittest import mock
 
 from django.test import SimpleTestCase
 
-from django_mailers.smtp import Lease, Pool, PoolOptions, Server
-from django_mailers.smtp import parallel as parallel_module
+from django_mailers.smtp import Lease, Pool, PoolOptions, Server, deliver
+from django_mailers.smtp import batches as batches_module
 
 from .support.messages import ADA, BOB
+from .support.pools import send_one
 from .support.processes import run_python
 from .support.servers import HOST, TIMEOUT, enter
 from .support.sink import Sink
@@ -23,7 +24,7 @@ from .support.smtp import Limit, envelopes
 class HelperTests(SimpleTestCase):
     def setUp(self):
         self.sink = enter(self, Sink())
-        enter(self, mock.patch.object(parallel_module, "FULL_LOAD", float("inf")))
+        enter(self, mock.patch.object(batches_module, "FULL_LOAD", float("inf")))
         self.pool = Pool(Server(HOST, self.sink.port, timeout=TIMEOUT), PoolOptions())
         self.addCleanup(self.pool.close)
 
@@ -31,7 +32,7 @@ class HelperTests(SimpleTestCase):
         return sorted(int(message.content) for message in self.sink.accepted)
 
     def assertAllSent(self, number, parallel=4):
-        results = self.pool.deliver(envelopes(number), parallel=parallel)
+        results = deliver(self.pool, envelopes(number), parallel=parallel)
         self.assertEqual([(r.status, r.error) for r in results], [("sent", None)] * number)
         self.assertEqual(self.arrived(), [*range(number)])
         self.assertEqual(self.pool.stats()["busy"], 0)
@@ -53,7 +54,7 @@ class HelperTests(SimpleTestCase):
 
     def test_not_even_the_first(self):
         refuse = mock.Mock(side_effect=RuntimeError("can't start new thread"))
-        with mock.patch.object(parallel_module._thread, "start_new_thread", refuse):
+        with mock.patch.object(batches_module._thread, "start_new_thread", refuse):
             self.assertAllSent(50)
         self.assertEqual(refuse.call_count, 1)
         self.assertEqual(self.pool.stats()["opened"], 1)
@@ -72,7 +73,7 @@ class HelperTests(SimpleTestCase):
             except RuntimeError as error:
                 print(error)
             messages = [Envelope({ADA!r}, [{BOB!r}], b"%d" % n) for n in range(40)]
-            print({{result.status for result in pool.deliver(messages, parallel=4)}})
+            print({{result.status for result in deliver(pool, messages, parallel=4)}})
             pool.close()
         """)
         self.assertEqual(process.stderr, "")
@@ -87,7 +88,7 @@ class HelperTests(SimpleTestCase):
 
             def send(first):
                 messages = [Envelope({ADA!r}, [{BOB!r}], b"%d" % (first + n)) for n in range(20)]
-                print({{result.status for result in pool.deliver(messages, parallel=4)}})
+                print({{result.status for result in deliver(pool, messages, parallel=4)}})
 
             def send_late():
                 threading.main_thread().join()
@@ -104,7 +105,7 @@ class HelperTests(SimpleTestCase):
         self.assertEqual(self.arrived(), [*range(40)])
 
     def test_a_helper_that_fails(self):
-        deliver = Lease.deliver
+        lease_deliver = Lease.deliver
         main = threading.current_thread()
         for kind in [MemoryError, SystemExit]:
             with self.subTest(kind=kind):
@@ -115,15 +116,15 @@ class HelperTests(SimpleTestCase):
                     # The second call of the one helper.
                     if threading.current_thread() is not main and next(calls) == 1:
                         raise kind
-                    return deliver(lease, messages)
+                    return lease_deliver(lease, messages)
 
                 with (
                     mock.patch.object(Lease, "deliver", deliver_once),
-                    mock.patch.object(parallel_module, "STRETCH", 0),
+                    mock.patch.object(batches_module, "STRETCH", 0),
                 ):
-                    results = self.pool.deliver(envelopes(60), parallel=2)
+                    results = deliver(self.pool, envelopes(60), parallel=2)
                 # What it was about to deliver is in doubt; the rest is sent by the other session.
-                trial = parallel_module.TRIAL
+                trial = batches_module.TRIAL
                 expected = ["sent"] * 60
                 expected[30 + trial : 30 + 2 * trial] = ["unknown"] * trial
                 self.assertEqual([result.status for result in results], expected)
@@ -137,7 +138,7 @@ class HelperTests(SimpleTestCase):
 
     def test_an_interrupt_stops_the_helpers(self):
         # A message takes 10 ms, and a stretch a tenth of a second.
-        enter(self, mock.patch.object(parallel_module, "STRETCH", 0.1))
+        enter(self, mock.patch.object(batches_module, "STRETCH", 0.1))
         self.sink.pipelining = self.sink.chunking = False
         self.sink.features = []
 
@@ -156,7 +157,7 @@ class HelperTests(SimpleTestCase):
 
         self.sink.behave = behave
         with self.assertRaises(Limit) as caught:
-            self.pool.deliver(envelopes(4000), parallel=3)
+            deliver(self.pool, envelopes(4000), parallel=3)
         count = self.sink.count
         self.assertLess(count, 400)
         stats = self.pool.stats()
@@ -172,11 +173,11 @@ class HelperTests(SimpleTestCase):
             self.assertLessEqual(int(number), count)
             self.assertGreater(int(number), 0)
         self.sink.behave = None
-        self.assertEqual(self.pool.send_one(envelopes(1)[0]).status, "sent")
+        self.assertEqual(send_one(self.pool, envelopes(1)[0]).status, "sent")
 
     def test_a_helper_that_does_not_stop(self):
-        enter(self, mock.patch.object(parallel_module, "PATIENCE", 0.05))
-        begun, release, deliver = threading.Event(), threading.Event(), Lease.deliver
+        enter(self, mock.patch.object(batches_module, "PATIENCE", 0.05))
+        begun, release, lease_deliver = threading.Event(), threading.Event(), Lease.deliver
         self.addCleanup(release.set)
         main = threading.current_thread()
 
@@ -186,21 +187,21 @@ class HelperTests(SimpleTestCase):
                 raise Limit
             begun.set()
             release.wait(TIMEOUT)
-            return deliver(lease, messages)
+            return lease_deliver(lease, messages)
 
         with mock.patch.object(Lease, "deliver", deliver_or_wait), self.assertRaises(Limit):
-            self.pool.deliver(envelopes(60), parallel=2)
+            deliver(self.pool, envelopes(60), parallel=2)
         helper = next(t for t in threading.enumerate() if t.name == "django_mailers-smtp")
         release.set()
         helper.join(TIMEOUT)
         # It has sent what it had begun, and given its session back.
-        self.assertEqual(self.arrived(), [*range(30, 30 + parallel_module.TRIAL)])
+        self.assertEqual(self.arrived(), [*range(30, 30 + batches_module.TRIAL)])
         self.assertEqual(self.pool.stats()["busy"], 0)
 
     def test_many_batches_at_a_time(self):
         with ThreadPoolExecutor(6) as executor:
             batches = list(
-                executor.map(lambda _: self.pool.deliver(envelopes(40), parallel=3), range(6))
+                executor.map(lambda _: deliver(self.pool, envelopes(40), parallel=3), range(6))
             )
         self.assertEqual({r.status for results in batches for r in results}, {"sent"})
         self.assertEqual(self.arrived(), sorted([*range(40)] * 6))

@@ -3,6 +3,7 @@
 import smtplib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from unittest import mock
 
 from django_mailers.smtp import (
@@ -10,11 +11,12 @@ from django_mailers.smtp import (
     PoolOptions,
     PoolTimeout,
     Server,
+    deliver,
 )
 from django_mailers.smtp import session as session_module
 
 from .support.messages import ADA, BOB
-from .support.pools import PoolTestCase
+from .support.pools import PoolTestCase, borrowed, send_one
 from .support.servers import DROP, HOST, STALL, TIMEOUT, enter
 from .support.sink import at
 from .support.smtp import MESSAGE, envelope, wait_until
@@ -36,7 +38,7 @@ class KeepingTests(PoolTestCase):
     def test_repr(self):
         pool = self.pool()
         self.send(pool)
-        with pool.session():
+        with borrowed(pool):
             self.assertEqual(
                 repr(pool), f"<Pool {HOST}:{self.sink.port} size=4 idle=0 busy=1 waiting=0>"
             )
@@ -44,9 +46,9 @@ class KeepingTests(PoolTestCase):
     def test_close(self):
         pool = self.pool()
         self.send(pool)
-        with pool.session() as session:
+        with borrowed(pool) as session:
             pool.close()
-            self.assertEqual(session.send_one(envelope()).status, "sent")
+            self.assertEqual(session.deliver([envelope()])[0].status, "sent")
         # It was busy when the pool was closed.
         self.assertStats(pool, opened=1, reused=1, closed=1, messages=1)
         self.send(pool)
@@ -57,7 +59,7 @@ class KeepingTests(PoolTestCase):
 
     def test_max_messages(self):
         pool = self.pool(max_messages=2)
-        results = pool.deliver([envelope() for _ in range(5)])
+        results = deliver(pool, [envelope() for _ in range(5)])
         self.assertEqual([result.status for result in results], ["sent"] * 5)
         self.assertEqual([commands.count("MAIL") for commands in self.sink.commands], [2, 2, 1])
         self.send(pool)
@@ -98,7 +100,7 @@ class KeepingTests(PoolTestCase):
 
     def test_no_pool(self):
         pool = self.pool(pool_size=0)
-        with pool.session() as one, pool.session() as other:
+        with borrowed(pool) as one, borrowed(pool) as other:
             self.assertIsNot(one, other)
             self.send(pool)
         self.assertEqual(
@@ -108,20 +110,20 @@ class KeepingTests(PoolTestCase):
 
     def test_a_failing_block_ends_its_session(self):
         pool = self.pool()
-        with self.assertRaises(KeyError), pool.session() as session:
+        with self.assertRaises(KeyError), borrowed(pool) as session:
             session.putcmd("NOOP")
             raise KeyError
         self.assertStats(pool, opened=1, broken=1)
 
     def test_it_can_be_given_back_twice(self):
         pool = self.pool()
-        session, was_used = pool.acquire()
-        self.assertIs(was_used, False)
+        session, is_new = pool.acquire()
+        self.assertIs(is_new, True)
         pool.release(session)
         pool.release(session)
         self.assertTrue(session.is_open)
         self.assertStats(pool, idle=1, opened=1)
-        self.assertEqual(pool.acquire(), (session, True))
+        self.assertEqual(pool.acquire(), (session, False))
         pool.release(session)
 
     def test_a_session_in_the_middle_of_a_message_is_not_used_again(self):
@@ -137,7 +139,7 @@ class KeepingTests(PoolTestCase):
         ):
             with self.subTest(number=number):
                 pool = self.pool()
-                with pool.session() as session:
+                with borrowed(pool) as session:
                     steps(session)
                 self.assertFalse(session.is_open)
                 self.assertStats(pool, opened=1, closed=1)
@@ -150,7 +152,7 @@ class KeepingTests(PoolTestCase):
             lambda session: (session.mail(ADA), session.rset()),
             lambda session: session.noop(),
         ]:
-            with pool.session() as session:
+            with borrowed(pool) as session:
                 steps(session)
         self.assertStats(pool, idle=1, opened=1, reused=3)
         self.assertEqual(len(self.sink.accepted), 2)
@@ -158,7 +160,7 @@ class KeepingTests(PoolTestCase):
     def test_what_is_refused_ends_a_message(self):
         pool = self.pool()
         self.sink.behave = lambda line: "550 No" if line.lower().startswith("rcpt") else None
-        with self.assertRaises(smtplib.SMTPRecipientsRefused), pool.session() as session:
+        with self.assertRaises(smtplib.SMTPRecipientsRefused), borrowed(pool) as session:
             try:
                 session.sendmail(ADA, [BOB], b"Hello")
             finally:
@@ -191,8 +193,8 @@ class KeepingTests(PoolTestCase):
 
     def test_wrong_options(self):
         for options, text in [
-            ({"pool_size": -1}, "'pool_size' must be 0 or more, not -1"),
-            ({"max_messages": 0}, "'max_messages' must be 1 or more, not 0"),
+            ({"pool_size": -1}, "'pool_size' must be an int, 0 or greater, not -1"),
+            ({"max_messages": 0}, "'max_messages' must be an int greater than 0, not 0"),
         ]:
             with self.subTest(options=options), self.assertRaisesMessage(ValueError, text):
                 PoolOptions(**options)
@@ -222,7 +224,7 @@ class ReplacingTests(PoolTestCase):
 
     def test_a_kept_session_that_was_closed_is_not_used(self):
         pool = self.pool()
-        with pool.session() as one, pool.session() as other:
+        with borrowed(pool) as one, borrowed(pool) as other:
             kept = [one, other]
         # What a server does that has waited long enough: it speaks, or it closes.
         protocols = list(self.sink.protocols)
@@ -237,9 +239,9 @@ class ReplacingTests(PoolTestCase):
         pool = self.pool()
         self.send(pool)
         self.end_on("MAIL", "421 Go away", times=99)
-        results = pool.deliver([envelope() for _ in range(20)])
+        results = deliver(pool, [envelope() for _ in range(20)])
         # The first two are those at which the new sessions ended; the others were not tried.
-        self.assertEqual([r.status for r in results], ["failed"] * 3 + ["skipped"] * 17)
+        self.assertEqual([r.status for r in results], ["failed"] * 3 + ["untried"] * 17)
         refused = smtplib.SMTPSenderRefused(421, b"Go away", ADA)
         self.assertEqual({repr(result.error) for result in results}, {repr(refused)})
         self.assertStats(pool, opened=4, reused=1, replaced=1, broken=4, messages=4)
@@ -247,14 +249,14 @@ class ReplacingTests(PoolTestCase):
     def test_a_new_session_is_not_replaced(self):
         pool = self.pool()
         self.end_on("MAIL", "421 Go away")
-        self.assertEqual(pool.send_one(envelope()).status, "failed")
+        self.assertEqual(send_one(pool, envelope()).status, "failed")
         self.assertStats(pool, opened=1, broken=1, messages=1)
 
     def test_what_was_handed_over_is_not_sent_again(self):
         pool = self.pool()
         self.send(pool)
         self.end_on(".", DROP)
-        result = pool.send_one(envelope())
+        result = send_one(pool, envelope())
         self.assertEqual(result.status, "unknown")
         self.assertIsInstance(result.error, OSError)
         self.assertEqual(len(self.sink.accepted), 1)
@@ -264,7 +266,7 @@ class ReplacingTests(PoolTestCase):
         pool = self.pool()
         count = iter(range(5))
         self.sink.behave = lambda line: DROP if line == "." and next(count) == 2 else None
-        results = pool.deliver([envelope(b"%d\r\n" % number) for number in range(5)])
+        results = deliver(pool, [envelope(b"%d\r\n" % number) for number in range(5)])
         # With the end of the third, the commands of the fourth were written.
         self.assertEqual(
             [result.status for result in results], ["sent", "sent", "unknown", "sent", "sent"]
@@ -275,9 +277,9 @@ class ReplacingTests(PoolTestCase):
 
     def test_a_server_that_cannot_be_reached(self):
         pool = Pool(Server(HOST, self.sink.port, security="starttls"))
-        results = pool.deliver([envelope(), envelope()])
+        results = deliver(pool, [envelope(), envelope()])
         # Nothing of either has been sent, whichever of them it was that wanted a session.
-        self.assertEqual([result.status for result in results], ["skipped", "skipped"])
+        self.assertEqual([result.status for result in results], ["untried", "untried"])
         text = at(self.sink, "STARTTLS extension not supported by server.")
         self.assertEqual(
             [repr(result.error) for result in results],
@@ -290,7 +292,7 @@ class ThreadTests(PoolTestCase):
     def test_no_more_sessions_than_pool_size(self):
         pool = self.pool(pool_size=2)
         with ThreadPoolExecutor(8) as executor:
-            results = list(executor.map(pool.send_one, [envelope() for _ in range(100)]))
+            results = list(executor.map(partial(send_one, pool), [envelope() for _ in range(100)]))
         self.assertEqual([result.status for result in results], ["sent"] * 100)
         self.assertEqual(len(self.sink.accepted), 100)
         self.assertLessEqual(len(self.sink.connections), 2)
@@ -304,8 +306,8 @@ class ThreadTests(PoolTestCase):
             with self.assertRaises(PoolTimeout) as caught:
                 pool.acquire()
             self.assertEqual(repr(caught.exception), repr(error))
-            (result,) = pool.deliver([envelope()])
-            self.assertEqual((result.status, repr(result.error)), ("skipped", repr(error)))
+            (result,) = deliver(pool, [envelope()])
+            self.assertEqual((result.status, repr(result.error)), ("untried", repr(error)))
         self.send(pool)
         self.assertStats(pool, size=1, idle=1, opened=1, reused=1, waits=2, timeouts=2, messages=1)
 
@@ -314,11 +316,11 @@ class ThreadTests(PoolTestCase):
         order = []
 
         def use(number):
-            with pool.session():
+            with borrowed(pool):
                 order.append(number)
 
         threads = []
-        with pool.session():
+        with borrowed(pool):
             for number in range(5):
                 threads.append(threading.Thread(target=use, args=[number]))
                 threads[-1].start()
@@ -342,6 +344,6 @@ class ThreadTests(PoolTestCase):
         seen = []
         # The sink's thread looks while this one waits for its reply.
         self.sink.behave = lambda line: seen.append(pool.stats()["busy"])
-        with pool.session():
+        with borrowed(pool):
             pass
         self.assertEqual(seen, [1])

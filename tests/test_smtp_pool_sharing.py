@@ -1,21 +1,24 @@
 """Sessions that are leased, used in parallel, shared and inherited."""
 
+import os
 import smtplib
 import threading
 import time
-from unittest import mock
+from unittest import mock, skipUnless
 
 from django.test import SimpleTestCase, tag
 
 from django_mailers.smtp import (
     Envelope,
+    Lease,
     PoolOptions,
     PoolTimeout,
     Server,
     close_pools,
+    deliver,
     shared_pool,
 )
-from django_mailers.smtp import parallel as parallel_module
+from django_mailers.smtp import batches as batches_module
 
 from .support.messages import ADA, BOB
 from .support.pools import PoolTestCase
@@ -31,7 +34,7 @@ class LeaseTests(PoolTestCase):
 
     def test_the_session_is_kept_between_deliveries(self):
         pool = self.pool()
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             self.assertIsNone(lease.session)
             self.assertStats(pool)
             self.assertEqual(self.statuses(lease, 2), ["sent", "sent"])
@@ -53,17 +56,17 @@ class LeaseTests(PoolTestCase):
 
     def test_open_says_whether_the_session_is_new(self):
         pool = self.pool()
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             session, is_new = lease.open()
             self.assertIs(is_new, True)
             self.assertEqual(lease.open(), (session, False))
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             self.assertEqual(lease.open(), (session, False))
         self.assertStats(pool, idle=1, opened=1, reused=1)
 
     def test_it_can_be_used_again_after_close(self):
         pool = self.pool()
-        lease = pool.lease()
+        lease = Lease(pool)
         for _ in range(2):
             self.assertEqual(self.statuses(lease), ["sent"])
             lease.close()
@@ -75,7 +78,7 @@ class LeaseTests(PoolTestCase):
         for last_words in [b"", b"421 Idle\r\n", b"4"]:
             with self.subTest(last_words=last_words):
                 pool = self.pool()
-                with pool.lease() as lease:
+                with Lease(pool) as lease:
                     self.assertEqual(self.statuses(lease), ["sent"])
                     session = lease.session
                     transport = self.sink.protocols[-1].transport
@@ -92,7 +95,7 @@ class LeaseTests(PoolTestCase):
 
     def test_a_session_that_dies_before_the_message_is_replaced(self):
         pool = self.pool()
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             self.assertEqual(self.statuses(lease), ["sent"])
             count = iter([0])
             self.sink.behave = lambda line: (
@@ -103,7 +106,7 @@ class LeaseTests(PoolTestCase):
 
     def test_max_messages(self):
         pool = self.pool(max_messages=3)
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             for _ in range(4):
                 self.assertEqual(self.statuses(lease, 2), ["sent", "sent"])
         self.assertEqual([commands.count("MAIL") for commands in self.sink.commands], [3, 3, 2])
@@ -117,7 +120,7 @@ class LeaseTests(PoolTestCase):
                 lambda session: (session.mail("eve@example.com"), session.rcpt("eve@example.com")),
             ]
         ):
-            with self.subTest(number=number), self.pool().lease() as lease:
+            with self.subTest(number=number), Lease(self.pool()) as lease:
                 steps(lease.open()[0])
                 self.assertEqual(self.statuses(lease), ["sent"])
                 accepted = self.sink.accepted.pop()
@@ -125,7 +128,7 @@ class LeaseTests(PoolTestCase):
 
     def test_an_interrupt_gives_the_session_up(self):
         pool = self.pool()
-        with interrupts() as interrupt, pool.lease() as lease:
+        with interrupts() as interrupt, Lease(pool) as lease:
             session, _ = lease.open()
             self.sink.behave = lambda line: interrupt() or STALL if "RCPT" in line else None
             with self.assertRaises(Interrupt):
@@ -138,8 +141,8 @@ class LeaseTests(PoolTestCase):
 
     def test_no_session_to_be_had(self):
         pool = self.pool(pool_size=1, acquire_timeout=0)
-        with self.held(pool), pool.lease() as lease:
-            self.assertEqual(self.statuses(lease, 2), ["skipped", "skipped"])
+        with self.held(pool), Lease(pool) as lease:
+            self.assertEqual(self.statuses(lease, 2), ["untried", "untried"])
             self.assertIsNone(lease.session)
             with self.assertRaises(PoolTimeout):
                 lease.open()
@@ -155,7 +158,8 @@ class ParallelTests(PoolTestCase):
     def deliver(self, pool, number, parallel):
         """Deliver messages, the fourth of which is refused; check the results."""
         self.sink.behave = lambda line: "550 No" if line == "RCPT TO:<3@example.com>" else None
-        results = pool.deliver(
+        results = deliver(
+            pool,
             [Envelope(ADA, [f"{n}@example.com"], b"%d" % n) for n in range(number)],
             parallel=parallel,
         )
@@ -168,7 +172,7 @@ class ParallelTests(PoolTestCase):
     def load(self, full):
         """Let the load of this process, which is that of the tests, be full or not."""
         limit = 0 if full else float("inf")
-        enter(self, mock.patch.object(parallel_module, "FULL_LOAD", limit))
+        enter(self, mock.patch.object(batches_module, "FULL_LOAD", limit))
 
     def test_helpers_stop_when_they_are_of_no_help(self):
         self.load(full=True)
@@ -176,16 +180,16 @@ class ParallelTests(PoolTestCase):
         self.deliver(pool, 90, parallel=3)
         self.assertEqual(
             sorted(commands.count("MAIL") for commands in self.sink.commands),
-            [parallel_module.TRIAL, parallel_module.TRIAL, 90 - 2 * parallel_module.TRIAL],
+            [batches_module.TRIAL, batches_module.TRIAL, 90 - 2 * batches_module.TRIAL],
         )
         self.assertStats(pool, idle=3, opened=3, messages=90)
 
     def test_helpers_that_stop_without_a_session_for_the_others(self):
         self.load(full=True)
         self.sink.max_sessions = 0
-        results = self.pool().deliver([envelope()] * 40, parallel=2)
+        results = deliver(self.pool(), [envelope()] * 40, parallel=2)
         error = smtplib.SMTPConnectError(421, b"Too many sessions")
-        self.assertEqual({(r.status, repr(r.error)) for r in results}, {("skipped", repr(error))})
+        self.assertEqual({(r.status, repr(r.error)) for r in results}, {("untried", repr(error))})
 
     def test_load(self):
         for wall, cpu, expected in [(1, 0.9, True), (1, 0.5, False), (0.01, 0.009, True)]:
@@ -193,8 +197,26 @@ class ParallelTests(PoolTestCase):
                 self.subTest(wall=wall, cpu=cpu),
                 mock.patch.object(time, "perf_counter", side_effect=[5, 5 + wall]),
                 mock.patch.object(time, "process_time", side_effect=[3, 3 + cpu]),
+                mock.patch.object(batches_module, "cores", return_value=2),
             ):
-                self.assertIs(parallel_module.Load().is_full(), expected)
+                self.assertIs(batches_module.Load().is_cpu_bound(), expected)
+
+    def test_load_on_one_core(self):
+        # Each wait for the server is used by another thread there, however short it is.
+        with mock.patch.object(batches_module, "cores", return_value=1):
+            self.assertIs(batches_module.Load().is_cpu_bound(), False)
+
+    @skipUnless(hasattr(os, "sched_setaffinity"), "Only Linux binds processes to cores.")
+    def test_cores(self):
+        process = run_python("""
+            import os
+            from django_mailers.smtp.batches import cores
+
+            print(cores() == len(os.sched_getaffinity(0)))
+            os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])
+            print(cores())
+        """)
+        self.assertEqual((process.stdout, process.stderr), ("True\n1\n", ""))
 
     def test_as_many_sessions_as_asked_for(self):
         self.load(full=False)
@@ -223,7 +245,7 @@ class ParallelTests(PoolTestCase):
 
     def test_nothing(self):
         pool = self.pool()
-        self.assertEqual(pool.deliver([], parallel=4), [])
+        self.assertEqual(deliver(pool, [], parallel=4), [])
         self.assertStats(pool)
 
     def test_sessions_that_others_use(self):
@@ -246,18 +268,18 @@ class ParallelTests(PoolTestCase):
     def test_a_server_that_takes_none(self):
         self.sink.max_sessions = 0
         pool = self.pool()
-        results = pool.deliver([envelope()] * 8, parallel=4)
+        results = deliver(pool, [envelope()] * 8, parallel=4)
         error = smtplib.SMTPConnectError(421, b"Too many sessions")
         self.assertEqual(
             [(result.status, repr(result.error)) for result in results],
-            [("skipped", repr(error))] * 8,
+            [("untried", repr(error))] * 8,
         )
         self.assertStats(pool, failures=4, waits=pool.stats()["waits"])
 
     def test_what_was_begun_is_not_sent_again(self):
         self.sink.behave = lambda line: DROP_REPLY if line == "." else None
         pool = self.pool(self.meet(4))
-        results = pool.deliver([envelope(b"%d" % n) for n in range(4)], parallel=4)
+        results = deliver(pool, [envelope(b"%d" % n) for n in range(4)], parallel=4)
         self.assertEqual([result.status for result in results], ["unknown"] * 4)
         self.assertEqual(
             sorted(message.content for message in self.sink.accepted),
@@ -282,8 +304,10 @@ class SharedPoolTests(PoolTestCase):
     def test_they_are_closed_at_exit(self):
         process = run_python(f"""
             from django_mailers.smtp import *
+            from tests.support.pools import send_one
+
             pool = shared_pool(Server({HOST!r}, {self.sink.port}))
-            print(pool.send_one(Envelope({ADA!r}, [{BOB!r}], b"Hello")).status)
+            print(send_one(pool, Envelope({ADA!r}, [{BOB!r}], b"Hello")).status)
         """)
         self.assertEqual((process.stdout, process.stderr), ("sent\n", ""))
         self.assertEqual(self.sink.commands, [["EHLO", *MESSAGE, "QUIT"]])
@@ -303,6 +327,7 @@ class ForkTests(SimpleTestCase):
                 process = run_python(f"""
                     import os, sys
                     from django_mailers.smtp import *
+                    from tests.support.pools import borrowed, send_one
 
                     server = Server({HOST!r}, {sink.port}, security={security!r},
                                     tls=TLSConfig(ca_file={ca_file!r}), timeout={TIMEOUT})
@@ -310,10 +335,10 @@ class ForkTests(SimpleTestCase):
 
                     def send(text):
                         message = Envelope({ADA!r}, [{BOB!r}], text)
-                        print(text.decode(), pool.send_one(message).status, flush=True)
+                        print(text.decode(), send_one(pool, message).status, flush=True)
 
                     send(b"parent before")
-                    with pool.session() as pinned:
+                    with borrowed(pool) as pinned:
                         child = os.fork()
                         if not child:
                             print(pinned.is_open, pool.stats()["busy"], flush=True)
@@ -354,7 +379,7 @@ class ForkTests(SimpleTestCase):
             from django_mailers.smtp import *
 
             pool = shared_pool(Server({HOST!r}, {sink.port}, timeout={TIMEOUT}))
-            lease = pool.lease()
+            lease = Lease(pool)
 
             def send(text):
                 (result,) = lease.deliver([Envelope({ADA!r}, [{BOB!r}], text)])

@@ -8,17 +8,19 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from unittest import SkipTest, mock
 
 from django.core.mail import EmailMessage, mailers, send_mail
 from django.test import SimpleTestCase, override_settings, tag
 
-from django_mailers.smtp import Pool, PoolOptions, PoolTimeout, Server, close_pools
+from django_mailers.smtp import Pool, PoolOptions, PoolTimeout, Server, close_pools, deliver
 from django_mailers.smtp import pool as pool_module
 from django_mailers.smtp import slots as slots_module
 from django_mailers.smtp import stock as stock_module
 
 from .support.messages import ADA, BOB
+from .support.pools import borrowed, send_one
 from .support.processes import run_command
 from .support.servers import DROP, HOST, STALL, TIMEOUT, enter
 from .support.sink import Interrupt, Sink, at, interrupts
@@ -57,20 +59,20 @@ class InterruptTests(SlotsTestCase):
 
     def interrupted(self, pool, verb):
         """Take sessions, interrupted where the server gets `verb`; check what is left then."""
-        self.assertEqual(pool.send_one(envelope()).status, "sent")
+        self.assertEqual(send_one(pool, envelope()).status, "sent")
         for kind in self.kinds:
             for _ in range(4):
                 with self.subTest(kind=kind), interrupts(kind) as interrupt:
                     self.sink.behave = lambda line: (
                         interrupt() or STALL if line.lower().startswith(verb) else None
                     )
-                    with self.assertRaises(kind), pool.session() as session:
+                    with self.assertRaises(kind), borrowed(pool) as session:
                         session.noop()
                         # If the verb is one that nobody waits for.
                         time.sleep(TIMEOUT)
                     self.sink.behave = None
                 self.assertEqual(self.stats(pool, "busy", "waiting"), [0, 0])
-                self.assertEqual(pool.send_one(envelope()).status, "sent")
+                self.assertEqual(send_one(pool, envelope()).status, "sent")
 
     def test_noop(self):
         self.interrupted(self.pool(pool_size=2, check_after=0), "noop")
@@ -94,10 +96,10 @@ class InterruptTests(SlotsTestCase):
             with self.subTest(kind=kind), interrupts(kind) as interrupt:
                 self.sink.behave = lambda line: interrupt() or STALL if line == "quit" else None
                 with self.assertRaises(kind):
-                    pool.send_one(envelope())
+                    send_one(pool, envelope())
                 self.sink.behave = None
             self.assertEqual(self.stats(pool, "busy", "waiting"), [0, 0])
-            self.assertEqual(pool.send_one(envelope()).status, "sent")
+            self.assertEqual(send_one(pool, envelope()).status, "sent")
 
     def test_waiting(self):
         pool = self.pool(pool_size=1)
@@ -114,7 +116,7 @@ class InterruptTests(SlotsTestCase):
                     pool.acquire()
                 thread.join(TIMEOUT)
                 self.assertEqual(self.stats(pool, "busy", "waiting"), [1, 0])
-            self.assertEqual(pool.send_one(envelope()).status, "sent")
+            self.assertEqual(send_one(pool, envelope()).status, "sent")
 
     def test_a_thread_that_is_interrupted_after_it_was_woken_wakes_the_next(self):
         # None of them looks for itself.
@@ -134,7 +136,7 @@ class InterruptTests(SlotsTestCase):
         def wait_behind():
             wait_until(lambda: pool.stats()["waiting"] == 1)
             other = threading.Thread(
-                target=lambda: statuses.append(pool.send_one(envelope()).status)
+                target=lambda: statuses.append(send_one(pool, envelope()).status)
             )
             other.start()
             wait_until(lambda: pool.stats()["waiting"] == 2)
@@ -167,7 +169,7 @@ class InterruptTests(SlotsTestCase):
                 pool.acquire()
             thread.join(TIMEOUT)
             self.assertEqual(self.stats(pool, "waiting"), [1])
-        self.assertEqual(pool.send_one(envelope()).status, "sent")
+        self.assertEqual(send_one(pool, envelope()).status, "sent")
         self.assertEqual(self.stats(pool, "busy", "waiting"), [0, 0])
 
 
@@ -229,19 +231,20 @@ class GreenletTests(SimpleTestCase):
         program = f"""
             {spawn}
             from django_mailers.smtp import *
+            from tests.support.pools import borrowed
 
             options = PoolOptions(pool_size=1, acquire_timeout=0.1)
             pool = Pool(Server({HOST!r}, {sink.port}, timeout={TIMEOUT}), options)
 
             def use():
                 try:
-                    with pool.session() as session:
+                    with borrowed(pool) as session:
                         return session.noop()[0]
                 except PoolTimeout:
                     return "timeout"
 
             def pin():
-                with pool.session():
+                with borrowed(pool):
                     return use(), run(use)
 
             print(run(pin), run(use), pool.stats()["busy"])
@@ -302,7 +305,7 @@ class GarbageTests(SlotsTestCase):
             sessions = [other.submit(pool.acquire).result(TIMEOUT)[0]]
             # Nothing of it is left in that thread.
             other.submit(int).result(TIMEOUT)
-            result = executor.submit(pool.send_one, envelope())
+            result = executor.submit(send_one, pool, envelope())
             wait_until(lambda: pool.stats()["waiting"])
             sessions.clear()
             self.assertEqual(result.result(TIMEOUT).status, "sent")
@@ -322,9 +325,9 @@ class OneBeyondTests(SlotsTestCase):
 
     def test_a_thread_does_not_wait_for_itself(self):
         pool = self.pool(pool_size=1)
-        with pool.session() as pinned:
+        with borrowed(pool) as pinned:
             for _ in range(2):
-                self.assertEqual(pool.send_one(envelope()).status, "sent")
+                self.assertEqual(send_one(pool, envelope()).status, "sent")
             self.assertEqual(self.stats(pool, "size", "idle", "busy"), [1, 0, 1])
         self.assertIs(pinned.is_open, True)
         self.assertEqual(
@@ -334,7 +337,7 @@ class OneBeyondTests(SlotsTestCase):
 
     def test_it_is_one(self):
         pool = self.pool(pool_size=1, acquire_timeout=0)
-        with pool.session(), pool.session():
+        with borrowed(pool), borrowed(pool):
             self.assertEqual(self.stats(pool, "busy"), [2])
             with self.assertRaises(PoolTimeout):
                 pool.acquire()
@@ -342,7 +345,7 @@ class OneBeyondTests(SlotsTestCase):
 
     def test_it_is_none_while_there_are_others(self):
         pool = self.pool(pool_size=3)
-        with pool.session(), pool.session(), pool.session():
+        with borrowed(pool), borrowed(pool), borrowed(pool):
             self.assertEqual(self.stats(pool, "busy"), [3])
         self.assertEqual(self.stats(pool, "idle"), [3])
 
@@ -363,12 +366,12 @@ class OneBeyondTests(SlotsTestCase):
         self.sink.max_sessions = 1
         for size in (1, 4):
             pool = self.pool(pool_size=size)
-            with self.subTest(size=size), pool.session():
-                result = pool.send_one(envelope())
+            with self.subTest(size=size), borrowed(pool):
+                result = send_one(pool, envelope())
                 error = smtplib.SMTPConnectError(421, b"Too many sessions")
-                self.assertEqual((result.status, repr(result.error)), ("skipped", repr(error)))
+                self.assertEqual((result.status, repr(result.error)), ("untried", repr(error)))
                 self.assertEqual(self.stats(pool, "waits", "failures"), [0, 1])
-            self.assertEqual(pool.send_one(envelope()).status, "sent")
+            self.assertEqual(send_one(pool, envelope()).status, "sent")
             pool.close()
 
     @override_settings()
@@ -393,7 +396,9 @@ class FewerSessionsTests(SlotsTestCase):
 
     def send_in_threads(self, pool, threads=8, number=80):
         with ThreadPoolExecutor(threads) as executor:
-            results = list(executor.map(pool.send_one, [envelope() for _ in range(number)]))
+            results = list(
+                executor.map(partial(send_one, pool), [envelope() for _ in range(number)])
+            )
         self.assertEqual({repr(result.error) for result in results}, {"None"})
         self.assertEqual(len(self.sink.accepted), number)
 
@@ -430,7 +435,7 @@ class FewerSessionsTests(SlotsTestCase):
                 del self.sink.accepted[:]
                 pool = self.pool(pool_size=4, **options)
                 self.send_in_threads(pool, threads=4, number=30)
-                results = pool.deliver([envelope() for _ in range(10)])
+                results = deliver(pool, [envelope() for _ in range(10)])
                 self.assertEqual([result.status for result in results], ["sent"] * 10)
                 pool.close()
                 wait_until(lambda: all(protocol.ended for protocol in self.sink.protocols))
@@ -447,7 +452,7 @@ class FewerSessionsTests(SlotsTestCase):
             self.sink.max_sessions = 2
             now = time.monotonic()
             with mock.patch.object(time, "monotonic", lambda: now + stock_module.REMEMBER):
-                self.assertEqual(pool.send_one(envelope()).status, "sent")
+                self.assertEqual(send_one(pool, envelope()).status, "sent")
         self.assertIsNone(caught.exception.__cause__)
 
     def test_the_refusal_is_the_cause_of_a_timeout(self):
@@ -467,9 +472,9 @@ class FewerSessionsTests(SlotsTestCase):
         self.sink.max_sessions = 0
         pool = self.pool(pool_size=4)
         with ThreadPoolExecutor(8) as executor:
-            results = list(executor.map(pool.send_one, [envelope() for _ in range(20)]))
+            results = list(executor.map(partial(send_one, pool), [envelope() for _ in range(20)]))
         error = smtplib.SMTPConnectError(421, b"Too many sessions")
-        self.assertEqual({(r.status, repr(r.error)) for r in results}, {("skipped", repr(error))})
+        self.assertEqual({(r.status, repr(r.error)) for r in results}, {("untried", repr(error))})
         self.assertEqual(self.stats(pool, "busy", "waiting", "timeouts"), [0, 0, 0])
 
     def test_other_errors_are_not_waited_for(self):
@@ -493,7 +498,7 @@ class FewerSessionsTests(SlotsTestCase):
         pool = self.pool(pool_size=2)
         with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1) as executor:
             session, _ = other.submit(pool.acquire).result(TIMEOUT)
-            result = executor.submit(pool.send_one, envelope())
+            result = executor.submit(send_one, pool, envelope())
             wait_until(lambda: pool.stats()["waiting"])
             session.close()
             pool.release(session)
@@ -516,7 +521,7 @@ class TurnTests(SlotsTestCase):
         with self.held(pool):
             threads = []
             for number in range(6):
-                threads.append(threading.Thread(target=pool.send_one, args=[envelope()]))
+                threads.append(threading.Thread(target=send_one, args=[pool, envelope()]))
                 threads[-1].start()
                 wait_until(lambda number=number: pool.stats()["waiting"] > number)
             wait_until(lambda: len(looked) == 6)
@@ -537,5 +542,5 @@ class TurnTests(SlotsTestCase):
         self.sink.behave = lambda line: time.sleep(0.05) if line.startswith("ehlo") else None
         pool = self.pool()
         self.assertEqual(pool.stats()["connect_ms"], 0)
-        self.assertEqual(pool.send_one(envelope()).status, "sent")
+        self.assertEqual(send_one(pool, envelope()).status, "sent")
         self.assertTrue(50 <= pool.stats()["connect_ms"] <= 1000 * TIMEOUT, pool.stats())

@@ -13,6 +13,7 @@ from django_mailers.smtp import (
 from django_mailers.smtp.wire import normalize
 
 from .support.messages import ADA, BOB, EVE
+from .support.pools import refusals
 from .support.servers import (
     TIMEOUT,
     ScriptedServer,
@@ -86,7 +87,7 @@ class TransactionTests(WireTestCase):
     def test_the_offer_can_be_declined(self):
         sink = enter(self, Sink())
         session = self.connect(sink, pipelining=False, chunking=False)
-        self.assertEqual(session.send_one(envelope()).status, "sent")
+        self.assertEqual(session.deliver([envelope()])[0].status, "sent")
         self.assertEqual(sink.connections[0].reads, [["EHLO"], ["MAIL"], ["RCPT"], ["DATA"], ["."]])
 
     def test_many_recipients_are_sent_in_portions(self):
@@ -94,7 +95,7 @@ class TransactionTests(WireTestCase):
         for mode, options in MODES.items():
             with self.subTest(mode=mode):
                 sink, session = self.sink(**options)
-                result = session.send_one(envelope(b"1", *names))
+                result = session.deliver([envelope(b"1", *names)])[0]
                 self.assertResult(result, "sent", dict.fromkeys(names, Reply(250, b"Accepted")))
                 self.assertEqual([message.recipients for message in sink.accepted], [names])
 
@@ -111,7 +112,7 @@ class TransactionTests(WireTestCase):
     def test_a_server_without_extensions(self):
         server = enter(self, SMTPServer())
         session = self.connect(server)
-        self.assertResult(session.send_one(envelope()), "sent", {BOB: Reply(250, b"OK")})
+        self.assertResult(session.deliver([envelope()])[0], "sent", {BOB: Reply(250, b"OK")})
         self.assertEqual(server.sessions[0].commands, ["EHLO", "MAIL", "RCPT", "DATA"])
         self.assertEqual(server.messages[0].content, b"Hello\r\n")
 
@@ -127,7 +128,7 @@ class TransactionTests(WireTestCase):
         ]
         server = enter(self, ScriptedServer(script))
         session = self.connect(server, local_hostname="client.test")
-        self.assertEqual(session.send_one(envelope(b"a")).status, "sent")
+        self.assertEqual(session.deliver([envelope(b"a")])[0].status, "sent")
         self.assertEqual(
             server.received[0],
             [
@@ -143,7 +144,7 @@ class TransactionTests(WireTestCase):
     def test_smtplib_works_on(self):
         sink, session = self.sink(**MODES["dialogue"])
         self.assertEqual(session.sendmail(ADA, [BOB], b"One\n"), {})
-        self.assertEqual(session.send_one(envelope(b"Two")).status, "sent")
+        self.assertEqual(session.deliver([envelope(b"Two")])[0].status, "sent")
         message = EmailMessage(policy=email.policy.SMTP)
         message["From"], message["To"] = ADA, BOB
         self.assertEqual(session.send_message(message), {})
@@ -161,7 +162,7 @@ class TransactionTests(WireTestCase):
 class ParameterTests(WireTestCase):
     def accepted(self, message, **options):
         sink, session = self.sink(**options)
-        self.assertEqual(session.send_one(message).status, "sent")
+        self.assertEqual(session.deliver([message])[0].status, "sent")
         (accepted,) = sink.accepted
         return accepted
 
@@ -226,16 +227,16 @@ class ParameterTests(WireTestCase):
             )
             with self.subTest(name=name):
                 for message in [envelope(b"1", BOB, address), envelope(mail_from=address)]:
-                    self.assertResult(session.send_one(message), "failed", {}, error)
+                    self.assertResult(session.deliver([message])[0], "failed", {}, error)
                 with self.assertRaises(ValueError):
                     session.docmd("NOOP", f"x{name}RSET")
-        self.assertEqual(session.send_one(envelope()).status, "sent")
+        self.assertEqual(session.deliver([envelope()])[0].status, "sent")
         self.assertEqual(sink.commands, [["EHLO", "MAIL", "RCPT", "BDAT"]])
 
     def test_a_message_needs_a_recipient(self):
         _, session = self.sink()
         self.assertResult(
-            session.send_one(Envelope(ADA, [], b"1")),
+            session.deliver([Envelope(ADA, [], b"1")])[0],
             "failed",
             {},
             ValueError("A message needs a recipient."),
@@ -265,7 +266,7 @@ class ContentTests(WireTestCase):
             for mode, options in MODES.items():
                 with self.subTest(end=end, mode=mode):
                     sink, session = self.sink(**options)
-                    session.send_one(envelope(content))
+                    session.deliver([envelope(content)])[0]
                     session.noop()
                     self.assertEqual([m.content for m in sink.accepted], [expected])
                     data = ["BDAT"] if session.may_chunk else ["DATA", "."]
@@ -354,14 +355,14 @@ class RefusalTests(WireTestCase):
             with self.subTest(mode=mode):
                 sink, session = self.sink(**options)
                 sink.behave = lambda line: "550 No such user" if EVE in line else None
-                result = session.send_one(envelope(b"1\r\n", BOB, EVE, "carol@example.com"))
+                result = session.deliver([envelope(b"1\r\n", BOB, EVE, "carol@example.com")])[0]
                 accepted = Reply(250, b"Accepted")
                 self.assertResult(
                     result,
                     "sent",
                     {BOB: accepted, EVE: self.NO_USER, "carol@example.com": accepted},
                 )
-                self.assertEqual(result.refused, {EVE: self.NO_USER})
+                self.assertEqual(refusals(result), {EVE: self.NO_USER})
                 self.assertEqual(sink.accepted[0].recipients, [BOB, "carol@example.com"])
 
     def test_data_without_recipients_gets_an_empty_message(self):
@@ -384,21 +385,21 @@ class RefusalTests(WireTestCase):
                 # An empty message has no line before its dot, which ScriptedServer waits for.
                 server = enter(self, _EmptyMessages(script))
                 session = self.connect(server)
-                refused = session.send_one(envelope(b"Secret\r\n", EVE))
+                refused = session.deliver([envelope(b"Secret\r\n", EVE)])[0]
                 self.assertResult(
                     refused,
                     "refused",
                     {EVE: self.NO_USER},
                     smtplib.SMTPRecipientsRefused({EVE: (550, b"No such user")}),
                 )
-                self.assertEqual(session.send_one(envelope()).status, "sent")
+                self.assertEqual(session.deliver([envelope()])[0].status, "sent")
                 self.assertEqual(server.contents, [b"", b"Hello\r\n"])
 
     def test_data_without_a_sender_ends_the_session(self):
         replies = {"MAIL": "553 Not you", "DATA": "354 Go"}
         sink, session = self.sink(**MODES["pipelining"])
         sink.behave = lambda line: replies.get(line[:4], "250 OK" if line[:4] == "RCPT" else None)
-        result = session.send_one(envelope())
+        result = session.deliver([envelope()])[0]
         self.assertResult(
             result,
             "refused",
@@ -414,7 +415,7 @@ class RefusalTests(WireTestCase):
             with self.subTest(mode=mode):
                 sink, session = self.sink(**options)
                 sink.behave = lambda line: "550 No such user" if EVE in line else None
-                session.send_one(envelope(b"1", EVE))
+                session.deliver([envelope(b"1", EVE)])[0]
                 self.assertEqual(sink.commands[0][-1], "RSET")
                 self.assertEqual(session.sendmail(ADA, [BOB], b"2"), {})
 

@@ -8,14 +8,15 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from types import FunctionType
 
 from django.test import SimpleTestCase
 
 from django_mailers.polyfill import imports, trampolines
 
 
-def lead(function, replacement, *, wraps=False):
-    trampolines.redirect(function, replacement, wraps=wraps)
+def lead(function, replacement, how="replaces"):
+    trampolines.redirect(function, replacement, how)
 
 
 class LeadTests(SimpleTestCase):
@@ -61,7 +62,7 @@ class LeadTests(SimpleTestCase):
             """Lead."""
             return f"{original(self, **options)}, {original(self, value, mark='!')}"
 
-        lead(Derived.method, method, wraps=True)
+        lead(Derived.method, method, "wraps")
         self.assertEqual(Derived().method(), "base default?, base new!")
         self.assertEqual(Derived().method("x", mark="."), "base default., base x!")
         self.assertEqual(str(inspect.signature(Derived.method)), "(self, value='new', **options)")
@@ -75,7 +76,7 @@ class LeadTests(SimpleTestCase):
             """New."""
             return original(*args, **kwargs)
 
-        trampolines.redirect(old, new, wraps=True, keep_signature=True)
+        trampolines.redirect(old, new, "wraps", keep_signature=True)
         self.assertEqual(old(1), (1, 2))
         self.assertEqual((str(inspect.signature(old)), old.__doc__), ("(a, b=2)", "Old."))
 
@@ -115,6 +116,82 @@ class LeadTests(SimpleTestCase):
         )
 
 
+class DecidingTests(SimpleTestCase):
+    def test_returns_the_call(self):
+        def old(a, b=2):
+            return (a, b)
+
+        def other(*args, **kwargs):
+            return ("other", args, kwargs)
+
+        def decide(original, a, b=2):
+            return (original, (a,), {"b": b + 1}) if a else (other, (b,), {"c": 3})
+
+        lead(old, decide, "decides")
+        self.assertEqual(old(1), (1, 3))
+        self.assertEqual(old(0, b=5), ("other", (5,), {"c": 3}))
+
+    def test_call_comes_from_the_module_of_the_function(self):
+        """With nothing of ours in between."""
+        namespace = {"__name__": "elsewhere"}
+        exec("def old(): pass", namespace)
+
+        def frames():
+            caller = sys._getframe(1)
+            return [
+                (f.f_code.co_filename, f.f_globals["__name__"]) for f in (caller, caller.f_back)
+            ]
+
+        lead(namespace["old"], lambda original: (frames, (), {}), "decides")
+        self.assertEqual(
+            namespace["old"](), [("<django_mailers, silent>", "elsewhere"), (__file__, __name__)]
+        )
+
+
+class ComposedTests(SimpleTestCase):
+    """A function that leads elsewhere already gets no second trampoline."""
+
+    def test_original_is_what_it_led_to(self):
+        def old():
+            return []
+
+        def new(original):
+            return [*original(), "new"]
+
+        def newer(original):
+            self.assertIsInstance(original, functools.partial)
+            return [*original(), "newer"]
+
+        lead(old, new, "wraps")
+        lead(old, newer, "wraps")
+        self.assertEqual(old(), ["new", "newer"])
+        self.assertIs(trampolines.leads_to(old, new), True)
+        self.assertIs(trampolines.leads_to(old, newer), True)
+
+    def test_decides_about_what_it_led_to(self):
+        def old():
+            return "old"
+
+        def new():
+            return [frame.name for frame in traceback.extract_stack()][-2:]
+
+        lead(old, new)
+        lead(old, lambda original: (original, (), {}), "decides")
+        self.assertEqual(old(), ["old", "new"])
+        self.assertIs(trampolines.leads_to(old, new), True)
+
+    def test_call_that_had_begun(self):
+        """In another thread, say: the trampoline before goes on leading where it did."""
+
+        def old():
+            return "old"
+
+        lead(old, lambda: "new")
+        begun = FunctionType(old.__code__, globals())
+        lead(old, lambda: "newer")
+        self.assertEqual((begun(), old()), ("new", "newer"))
+
+
 class LeadsToTests(SimpleTestCase):
     def test_leads_to(self):
         def old():
@@ -123,12 +200,12 @@ class LeadsToTests(SimpleTestCase):
         def new(original=None):
             return "new"
 
-        self.assertIs(trampolines.redirects_to(old, new), False)
-        lead(old, new, wraps=True)
-        self.assertIs(trampolines.redirects_to(old, new), True)
-        self.assertIs(trampolines.redirects_to(old, old), False)
+        self.assertIs(trampolines.leads_to(old, new), False)
+        lead(old, new, "wraps")
+        self.assertIs(trampolines.leads_to(old, new), True)
+        self.assertIs(trampolines.leads_to(old, old), False)
         old.__code__ = (lambda: None).__code__
-        self.assertIs(trampolines.redirects_to(old, new), False)
+        self.assertIs(trampolines.leads_to(old, new), False)
 
 
 class RetiredTests(SimpleTestCase):

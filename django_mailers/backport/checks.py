@@ -1,4 +1,4 @@
-"""`django.core.checks.mail`: the two system checks of Django 6.1's own, mail.W001 and mail.E001."""
+"""`django.core.checks.mail`: mail.W001 and mail.E001 of 6.1. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`django.conf`: the EMAIL_* settings that MAILERS replaces are not there beside it."""
+"""`django.conf`: no EMAIL_* settings beside MAILERS. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django import conf as django_conf
 from django.conf import UserSettingsHolder, settings
 from django.core.exceptions import ImproperlyConfigured
 
+from django_mailers.conf import is_polyfilled
 from django_mailers.deprecation import (
     effective_caller,
     module_of,
@@ -19,25 +20,24 @@ from django_mailers.deprecation import (
     warn_about_use,
 )
 from django_mailers.emailsettings import EMAIL_SETTINGS, defined_among, defined_settings
+from django_mailers.legacyapi import missing_setting, setting_warning
+from django_mailers.ownership import (
+    is_sender_of_django,
+    is_settings_code_of_django,
+    is_test_environment_of_django,
+)
 
-from .deprecation import DJANGO_SENDERS
 from .parents import parent_of
 
 # Names that settings.configure() has set, each with its warning if it is deprecated.
 _configured: set[str] = set()
 
-SETTING_WARNING = "The {name} setting is deprecated. Migrate to MAILERS before Django 2028."
-
-# The set-up and tear-down of 5.2's and 6.0's test environment save and restore EMAIL_BACKEND. They
-# may be at it already when the install happens: the first setting they read loads the settings,
-# which may install.
-TEST_ENVIRONMENT = ("setup_test_environment", "teardown_test_environment")
-
 
 def getattribute(original: Callable[..., Any], self: Any, name: str) -> Any:
-    """`LazySettings.__getattr__()`: an EMAIL_* setting is deprecated, and missing beside MAILERS.
+    """`LazySettings.__getattr__()`: an EMAIL_* setting is deprecated, and missing when MAILERS is
+    defined.
 
-    A value found beside MAILERS belongs to no mailer: it is Django's global default.
+    A value found then does not belong to any mailer: it is Django's global default.
     """
     value = original(self, name)
     if name not in EMAIL_SETTINGS:
@@ -47,9 +47,11 @@ def getattribute(original: Callable[..., Any], self: Any, name: str) -> Any:
         return value
     forget_cached(self)
     caller = effective_caller()
-    if caller is not None and (_is_test_environment(caller) or module_of(caller) in DJANGO_SENDERS):
+    if caller is not None and (
+        is_test_environment_of_django(caller) or is_sender_of_django(caller)
+    ):
         return value
-    raise AttributeError(f"The {name} setting is not available when MAILERS is defined.")
+    raise AttributeError(missing_setting(name))
 
 
 def setattribute(original: Callable[..., None], self: Any, name: str, value: Any) -> None:
@@ -74,7 +76,7 @@ def configure(original: Callable[..., None], self: Any, *args: Any, **options: A
 
     Unless that is the bridge's business, which is on where the backport is.
     """
-    if not self.configured and not options.get("MAILERS_BRIDGE", True):
+    if not self.configured and not options.get("MAILERS_BRIDGE", is_polyfilled()):
         refuse_conflict(options)
     original(self, *args, **options)
     if self is settings:
@@ -111,14 +113,14 @@ def init(original: Callable[..., None], self: Any, settings_module: str) -> None
     if is_projects:
         return
     values = vars(self)
-    if not values.get("MAILERS_BRIDGE", True):
+    if not values.get("MAILERS_BRIDGE", is_polyfilled()):
         refuse_conflict({name: values[name] for name in values if self.is_overridden(name)})
     _seen.add(self)
     _warn_about_settings(defined_settings(self) - {"MAILERS"})
 
 
 class LazySettings:
-    """What goes into `django.conf.LazySettings`."""
+    """Members for `django.conf.LazySettings`."""
 
     def __dir__(self: Any) -> list[str]:
         # Error reports and the debug page read everything that is listed (H9).
@@ -133,22 +135,11 @@ class LazySettings:
 
 
 def _warn_about_setting(name: str) -> None:
-    warn_about_external_use(SETTING_WARNING.format(name=name), through=_is_settings_code)
+    warn_about_external_use(setting_warning(name), through=_is_settings_code)
 
 
 def _is_settings_code(frame: FrameType) -> bool:
-    """Tell whether `frame` handles settings on behalf of whoever called it."""
-    module, function = module_of(frame), frame.f_code.co_name
-    if module == "django.test.utils":
-        # disable() reads what it has put back, for the receivers of setting_changed.
-        return function != "disable" and not _is_test_environment(frame)
-    if module == "django.test.testcases":
-        return function in {"settings", "modify_settings"}
-    return module in {"django.conf", "django.utils.functional", __name__}
-
-
-def _is_test_environment(frame: FrameType) -> bool:
-    return module_of(frame) == "django.test.utils" and frame.f_code.co_name in TEST_ENVIRONMENT
+    return module_of(frame) == __name__ or is_settings_code_of_django(frame)
 
 
 def forget_cached(lazy: Any) -> None:
@@ -184,4 +175,4 @@ def check_explicit_settings(*, refuse: bool) -> None:
 
 def _warn_about_settings(names: set[str]) -> None:
     for name in sorted(names):
-        warn_about_use(SETTING_WARNING.format(name=name))
+        warn_about_use(setting_warning(name))

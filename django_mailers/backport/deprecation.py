@@ -1,4 +1,4 @@
-"""`django.core.mail.deprecation`, and what it needs of Django 6.1's `django.utils.deprecation`."""
+"""`django.core.mail.deprecation`, and what it needs of 6.1. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
@@ -12,41 +12,31 @@ from django.conf import settings
 from django_mailers.deprecation import (
     RemovedInDjango2028Warning,
     effective_caller,
-    module_of,
     warn_about_external_use,
     warn_about_use,
 )
 from django_mailers.emailsettings import defined_settings
+from django_mailers.legacyapi import (
+    AUTH_ARGS_WARNING,
+    CONNECTION_ARG_WARNING,
+    FAIL_SILENTLY_ARG_WARNING,
+    NO_DEFAULT_MAILER_WARNING,
+    positional_warning,
+)
+from django_mailers.ownership import is_sender_of_django
 
-__all__ = ["RemovedInDjango2028Warning"]
+# Names of Django 6.1's module.
+__all__ = [
+    "AUTH_ARGS_WARNING",
+    "CONNECTION_ARG_WARNING",
+    "FAIL_SILENTLY_ARG_WARNING",
+    "NO_DEFAULT_MAILER_WARNING",
+    "RemovedInDjango2028Warning",
+    "report_using_incompatibility",
+    "warn_about_default_mailers_if_needed",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-FAIL_SILENTLY_ARG_WARNING = (
-    "The 'fail_silently' argument is deprecated. See 'Migrating email to mailers' in Django's "
-    "documentation for recommended replacements."
-)
-AUTH_ARGS_WARNING = (
-    "The 'auth_user' and 'auth_password' arguments are deprecated. Set 'username' and 'password' "
-    "OPTIONS in MAILERS instead."
-)
-CONNECTION_ARG_WARNING = (
-    "The 'connection' argument is deprecated. Switch to the 'using' argument with a MAILERS alias."
-)
-NO_DEFAULT_MAILER_WARNING = (
-    "Django 2028 will not have a default mailer. Configure settings.MAILERS to avoid errors when "
-    "sending email."
-)
-
-# Modules of Django 5.2 and 6.0 that send mail. Their code is changed by the install, but for calls
-# that had begun before.
-DJANGO_SENDERS = {
-    "django.core.mail",
-    "django.core.mail.backends.filebased",
-    "django.core.mail.backends.smtp",
-    "django.core.mail.message",
-    "django.utils.log",
-}
 
 
 def warn_about_default_mailers_if_needed() -> None:
@@ -61,8 +51,9 @@ def warn_about_default_mailers_if_needed() -> None:
 def deprecate_posargs(names: Sequence[str]) -> Callable[[F], F]:
     """Let a function whose parameters became keyword-only take them by position for a while.
 
-    `names` are those parameters in their former order. Passing one by position warns; passing more
-    than there ever were, or one both ways, is a `TypeError`, with Django 6.1's texts (#35528).
+    `names` are those parameters in their former order. Passing an argument by position warns.
+    Passing too many, or one of them in both ways, is a `TypeError`, with Django 6.1's texts
+    (#35528).
     """
 
     def decorator(function: F) -> F:
@@ -88,11 +79,7 @@ def deprecate_posargs(names: Sequence[str]) -> Callable[[F], F]:
                     f"{name}() got both deprecated positional and keyword argument values for "
                     f"{', '.join(doubled)}."
                 )
-            listed = ", ".join(f"'{key}'" for key in moved)
-            warn_about_external_use(
-                f"Passing positional argument(s) {listed} to {name}() is deprecated. "
-                "Use keyword arguments instead."
-            )
+            warn_about_external_use(positional_warning(name, moved))
             return function(*args[:positional], **kwargs, **moved)
 
         return wrapper  # type: ignore[return-value]
@@ -106,7 +93,7 @@ def report_using_incompatibility(
     auth_user: str | None = None,
     auth_password: str | None = None,
 ) -> None:
-    """Raise `TypeError` for an argument that says how to send beside `using`, which says it all."""
+    """Raise `TypeError` for an argument that `using` makes superfluous."""
     given = {"connection": connection is not None, "fail_silently": fail_silently}
     for name, is_given in given.items():
         if is_given:
@@ -126,16 +113,13 @@ def report_connection_incompatibility(
     But not to Django's own code of 5.2 and 6.0, which passes such arguments: a thread may have been
     in it when the install happened.
     """
-    caller = effective_caller()
-    if caller is not None and module_of(caller) in DJANGO_SENDERS:
+    has_credentials = not (auth_user is None and auth_password is None)
+    if not (fail_silently or has_credentials):
         return
-    given = {
-        "fail_silently": fail_silently,
-        "auth_user and auth_password": not (auth_user is None and auth_password is None),
-    }
-    for names, are_given in given.items():
-        if are_given:
-            raise TypeError(
-                f"{names} cannot be used with a connection. "
-                f"Pass {names} to get_connection() instead."
-            )
+    caller = effective_caller()
+    if caller is not None and is_sender_of_django(caller):
+        return
+    names = "fail_silently" if fail_silently else "auth_user and auth_password"
+    raise TypeError(
+        f"{names} cannot be used with a connection. Pass {names} to get_connection() instead."
+    )

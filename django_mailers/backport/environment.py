@@ -1,4 +1,4 @@
-"""`django.test.utils`: a test environment that sends nothing, whatever MAILERS says."""
+"""`django.test.utils`: a test environment that sends nothing. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _saved_data() -> Any:
 
 @contextmanager
 def _email_backend_untouched() -> Iterator[None]:
-    """Undo what 5.2 and 6.0 do to EMAIL_BACKEND, a setting that does not exist beside MAILERS."""
+    """Undo what 5.2 and 6.0 do to EMAIL_BACKEND, a setting that MAILERS replaces."""
     values = vars(settings._wrapped)
     before = {name: value for name, value in values.items() if name == "EMAIL_BACKEND"}
     try:

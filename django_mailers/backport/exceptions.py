@@ -1,4 +1,4 @@
-"""`django.core.mail.exceptions`."""
+"""`django.core.mail.exceptions`. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class InvalidMailer(ImproperlyConfigured):
 
 
 class MailerDoesNotExist(InvalidMailer, KeyError):
-    """MAILERS has no entry of that name. A `KeyError` as well, as for any mapping."""
+    """MAILERS has no entry of that name. Also a `KeyError`, as for any mapping."""
 
     __module__ = "django.core.mail.exceptions"
 

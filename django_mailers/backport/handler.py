@@ -1,4 +1,4 @@
-"""`django.core.mail.handler`: the object behind `django.core.mail.mailers`."""
+"""`django.core.mail.handler`: the class of `mailers`. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from django.conf import settings
 from django.core import mail
 from django.utils.module_loading import import_string
 
+from django_mailers.emailsettings import SMTP_BACKEND
+
 from .exceptions import InvalidMailer, MailerDoesNotExist
 
 DEFAULT_MAILER_ALIAS = "default"
-
-# What an entry without BACKEND means.
-DEFAULT_MAILER_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+DEFAULT_MAILER_BACKEND = SMTP_BACKEND
 
 
 class MailersHandler:
-    """A read-only view of MAILERS whose values are email backends, one made anew at each access.
+    """A read-only view of MAILERS whose values are email backends, made at each access.
 
     It holds no state: settings are read each time, so `override_settings` needs no cache cleared,
     and any number of threads may share it.
@@ -69,11 +69,11 @@ class MailersHandler:
 
         Raises `MailerDoesNotExist`, or `InvalidMailer` for what is wrong with the entry.
         """
-        if alias == DEFAULT_MAILER_ALIAS and not self._is_configured:
-            return mail.get_connection()
         try:
             entry = self.settings[alias]
         except KeyError:
+            if alias == DEFAULT_MAILER_ALIAS and not self._is_configured:
+                return mail.get_connection()
             raise MailerDoesNotExist(alias=alias) from None
         options = dict(entry.get("OPTIONS", {}))
         if "alias" in options:

@@ -1,4 +1,4 @@
-"""`django.utils.log`: error reports through a mailer."""
+"""`django.utils.log`: error reports through a mailer. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import log as django_log
 
 from django_mailers.deprecation import effective_caller, module_of, warn_about_use
+from django_mailers.legacyapi import EMAIL_BACKEND_ARG_WARNING
 
 
 def init(
@@ -32,7 +33,7 @@ def init(
             "The 'email_backend' argument is not valid when settings.MAILERS is defined."
         )
     if email_backend:
-        warn_about_use("The 'email_backend' argument is deprecated. Use 'using' instead.")
+        warn_about_use(EMAIL_BACKEND_ARG_WARNING)
     if hasattr(self, "connection"):
         raise AttributeError(
             "The undocumented AdminEmailHandler.connection() method is no longer used."
@@ -42,7 +43,7 @@ def init(
 
 
 class AdminEmailHandler:
-    """What goes into `django.utils.log.AdminEmailHandler`."""
+    """Members for `django.utils.log.AdminEmailHandler`."""
 
     def emit(self: Any, record: logging.LogRecord) -> None:
         """Send `record`, with the traceback and the request it came from, to ADMINS."""

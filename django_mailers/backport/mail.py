@@ -1,8 +1,8 @@
-"""`django.core.mail`: the functions that send."""
+"""`django.core.mail`: the functions that send. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -12,11 +12,14 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from django_mailers.deprecation import warn_about_external_use
+from django_mailers.legacyapi import (
+    GET_CONNECTION_WARNING,
+    POSITIONAL,
+    argument_warnings,
+    pairs_warning,
+)
 
 from .deprecation import (
-    AUTH_ARGS_WARNING,
-    CONNECTION_ARG_WARNING,
-    FAIL_SILENTLY_ARG_WARNING,
     deprecate_posargs,
     report_connection_incompatibility,
     report_using_incompatibility,
@@ -51,32 +54,27 @@ __all__ = [  # noqa: F822
 ]
 
 
-@deprecate_posargs(["fail_silently"])
+@deprecate_posargs(POSITIONAL["get_connection"].names)
 def get_connection(backend: str | None = None, *, fail_silently: bool = False, **kwds: Any) -> Any:
-    """Return a backend: with MAILERS its default entry, else the one that EMAIL_BACKEND names.
+    """Return a backend: with MAILERS its default entry, otherwise the one that EMAIL_BACKEND names.
 
     Arguments: `backend`, a dotted path, refused with `RuntimeError` once MAILERS is defined;
     `fail_silently` and any other keyword, options laid over the configured ones.
     """
-    warn_about_external_use(
-        "get_connection() is deprecated. See 'Migrating email to mailers' in Django's "
-        "documentation for recommended replacements."
-    )
-    warn_about_default_mailers_if_needed()
+    warn_about_external_use(GET_CONNECTION_WARNING)
     if fail_silently:
         kwds["fail_silently"] = fail_silently
     if not mail.mailers._is_configured:
+        warn_about_default_mailers_if_needed()
         return import_string(backend or settings.EMAIL_BACKEND)(**kwds)
     if backend is not None:
         raise RuntimeError("get_connection(backend, ...) is not supported with MAILERS.")
     # None never meant "no credentials" before MAILERS, and released code passes it: it must not
     # erase the configured ones, as Django 6.1.3 lets it do (H12).
-    given = {
-        key: value
-        for key, value in kwds.items()
-        if value is not None or key not in {"username", "password"}
-    }
-    return mail.mailers.create_connection(DEFAULT_MAILER_ALIAS, _deprecated_kwargs=given)
+    for name in ("username", "password"):
+        if name in kwds and kwds[name] is None:
+            del kwds[name]
+    return mail.mailers.create_connection(DEFAULT_MAILER_ALIAS, _deprecated_kwargs=kwds)
 
 
 def _connection_for(
@@ -90,40 +88,31 @@ def _connection_for(
 
     Warns about the deprecated arguments and refuses those that contradict each other.
     """
-    _warn_about_arguments(connection, fail_silently, auth_user, auth_password)
+    is_plain = not fail_silently and auth_user is None and auth_password is None
+    if is_plain and connection is None:
+        return mail.get_connection(fail_silently=False) if using is None else None
+    for text in argument_warnings(connection, fail_silently, auth_user, auth_password):
+        warn_about_external_use(text)
     if using is not None:
         report_using_incompatibility(connection, fail_silently, auth_user, auth_password)
         return None
     if connection is not None:
         report_connection_incompatibility(fail_silently, auth_user, auth_password)
         return connection
-    credentials = {"username": auth_user, "password": auth_password}
-    return mail.get_connection(
-        fail_silently=fail_silently,
-        **{name: value for name, value in credentials.items() if value is not None},
-    )
+    options: dict[str, Any] = {"fail_silently": fail_silently}
+    if auth_user is not None:
+        options["username"] = auth_user
+    if auth_password is not None:
+        options["password"] = auth_password
+    return mail.get_connection(**options)
 
 
-def _warn_about_arguments(
-    connection: Any,
-    fail_silently: bool,
-    auth_user: str | None = None,
-    auth_password: str | None = None,
-) -> None:
-    if fail_silently:
-        warn_about_external_use(FAIL_SILENTLY_ARG_WARNING)
-    if auth_user is not None or auth_password is not None:
-        warn_about_external_use(AUTH_ARGS_WARNING)
-    if connection is not None:
-        warn_about_external_use(CONNECTION_ARG_WARNING)
-
-
-@deprecate_posargs(["fail_silently", "auth_user", "auth_password", "connection", "html_message"])
+@deprecate_posargs(POSITIONAL["send_mail"].names)
 def send_mail(
     subject: str,
     message: str,
     from_email: str | None,
-    recipient_list: Iterable[str],
+    recipient_list: Sequence[str],
     *,
     fail_silently: bool = False,
     auth_user: str | None = None,
@@ -149,9 +138,9 @@ def send_mail(
     return email.send(using=using)
 
 
-@deprecate_posargs(["fail_silently", "auth_user", "auth_password", "connection"])
+@deprecate_posargs(POSITIONAL["send_mass_mail"].names)
 def send_mass_mail(
-    datatuple: Iterable[tuple[str, str, str | None, Iterable[str]]],
+    datatuple: Iterable[tuple[str, str, str | None, Sequence[str]]],
     *,
     fail_silently: bool = False,
     auth_user: str | None = None,
@@ -184,22 +173,20 @@ def _send_to(
     using: str | None,
 ) -> None:
     """Send to the people that `setting` (ADMINS or MANAGERS) lists, from SERVER_EMAIL."""
-    _warn_about_arguments(connection, fail_silently)
+    for text in argument_warnings(connection, fail_silently):
+        warn_about_external_use(text)
     if using is not None:
         report_using_incompatibility(connection, fail_silently)
     elif connection is not None:
         report_connection_incompatibility(fail_silently)
-        # Or Django's own code has passed both, which is let pass here but not again by send().
+        # If Django's own code has passed both, send() must not refuse what was let pass here.
         fail_silently = False
 
     recipients = getattr(settings, setting)
     if not recipients:
         return
     if all(isinstance(entry, list | tuple) and len(entry) == 2 for entry in recipients):
-        warn_about_external_use(
-            f"Using (name, address) pairs in the {setting} setting is deprecated. "
-            "Replace with a list of email address strings."
-        )
+        warn_about_external_use(pairs_warning(setting))
         recipients = [address for _, address in recipients]
     if not isinstance(recipients, list | tuple) or not all(
         isinstance(entry, str | Promise) for entry in recipients
@@ -220,7 +207,7 @@ def _send_to(
     email.send(fail_silently=fail_silently, using=using)
 
 
-@deprecate_posargs(["fail_silently", "connection", "html_message"])
+@deprecate_posargs(POSITIONAL["mail_admins"].names)
 def mail_admins(
     subject: str,
     message: str,
@@ -242,7 +229,7 @@ def mail_admins(
     )
 
 
-@deprecate_posargs(["fail_silently", "connection", "html_message"])
+@deprecate_posargs(POSITIONAL["mail_managers"].names)
 def mail_managers(
     subject: str,
     message: str,

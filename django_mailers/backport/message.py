@@ -1,4 +1,4 @@
-"""`django.core.mail.message`: how the message classes are made and sent.
+"""`django.core.mail.message`: making and sending messages. (Django 6.0: this whole file.)
 
 The classes here only hold what goes into Django's classes of the same names, which keep their
 identity: `super()` therefore has to name Django's class, not the one around the method.
@@ -20,17 +20,21 @@ from django.core.mail import message as django_message
 from django.utils.encoding import force_str
 
 from django_mailers.deprecation import warn_about_external_use
-
-from .deprecation import (
+from django_mailers.legacyapi import (
     CONNECTION_ARG_WARNING,
     FAIL_SILENTLY_ARG_WARNING,
+    POSITIONAL,
+)
+
+from .deprecation import (
     deprecate_posargs,
     report_connection_incompatibility,
     report_using_incompatibility,
 )
 from .parents import parent_of
 
-# Headers with addresses, besides those that have an argument of EmailMessage (RFC 5322, 3.6).
+# Headers with addresses, in addition to those that have an argument of EmailMessage (RFC 5322,
+# 3.6).
 OTHER_ADDRESSES = {
     "sender",
     "resent-bcc",
@@ -41,16 +45,10 @@ OTHER_ADDRESSES = {
 }
 
 
-def _address_list(name: str, value: Iterable[str] | None) -> list[str]:
-    if value and isinstance(value, str):
-        raise TypeError(f'"{name}" argument must be a list or tuple')
-    return list(value or ())
-
-
 class EmailMessage:
-    """What sending needs of `django.core.mail.EmailMessage`, on Django 5.2 and 6.0."""
+    """Members for `django.core.mail.EmailMessage`, on Django 5.2 and 6.0."""
 
-    @deprecate_posargs(["bcc", "connection", "attachments", "headers", "cc", "reply_to"])
+    @deprecate_posargs(POSITIONAL["EmailMessage"].names)
     def __init__(
         self: Any,
         subject: str = "",
@@ -65,10 +63,11 @@ class EmailMessage:
         cc: Iterable[str] | None = None,
         reply_to: Iterable[str] | None = None,
     ) -> None:
-        self.to = _address_list("to", to)
-        self.cc = _address_list("cc", cc)
-        self.bcc = _address_list("bcc", bcc)
-        self.reply_to = _address_list("reply_to", reply_to)
+        recipients = {"to": to, "cc": cc, "bcc": bcc, "reply_to": reply_to}
+        for name, addresses in recipients.items():
+            if addresses and isinstance(addresses, str):
+                raise TypeError(f'"{name}" argument must be a list or tuple')
+            setattr(self, name, list(addresses or ()))
         self.from_email = from_email or settings.DEFAULT_FROM_EMAIL
         self.subject = subject
         self.body = body or ""
@@ -99,8 +98,8 @@ class EmailMessage:
     def send(self: Any, fail_silently: bool = False, *, using: str | None = None) -> int:
         """Send this message through the mailer that `using` names, or through the default one.
 
-        Nothing about the mailer is kept on the message. Returns 1, or 0 if there is nobody to
-        send to (no mailer is made then) or the backend says it sent nothing.
+        Nothing about the mailer is kept on the message. Returns 1, or 0 if there are no recipients
+        (no mailer is made then) or the backend says that it sent nothing.
         """
         if not self.recipients():
             return 0
@@ -115,7 +114,8 @@ class EmailMessage:
             report_using_incompatibility(connection, fail_silently)
             connection = mail.mailers[using]
         elif connection:
-            report_connection_incompatibility(fail_silently)
+            if fail_silently:
+                report_connection_incompatibility(fail_silently)
         else:
             connection = mail.get_connection(fail_silently=fail_silently)
         return connection.send_messages([self])
@@ -124,8 +124,8 @@ class EmailMessage:
 def _set_connection(message: Any, connection: Any) -> None:
     """Keep `connection` on `message`.
 
-    Under its former name as well, by which a Django without this app finds it: messages are
-    pickled into queues, and the app may be gone when they are sent.
+    Also under its former name, by which a Django without this app finds it: messages are pickled
+    into queues, and the app may have been removed when they are sent.
     """
     vars(message).update(_connection=connection, connection=connection)
 
@@ -141,11 +141,9 @@ def _connection_of(message: Any) -> Any:
 
 
 class EmailMultiAlternatives:
-    """What sending needs of `django.core.mail.EmailMultiAlternatives`, on Django 5.2 and 6.0."""
+    """Members for `django.core.mail.EmailMultiAlternatives`, on Django 5.2 and 6.0."""
 
-    @deprecate_posargs(
-        ["bcc", "connection", "attachments", "headers", "alternatives", "cc", "reply_to"]
-    )
+    @deprecate_posargs(POSITIONAL["EmailMultiAlternatives"].names)
     def __init__(
         self: Any,
         subject: str = "",
@@ -161,19 +159,20 @@ class EmailMultiAlternatives:
         cc: Iterable[str] | None = None,
         reply_to: Iterable[str] | None = None,
     ) -> None:
-        # Here, as a call from here is ours to the one above.
+        # Here, as the constructor above sees a call of ours.
         if connection is not None:
             warn_about_external_use(CONNECTION_ARG_WARNING)
         parent = parent_of(self, django_message.EmailMultiAlternatives)
         recipients = {"cc": cc, "bcc": bcc, "reply_to": reply_to}
         others = {"attachments": attachments, "connection": connection, "headers": headers}
         parent.__init__(subject, body, from_email, to, **recipients, **others)
-        self.alternatives = [
-            django_message.EmailAlternative(*alternative) for alternative in alternatives or ()
-        ]
+        self.alternatives = list[Any]()
+        for alternative in alternatives or ():
+            self.alternatives.append(django_message.EmailAlternative(*alternative))
 
 
-# What Python's address parser raises, depending on its version, for some addresses that are none.
+# Errors of Python's address parser, depending on its version, for some texts that are not
+# addresses.
 PARSER_ERRORS = (AttributeError, HeaderParseError, IndexError, KeyError, TypeError, NameError)
 
 
@@ -225,7 +224,7 @@ def alternative_pair(alternative: Any) -> tuple[Any, str]:
 
 
 def _refuse_bad_addresses(message: Any) -> None:
-    """Raise `ValueError` if it is for one of its addresses that `message` could not be made."""
+    """Raise `ValueError` if `message` could not be made because of one of its addresses."""
     for value in _address_inputs(message):
         try:
             email.policy.default.header_factory("To", str(value))

@@ -1,4 +1,4 @@
-"""`django.middleware.common`: broken link reports through a mailer."""
+"""`django.middleware.common`: broken link reports by a mailer. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core import mail
 
 
 class BrokenLinkEmailsMiddleware:
-    """What goes into `django.middleware.common.BrokenLinkEmailsMiddleware`."""
+    """Members for `django.middleware.common.BrokenLinkEmailsMiddleware`."""
 
     # The alias that reports are sent through; None is the default mailer.
     using: str | None = None

@@ -1,4 +1,4 @@
-"""`super()` for methods that are put into a class of Django's."""
+"""`super()` for methods that are put into a class of Django's. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`django.core.management.commands.sendtestemail`, with `--using`."""
+"""`sendtestemail` of Django's commands, with `--using`. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

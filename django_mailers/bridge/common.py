@@ -1,46 +1,37 @@
-"""Whether the bridge is on, and what its parts share."""
+"""Things that the parts of the bridge share. (Django 2028: this whole file.)"""
 
 from __future__ import annotations
 
-import sys
-from types import FunctionType
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from django.conf import settings
 from django.core import mail
 
-from django_mailers import polyfill
+from django_mailers.conf import is_bridge_wanted
+from django_mailers.ownership import MARKER
 
-SMTP = "django.core.mail.backends.smtp.EmailBackend"
+T = TypeVar("T")
 
-
-def is_wanted() -> bool:
-    """Return whether the bridge is on by the settings as they are now."""
-    return bool(getattr(settings, "MAILERS_BRIDGE", polyfill.is_installed()))
+# The result of a function that decides: see `trampolines.redirect()`.
+Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 def is_on() -> bool:
-    return mail.mailers._is_configured and is_wanted()
+    """Whether MAILERS is defined and the bridge wanted."""
+    return mail.mailers._is_configured and is_bridge_wanted()
 
 
-def is_called_from_outside() -> bool:
-    """Return whether neither Django nor this package called the function that the bridge is before.
-
-    To be asked by the function of the bridge itself, which is called by the code in between.
-    """
-    frame = sys._getframe(3)
-    return not f"{frame.f_globals.get('__name__')}.".startswith(("django.", "django_mailers."))
+def result(value: Any) -> Call:
+    """Decide that the call returns `value`."""
+    return _same, (value,), {}
 
 
-# Calls a function as Django itself would, which keeps Django's deprecations silent. They would name
-# the line of ours that makes the call, so the bridge issues them, at the line before it.
-as_django = FunctionType(
-    (lambda function, *args, **kwargs: function(*args, **kwargs)).__code__,
-    {"__name__": "django.core.mail.bridged"},
-)
+def _same(value: T) -> T:
+    return value
 
 
 def class_name(instance: object) -> str:
+    """Return the dotted name of the class of `instance`."""
     return f"{type(instance).__module__}.{type(instance).__qualname__}"
 
 
@@ -50,6 +41,5 @@ def without(cls: type, name: str) -> type:
     def missing(self: Any) -> Any:
         raise AttributeError(name)
 
-    # Of Django's module, as that is how the backport tells Django's own attributes.
-    namespace = {"__module__": mail.EmailMessage.__module__, name: property(missing)}
+    namespace = {"__module__": cls.__module__, name: property(missing), MARKER: True}
     return type(cls.__name__, (cls,), namespace)

@@ -1,4 +1,4 @@
-"""Error reports through what older code says: a `connection()` hook, or `email_backend`."""
+"""Error reports through `connection()` or `email_backend`. (Django 2028: this whole file.)"""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 from django.core import mail
 
+from django_mailers.conf import is_bridge_wanted
 from django_mailers.deprecation import warn_about_use
+from django_mailers.legacyapi import EMAIL_BACKEND_ARG_WARNING
 
-from .common import class_name, is_on, is_wanted, without
+from .common import class_name, is_on, without
 
 
 def handler_init(
@@ -22,13 +24,13 @@ def handler_init(
 ) -> None:
     """`AdminEmailHandler.__init__()`: a `connection()` of a subclass, or `email_backend`, stays."""
     cls = type(self)
-    on = is_wanted()
+    on = is_bridge_wanted()
     if on and hasattr(self, "connection"):
-        # Nobody else has the instance yet.
+        # No other code has the instance yet.
         self.__class__ = without(cls, "connection")
     accepted = email_backend and not using and (on or not mail.mailers._is_configured)
     if accepted:
-        warn_about_use("The 'email_backend' argument is deprecated. Use 'using' instead.")
+        warn_about_use(EMAIL_BACKEND_ARG_WARNING)
     try:
         original(self, include_html, None if accepted else email_backend, reporter_class, using)
     finally:
@@ -42,12 +44,12 @@ def handler_send_mail(
     """`AdminEmailHandler.send_mail()`: through the connection that older code asks for."""
     path = getattr(self, "email_backend", None)
     has_hook = hasattr(self, "connection")
-    if not is_wanted() or not (has_hook or (path and is_on())):
+    if not is_bridge_wanted() or not (has_hook or (path and is_on())):
         original(self, subject, message, *args, **kwargs)
         return
     if has_hook:
         warn_about_use(
-            f"{class_name(self)}.connection() is not called from Django 6.1 on. Use 'using'."
+            f"{class_name(self)}.connection() is no longer called since Django 6.1. Use 'using'."
         )
         connection = self.connection()
     else:

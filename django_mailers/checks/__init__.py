@@ -1,9 +1,9 @@
 """System checks of MAILERS, on every Django. `django_mailers.checks.table` has all their ids.
 
-Django looks at an entry of MAILERS when it is used for the first time, which may be the night in
-which something fails, and replaces all of them in tests (H33). These checks look at every entry
-whenever `manage.py` checks the project, and touch no network, no disk and no database in doing so:
-a backend is never made, see `django_mailers.signatures`.
+Django reads an entry of MAILERS when it is first used, which may be in the night in which something
+fails, and replaces all entries in tests (H33). These checks read every entry whenever `manage.py`
+checks the project. They do not use the network, the disk or a database, as they never make a
+backend: see `django_mailers.signatures`.
 """
 
 from __future__ import annotations
@@ -12,25 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core import checks
 from django.core.checks import CheckMessage
-from django.core.mail import DEFAULT_MAILER_ALIAS
+from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 
 from django_mailers.signatures import path_of
 
 from . import addresses, entries, exposure, installation, references
 from .constructor import DEVELOPMENT
-from .table import report
+from .table import check_message
 
-__all__ = ["check_deployment", "check_mailers", "register"]
-
-TAG = "mail"
-
-
-def register() -> None:
-    """Register the checks; called when the apps are ready, any number of times."""
-    checks.register(check_mailers, TAG)
-    checks.register(check_deployment, TAG, deploy=True)
+__all__ = ["check_deployment", "check_mailers"]
 
 
 def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -42,13 +33,13 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     aliases = settings.MAILERS
     if not isinstance(aliases, Mapping):
         text = f"MAILERS must be a dict, not of type {type(aliases).__name__}."
-        return [*messages, report("mailers.E001", text)]
+        return [*messages, check_message("mailers.E001", text)]
     mailers, problems = entries.read(aliases)
     messages += problems
     for mailer in mailers:
         messages += entries.check(mailer)
     messages += references.check_mailers(mailers, aliases)
-    # Without any mailer mail is turned off, and reports with it: nothing is misspelt.
+    # An empty MAILERS turns mail off, error reports included.
     if aliases:
         messages += references.check_logging(aliases)
         messages += references.check_middleware(aliases)
@@ -58,15 +49,17 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Check that no mailer keeps its mail to itself; part of `check --deploy`."""
+    """Check that every mailer sends its mail; part of `check --deploy`."""
     aliases = getattr(settings, "MAILERS", None)
     if not isinstance(aliases, Mapping):
         return []
     mailers, _ = entries.read(aliases)
     return [
-        report("mailers.W003", f"{path_of(mailer.backend)} does not send mail.", alias=mailer.alias)
+        check_message(
+            "mailers.W003", f"{path_of(mailer.backend)} does not send mail.", alias=mailer.alias
+        )
         for mailer in mailers
-        # mail.E001 has the default mailer, and goes by the path.
+        # Django's mail.E001, which compares the path, reports the default mailer.
         if path_of(mailer.backend) in DEVELOPMENT
         and (mailer.alias != DEFAULT_MAILER_ALIAS or mailer.path not in DEVELOPMENT)
     ]

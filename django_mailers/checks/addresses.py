@@ -1,8 +1,8 @@
 """Checks of the addresses in DEFAULT_FROM_EMAIL, SERVER_EMAIL, ADMINS and MANAGERS.
 
-They are parsed as Django 6.0 and later parse those of a message, and shown to the `prep_address()`
-of the default mailer if it is SMTP: what that refuses cannot be sent, on this Django, with these
-settings. The messages never show an address.
+They are parsed as Django 6.0 and later parse those of a message, and passed to `prep_address()` of
+the default mailer if that is SMTP: an address that it refuses cannot be used on this Django with
+these settings. The messages never show an address.
 """
 
 from __future__ import annotations
@@ -14,37 +14,40 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage
-from django.core.mail import DEFAULT_MAILER_ALIAS
+from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 from django.utils.functional import Promise
 
 from django_mailers.signatures import SMTP
 
 from .references import import_or_none
-from .table import report
+from .table import check_message
 
 SENDERS = ("DEFAULT_FROM_EMAIL", "SERVER_EMAIL")
 GROUPS = ("ADMINS", "MANAGERS")
 
-# What Python's parser says of "webmaster".
+# The defect that Python's parser finds in "webmaster".
 NO_DOMAIN = "addr-spec local part with no domain"
 
 EMPTY = "is empty."
 LINE_BREAK = "has a line break."
 NOT_ONE = "is not an address."
 SEVERAL = "is more than one address."
-NOT_ASCII = "has a local part that is not ASCII."
-FULL_STOP = "has a full stop in a name that is not in quotes."
+NOT_ASCII = "has non-ASCII characters before the @."
+FULL_STOP = "has a full stop in a name without quotes."
 HINTS = {
+    EMPTY: "Set it to an address, such as 'name@example.com'.",
+    LINE_BREAK: "Remove the line break.",
+    NOT_ASCII: "Use an address that has only ASCII characters before the @.",
     NOT_ONE: "Write it as 'name@example.com' or 'Name <name@example.com>'.",
-    SEVERAL: "Put a name with a comma into quotes, as in '\"Doe, Ann\" <ann@example.com>'.",
-    FULL_STOP: "Put the name into quotes, as in '\"Example Inc.\" <mail@example.com>'.",
+    SEVERAL: "Put a name that has a comma in quotes, as in '\"Doe, Ann\" <ann@example.com>'.",
+    FULL_STOP: "Put the name in quotes, as in '\"Example Inc.\" <mail@example.com>'.",
 }
 
 
 def check_addresses() -> Iterator[CheckMessage]:
-    """Check the addresses that mail is sent from and to without being told."""
+    """Check the addresses that mail is sent from and to by default."""
     mailers = getattr(settings, "MAILERS", None)
-    # Without any mailer mail is turned off.
+    # An empty MAILERS turns mail off.
     if mailers is not None and not mailers:
         return
     backend = import_or_none(_path(mailers))
@@ -58,7 +61,7 @@ def check_addresses() -> Iterator[CheckMessage]:
 def _path(mailers: Any) -> Any:
     """Return the path of the default mailer's backend."""
     if mailers is None:
-        # By way of the wrapped settings, as reading it otherwise is deprecated.
+        # Django 2028: from the wrapped settings, as reading it from `settings` is deprecated.
         return getattr(settings._wrapped, "EMAIL_BACKEND", SMTP)
     entry = mailers.get(DEFAULT_MAILER_ALIAS) if isinstance(mailers, Mapping) else None
     return entry.get("BACKEND", SMTP) if isinstance(entry, Mapping) else None
@@ -68,7 +71,7 @@ def _check_group(setting: str, group: Any, backend: Any) -> Iterator[CheckMessag
     if not group:
         return
     entries = list(group) if isinstance(group, Iterable) else [group]
-    # Before Django 6.0 these are pairs, of which the name is not used.
+    # Pairs of a name and an address, as before Django 6.0. The name is not used.
     if all(isinstance(entry, list | tuple) and len(entry) == 2 for entry in entries):
         for number, (_, address) in enumerate(entries):
             yield from _check(f"{setting}[{number}][1]", address, backend)
@@ -76,29 +79,29 @@ def _check_group(setting: str, group: Any, backend: Any) -> Iterator[CheckMessag
         for number, address in enumerate(entries):
             yield from _check(f"{setting}[{number}]", address, backend)
     else:
-        # What mail_admins() says.
+        # The message of mail_admins().
         text = f"The {setting} setting must be a list of email address strings."
-        yield report("mailers.E017", text)
+        yield check_message("mailers.E017", text)
 
 
 def _check(place: str, address: Any, backend: Any) -> Iterator[CheckMessage]:
     if not isinstance(address, str | Promise | None):
         text = f"{place} must be a str, not of type {type(address).__name__}."
-        yield report("mailers.E017", text)
+        yield check_message("mailers.E017", text)
         return
     text = str(address or "")
     problem = _problem(text)
     if problem is None:
         return
-    # A project may name a sender with each message.
+    # A project may pass a sender with each message.
     is_tolerable = problem == EMPTY and place in SENDERS
     is_fatal = not is_tolerable and (problem == LINE_BREAK or _is_refused(text, problem, backend))
     id_ = "mailers.E017" if is_fatal else "mailers.W010"
-    yield report(id_, f"{place} {problem}", hint=HINTS.get(problem))
+    yield check_message(id_, f"{place} {problem}", hint=HINTS.get(problem))
 
 
 def _problem(address: str) -> str | None:
-    """Say why Django's SMTP backend refuses `address` from Django 6.0 on, if it does."""
+    """Return why Django's SMTP backend refuses `address` since Django 6.0, or None."""
     if not address.strip():
         return EMPTY
     if "\n" in address or "\r" in address:
@@ -106,12 +109,12 @@ def _problem(address: str) -> str | None:
     try:
         return _defect(AddressHeader.value_parser(address))
     except Exception:
-        # Whatever Python's parser raises for what is not an address (H21).
+        # Python's parser may raise anything for a string that is not an address (H21).
         return NOT_ONE
 
 
 def _defect(parsed: Any) -> str | None:
-    # A mailbox of this machine needs no domain (Django's #15042).
+    # A mailbox on this machine needs no domain (Django's #15042).
     defects = [defect for defect in parsed.all_defects if str(defect) != NO_DOMAIN]
     mailboxes = parsed.all_mailboxes
     if len(mailboxes) > 1 and "," in str(parsed):
@@ -124,20 +127,20 @@ def _defect(parsed: Any) -> str | None:
 
 
 def _is_refused(address: str, problem: str, backend: Any) -> bool:
-    """Whether `backend`, a class, does not send from or to `address`; False where nobody knows."""
-    # Not as soon as the app is loaded: a process that sends no mail never needs it.
+    """Whether the class `backend` does not send from or to `address`; False if unknown."""
+    # Imported here because a process that sends no mail never needs it.
     from django.core.mail.backends import smtp
 
     if not isinstance(backend, type) or not issubclass(backend, smtp.EmailBackend):
         return False
     try:
-        # Made without its __init__(), which may do anything.
+        # Made without calling __init__(), which may do anything.
         made: Any = object.__new__(backend)
         prepared: str = made.prep_address(address)
     except ValueError:
         return True
     except Exception:
-        # Python's parser (H21); or a prep_address() that cannot do without the __init__().
+        # From Python's parser (H21), or from a prep_address() that relies on __init__().
         return problem == NOT_ONE
-    # Django's lets that pass on Python 3.15, and fails later.
+    # On Python 3.15, Django's backend accepts it here and fails later.
     return not prepared.isascii()

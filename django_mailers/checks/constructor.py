@@ -1,11 +1,11 @@
-"""The values that a backend's options may have, by what its class takes."""
+"""The options that a backend takes, and their valid values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from django_mailers.options import NAME, PATH, SECONDS, Kind
+from django_mailers.options import FLAG, NAME, PATH, SECONDS, Kind, TakesOptions
 from django_mailers.signatures import BACKENDS, FILEBASED, SMTP, Signature, path_of
 
 DEVELOPMENT = (
@@ -17,9 +17,8 @@ DEVELOPMENT = (
 OURS = ("django_mailers.backends.smtp.EmailBackend",)
 
 TEXT = Kind("a str", (str,))
-# An int in a string is good enough for sockets: see W002.
+# Sockets accept a string of digits: see W002.
 PORT = Kind("an int from 0 to 65535", (int, str), lambda port: 0 <= _int(port) <= 65535)
-FLAG = Kind("a bool", (object,))
 STREAM = Kind("a text file", (object,), lambda stream: hasattr(stream, "write"))
 
 DJANGO: Mapping[str, Mapping[str, Kind]] = {
@@ -41,19 +40,21 @@ DJANGO: Mapping[str, Mapping[str, Kind]] = {
 
 
 def kinds_of(signature: Signature) -> dict[str, Kind | None]:
-    """Return the names that `signature` has, each with the values that it may have, if known.
+    """Return the options in `signature`, each with its valid values, or None if they are unknown.
 
-    They are if a backend of Django's is the first to see it, or one of ours.
+    They are known if the class that takes the option is a backend of Django or of this app.
     """
     kinds: dict[str, Kind | None] = {}
     for name, owner in signature.names.items():
-        known = DJANGO.get(path_of(owner)) or vars(owner).get("option_kinds", {})
-        kinds[name] = known.get(name)
+        if issubclass(owner, TakesOptions) and name in owner.all_options:
+            kinds[name] = owner.all_options[name].kind
+        else:
+            kinds[name] = DJANGO.get(path_of(owner), {}).get(name)
     return kinds
 
 
 def _int(value: Any) -> int:
-    """Return `value` as an int, or one that is in no range."""
+    """Return `value` as an int, or -1 if it is not a number."""
     if isinstance(value, str):
         return int(value) if value.isdecimal() else -1
     return -1 if isinstance(value, bool) else int(value)

@@ -1,4 +1,4 @@
-"""Checks of who may get to see a password: the network, or the readers of error reports."""
+"""Checks for passwords that the network, or readers of error reports, could see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from .entries import Mailer
-from .table import report
+from .table import check_message
 
 URL_WITH_PASSWORD = re.compile(r"[a-z0-9+.-]://[^\s/?#:@]*:[^\s/?#@]+@", re.IGNORECASE)
 PRIVATE_KEY = re.compile("-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -22,16 +22,16 @@ SECRET_NAME = re.compile("(pwd|credentials?|bearer)$", re.IGNORECASE)
 
 
 def check_plaintext(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
-    """Check that no SMTP mailer logs in at another machine over a connection without TLS."""
+    """Check that no SMTP mailer logs in to another machine without TLS."""
     for mailer in mailers:
         needed = ("host", "username", "password", "use_tls", "use_ssl")
         if not all(mailer.has(name) for name in needed):
             continue
         host, username, password, *tls = (mailer.options.get(name) for name in needed)
-        # SMTP logs in if it has both.
+        # The backend only logs in if it has both.
         if host and username and password and not any(tls) and not _is_loopback(host):
-            text = "The password goes over the network in plain text."
-            yield report("mailers.W004", text, alias=mailer.alias)
+            text = "The password is sent over the network in plain text."
+            yield check_message("mailers.W004", text, alias=mailer.alias)
 
 
 def check_reports(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
@@ -52,7 +52,7 @@ def check_reports(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
                     continue
                 if _has_secret(name, value, reporter_filter.cleansed_substitute):
                     text = f"Error reports show the secret in {place}{name!r}."
-                    yield report("mailers.W005", text, alias=alias)
+                    yield check_message("mailers.W005", text, alias=alias)
 
 
 def _is_loopback(host: Any) -> bool:
@@ -64,7 +64,7 @@ def _is_loopback(host: Any) -> bool:
 
 
 def _has_secret(name: Any, value: Any, mask: str) -> bool:
-    """Return whether `value`, as it is shown under `name`, has a secret in it."""
+    """Whether `value`, as error reports show it under `name`, contains a secret."""
     if isinstance(value, Mapping):
         return any(_has_secret(key, item, mask) for key, item in value.items())
     if isinstance(value, list | tuple):
@@ -73,5 +73,5 @@ def _has_secret(name: Any, value: Any, mask: str) -> bool:
         return False
     if URL_WITH_PASSWORD.search(value) or PRIVATE_KEY.search(value):
         return True
-    # A file with credentials is no secret by its name.
+    # The path of a file with credentials is not a secret.
     return bool(SECRET_NAME.search(str(name))) and not os.path.isabs(value)

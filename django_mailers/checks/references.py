@@ -1,4 +1,4 @@
-"""Checks of the aliases that mailers and other settings name."""
+"""Checks of aliases that mailers and other settings refer to."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
+from django_mailers.options import ALIAS, ALIASES
+from django_mailers.wording import listed
+
 from .entries import Mailer
-from .table import closest, listed, report
+from .table import check_message, closest
+
+# The options of wrappers that refer to other mailers, and what each must be.
+TARGETS = {"using": ALIAS.expected, "mailers": ALIASES.expected, "also": ALIASES.expected}
 
 
 def check_mailers(mailers: Sequence[Mailer], aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
-    """Check the mailers that send through others, which their options `using` or `mailers` name."""
+    """Check the mailers whose options `using`, `mailers` or `also` refer to other mailers."""
     graph: dict[Any, list[str]] = {}
     for mailer in mailers:
         graph[mailer.alias] = []
@@ -26,7 +32,7 @@ def check_mailers(mailers: Sequence[Mailer], aliases: Mapping[Any, Any]) -> Iter
                 if target not in aliases:
                     text = f"OPTIONS {option!r} names {target!r}, which is not in MAILERS."
                     hint = _hint(target, aliases)
-                    yield report("mailers.E012", text, alias=mailer.alias, hint=hint)
+                    yield check_message("mailers.E012", text, alias=mailer.alias, hint=hint)
     reported: set[frozenset[Any]] = set()
     for alias in graph:
         circle = _way_back(alias, graph)
@@ -34,11 +40,11 @@ def check_mailers(mailers: Sequence[Mailer], aliases: Mapping[Any, Any]) -> Iter
             reported.add(frozenset(circle))
             way = " -> ".join(map(repr, circle))
             text = f"OPTIONS lead back to the mailer itself: {way}."
-            yield report("mailers.E013", text, alias=alias)
+            yield check_message("mailers.E013", text, alias=alias)
 
 
 def check_logging(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
-    """Check the handlers in LOGGING that mail error reports."""
+    """Check the handlers in LOGGING that send error reports."""
     from django.utils.log import AdminEmailHandler
 
     handlers = settings.LOGGING.get("handlers", {})
@@ -46,20 +52,20 @@ def check_logging(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
         using = handler.get("using")
         if using is None or using in list(aliases):
             continue
-        # Handlers of another kind may mean anything by it, a database for one.
+        # In other handlers it may mean anything, such as a database.
         if _is_subclass(handler.get("()", handler.get("class")), AdminEmailHandler):
             text = (
                 f"LOGGING['handlers'][{name!r}]: 'using' names {using!r}, which is not in MAILERS."
             )
-            yield report("mailers.E014", text, hint=_hint(using, aliases))
+            yield check_message("mailers.E014", text, hint=_hint(using, aliases))
 
 
 def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
-    """Check the classes in MIDDLEWARE that mail reports of broken links."""
+    """Check the classes in MIDDLEWARE that send reports of broken links."""
     from django.middleware.common import BrokenLinkEmailsMiddleware
 
     for path in settings.MIDDLEWARE:
-        # Django's own have nothing to look at, and an import costs time at every command.
+        # Django's own never set it, and importing them would slow down every command.
         if path.startswith("django."):
             continue
         middleware = import_or_none(path)
@@ -68,12 +74,12 @@ def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
         using = middleware.using
         if using is not None and using not in list(aliases):
             text = f"MIDDLEWARE: 'using' of {path!r} names {using!r}, which is not in MAILERS."
-            yield report("mailers.E015", text, hint=_hint(using, aliases))
+            yield check_message("mailers.E015", text, hint=_hint(using, aliases))
 
 
 def _targets(mailer: Mailer) -> Iterator[tuple[str, list[str], CheckMessage | None]]:
-    """Yield the options of a mailer that name others: each with those, or with what is wrong."""
-    for option, expected in (("using", "the alias of a mailer"), ("mailers", "a list of aliases")):
+    """Yield the options that refer to other mailers, each with these, or with a problem."""
+    for option, expected in TARGETS.items():
         value = mailer.options.get(option)
         if value is None or option not in mailer.kinds:
             continue
@@ -82,15 +88,15 @@ def _targets(mailer: Mailer) -> Iterator[tuple[str, list[str], CheckMessage | No
             isinstance(target, str) for target in targets
         ):
             yield option, list(targets), None
-        else:
+        elif mailer.kinds[option] is None:  # otherwise `entries` checks its value
             text = f"OPTIONS {option!r} must be {expected}."
             hint = f"The value is of type {type(value).__name__}."
-            problem = report("mailers.E010", text, alias=mailer.alias, hint=hint)
+            problem = check_message("mailers.E010", text, alias=mailer.alias, hint=hint)
             yield option, [], problem
 
 
 def _way_back(alias: Any, graph: Mapping[Any, Sequence[Any]]) -> list[Any] | None:
-    """Return the shortest way through `graph` from `alias` to itself, both ends included."""
+    """Return the shortest path through `graph` from `alias` to itself, with both ends."""
     ways = [[alias]]
     seen = set()
     for way in ways:
@@ -105,7 +111,7 @@ def _way_back(alias: Any, graph: Mapping[Any, Sequence[Any]]) -> list[Any] | Non
 
 def _hint(name: object, aliases: Mapping[Any, Any]) -> str:
     meant = closest(name, aliases)
-    return f"Did you mean {meant!r}?" if meant else f"MAILERS defines {listed(aliases)}."
+    return f"Did you mean {meant!r}?" if meant else f"MAILERS defines {listed(map(repr, aliases))}."
 
 
 def _is_subclass(candidate: Any, base: type) -> bool:
@@ -115,9 +121,9 @@ def _is_subclass(candidate: Any, base: type) -> bool:
 
 
 def import_or_none(path: Any) -> Any:
-    """Return what `path` names, or None if it cannot be had: others report that."""
+    """Return the object at `path`, or None if it cannot be imported: other checks report that."""
     try:
         return import_string(path)
     except Exception:
-        # Whatever a module of the project's does when it is imported.
+        # A module may raise anything when it is imported.
         return None

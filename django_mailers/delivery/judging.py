@@ -1,4 +1,4 @@
-"""What an exception, or a count, says about a message."""
+"""Judge what became of a message by an exception, or by a count."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from smtplib import (
 )
 from typing import Any
 
-from django_mailers.smtp import Status
+from django_mailers.types import Message
 
-from .report import RecipientResult, SendResult
+from .report import RecipientResult, SendResult, Status
 
-# What is raised before a server can have been handed anything, whatever the backend.
+# Raised before a server can have been handed anything, by any backend.
 EARLY_ERRORS = (
     ConnectionRefusedError,
     socket.gaierror,
@@ -31,12 +31,12 @@ EARLY_ERRORS = (
     SMTPSenderRefused,
     ValueError,
 )
-# ValueErrors that are no fault of the message: an answer came, and could not be read.
+# ValueErrors that are not about the message: an answer came, and could not be read.
 LATE_ERRORS = (JSONDecodeError, UnicodeDecodeError)
 
 
 def judge_return(returned: Any) -> Status:
-    """Judge what send_messages() returned for one message, where nothing else is known.
+    """Judge what send_messages() has returned for one message, if nothing else is known.
 
     The contract is the number of messages sent. Some return a list, with an entry for each
     message, and some nothing (H17). 0 without an error is a backend that fails silently: it may be
@@ -46,8 +46,11 @@ def judge_return(returned: Any) -> Status:
     return "sent" if isinstance(count, int) and count > 0 else "unknown"
 
 
-def judge(message: Any, error: Exception, *, handed_over: bool | None) -> SendResult:
-    """Judge an exception; `handed_over` says if the body was being sent, None that nobody knows."""
+def judge(message: Message, error: Exception, *, handed_over: bool | None) -> SendResult:
+    """Judge an exception.
+
+    `handed_over` says whether the server may have the message; None if that is not known.
+    """
     recipients: tuple[RecipientResult, ...] = ()
     if isinstance(error, SMTPRecipientsRefused):
         recipients = refused_recipients(error.recipients)
@@ -63,7 +66,7 @@ def judge(message: Any, error: Exception, *, handed_over: bool | None) -> SendRe
 
 
 def is_refusal(code: int) -> bool:
-    """Whether `code` says no. smtplib raises for whatever is not 250, so for garbage (-1) too."""
+    """Whether `code` says no. smtplib raises for all but 250, so for garbage (-1) too."""
     return 400 <= code < 600
 
 

@@ -1,4 +1,4 @@
-"""Sending by a backend that does not say what became of its messages."""
+"""Send through a backend that does not say what became of its messages."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends import smtp
 
+from django_mailers.smtp import Session, is_injected
+from django_mailers.types import Mailer, Message
+
 from .judging import judge, judge_return
-from .report import SendResult
+from .report import SendReport, SendResult
 from .watching import Watch
 
 logger = logging.getLogger("django_mailers.delivery")
 
 
 def send_one_by_one(
-    backend: Any, messages: Sequence[Any]
-) -> tuple[list[SendResult], Exception | None]:
-    """Send over a backend that has `send_messages()` and nothing to tell more with.
+    backend: Mailer, messages: Sequence[Message], *, keep_open: bool = False
+) -> list[SendResult]:
+    """Send through a backend that only has `send_messages()`; return a result for each message.
 
-    Returns a result for each message, and the error that kept the last of them from being tried.
-    That is one of the configuration, or no connection could be made: trying each message with a
-    dead server would cost a timeout apiece, and none of them was handed over, so they can be
-    sent later.
+    If no connection can be made, the messages that are left are not tried: each would cost a
+    timeout. They were not handed over, so they can be sent later. With `keep_open` the connection
+    stays open at the end.
+
+    Raises an error of the configuration, with a report of all messages as its `report`.
     """
     connection = _Connection(backend)
     results: list[SendResult] = []
@@ -36,7 +40,10 @@ def send_one_by_one(
             try:
                 connection.open()
             except Exception as error:
-                # Any backend's: nothing of what is left was handed over, and the results say why.
+                connection.close()
+                if is_injected(error):
+                    raise
+                # Of any backend. The messages that are left were not handed over, for this reason.
                 final = error
                 break
             try:
@@ -48,23 +55,27 @@ def send_one_by_one(
             if not is_good:
                 connection.close()
     finally:
-        connection.close()
+        if not keep_open:
+            connection.close()
     results += [SendResult(message, "failed", error=final) for message in messages[len(results) :]]
-    return results, final
+    if isinstance(final, ImproperlyConfigured):
+        final.report = SendReport(results)  # type: ignore[attr-defined, unused-ignore]
+        raise final
+    return results
 
 
 class _Connection:
     """The connection of a backend, opened when it is needed. Some have no open() (H17)."""
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Mailer) -> None:
         self._backend = backend
         self._is_open = False
 
     def open(self) -> None:
         if self._is_open:
             return
-        # Whatever comes of it there is something to close: Django's SMTP backend, for one, keeps a
-        # connection that failed at STARTTLS or AUTH.
+        # Before it is tried: Django's SMTP backend, for example, keeps a connection that failed at
+        # STARTTLS or AUTH, which has to be closed.
         self._is_open = True
         if hasattr(self._backend, "open"):
             opened = self._backend.open()
@@ -72,7 +83,7 @@ class _Connection:
                 raise ConnectionError("The mailer could not connect. fail_silently hides why.")
 
     def close(self) -> None:
-        """Close, if it is open. How that goes changes nothing for the messages: never raises."""
+        """Close the connection if it is open. An error is only logged: the messages are sent."""
         if not self._is_open:
             return
         self._is_open = False
@@ -84,15 +95,24 @@ class _Connection:
                 logger.warning("A mailer could not be closed: %s.", type(error).__name__)
 
 
-def _is_djangos_smtp(backend: Any) -> bool:
-    """Whether it has Django's way of sending by SMTP, which sends nothing if open() gives None."""
+def _must_be_seen(backend: Mailer, connection: Any) -> bool:
+    """Whether nothing can have been sent if nobody has called `connection.sendmail()`.
+
+    The backend may have made another connection by itself. A session of ours sends in other ways.
+    """
+    current = getattr(backend, "connection", None)
+    return current is connection and not isinstance(connection, Session)
+
+
+def _is_djangos_smtp(backend: Mailer) -> bool:
+    """Whether it sends as Django's SMTP backend, which sends nothing if open() returns None."""
     return (
         isinstance(backend, smtp.EmailBackend)
         and type(backend).send_messages is smtp.EmailBackend.send_messages
     )
 
 
-def _send_one(backend: Any, message: Any) -> tuple[SendResult, bool]:
+def _send_one(backend: Mailer, message: Message) -> tuple[SendResult, bool]:
     """Send `message`; return its result, and whether the connection is good for another one."""
     returned: Any = None
     raised: Exception | None = None
@@ -102,12 +122,11 @@ def _send_one(backend: Any, message: Any) -> tuple[SendResult, bool]:
     try:
         with watch or contextlib.nullcontext():
             returned = backend.send_messages([message])
-    except ImproperlyConfigured:
-        raise
     except Exception as error:
+        if isinstance(error, ImproperlyConfigured) or is_injected(error):
+            raise
         raised = error
-    # A backend that has connected anew by itself may have sent where nobody watched.
-    if watch is None or not (watch.attempts or backend.connection is connection):
+    if watch is None or not (watch.attempts or _must_be_seen(backend, connection)):
         if raised is not None:
             return judge(message, raised, handed_over=None), False
         return SendResult(message, judge_return(returned)), True

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, get_args, overload
+from typing import Literal, NamedTuple, get_args, overload
 
-from django_mailers.smtp import Status
+from django_mailers.types import Message
 
-# The words are those of a session; here "skipped" are messages without recipients.
+Status = Literal["sent", "queued", "refused", "failed", "unknown", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+# What send_messages() counts.
+COUNTED = frozenset[Status]({"sent", "queued"})
+# The backend has the message, or may have it.
+TAKEN = frozenset[Status]({"sent", "queued", "unknown"})
 
 
 class RecipientResult(NamedTuple):
@@ -25,62 +28,44 @@ class RecipientResult(NamedTuple):
         return not 200 <= self.code < 300
 
 
-class Outcome(Protocol):
-    """What a `ReportingBackend` says of a message; the attributes are those of `SendResult`."""
-
-    @property
-    def status(self) -> Status: ...
-
-    @property
-    def code(self) -> int | None: ...
-
-    @property
-    def text(self) -> str: ...
-
-    @property
-    def recipients(self) -> Iterable[tuple[str, int, str]]: ...
-
-    @property
-    def error(self) -> Exception | None: ...
-
-
-class ReportingBackend(Protocol):
-    """A backend that knows what became of each message, and so needs no guesses.
-
-    It connects and closes by itself, as in `send_messages()`. It is given messages that have
-    recipients, returns an outcome for each in the same order, and raises nothing that is about a
-    message. It may return NotImplemented, having done nothing, to be taken for any other backend:
-    a subclass overrides what `send_many()` would go round, say. It may also have `asend_many()`, a
-    coroutine function that does the same.
-    """
-
-    def send_many(self, messages: Sequence[Any]) -> Sequence[Outcome]: ...
-
-
-@dataclass(frozen=True)
-class SendResult:
+# Not a dataclass: making that class takes ten times as long, in each process that sends.
+class SendResult(NamedTuple):
     """What became of one message. Its repr() has no address, no reply and nothing of the message.
 
     message     the EmailMessage, as it was given.
     status      "sent"     the server (or whatever the backend sends to) has taken it for at least
                            one recipient.
-                "refused"  the server has said no: it has the message for nobody.
+                "queued"   a task engine has taken it; nothing has been sent yet.
+                "refused"  the server has refused it for every recipient.
                 "failed"   it went wrong before the message was handed over.
                 "unknown"  it may have been sent or not: the reply was lost, or the backend does
                            not tell.
-                "skipped"  the message has no recipients.
+                "skipped"  it was deliberately not sent; `reason` says why.
     code, text  the reply to the message as a whole, if there was one and the backend gives it.
-    recipients  a RecipientResult for each recipient the server gave an answer about, if the
+    recipients  a RecipientResult for each recipient that the server gave an answer about, if the
                 backend gives them.
     error       the exception, if there was one.
+    reason      why the message was skipped: "no recipients", for example.
+    via         the alias of the mailer that has taken the message, or may have taken it if the
+                status is "unknown"; None if none has.
     """
 
-    message: Any = field(repr=False)
+    message: Message
     status: Status
     code: int | None = None
-    text: str = field(default="", repr=False)
-    recipients: tuple[RecipientResult, ...] = field(default=(), repr=False)
-    error: Exception | None = field(default=None, repr=False)
+    text: str = ""
+    recipients: tuple[RecipientResult, ...] = ()
+    error: Exception | None = None
+    reason: str = ""
+    via: str | None = None
+
+    def __repr__(self) -> str:
+        via = "" if self.via is None else f", via={self.via!r}"
+        return f"SendResult(status={self.status!r}, code={self.code!r}{via})"
+
+    def about(self, message: Message) -> SendResult:
+        """Return this result as one of `message`, of which another was sent in its place."""
+        return SendResult(message, *self[1:])
 
     @property
     def refused_recipients(self) -> tuple[RecipientResult, ...]:
@@ -88,8 +73,10 @@ class SendResult:
 
     @property
     def is_success(self) -> bool:
-        """Whether nobody waits in vain: it was sent to all recipients, or has none."""
-        return self.status == "skipped" or (self.status == "sent" and not self.refused_recipients)
+        """Whether nothing is left to do: it was taken for all of its recipients, or skipped."""
+        if self.status in COUNTED:
+            return not self.refused_recipients
+        return self.status == "skipped"
 
     @property
     def is_retryable(self) -> bool:
@@ -133,16 +120,16 @@ class SendReport(Sequence[SendResult]):
 
     @property
     def failures(self) -> list[SendResult]:
-        """The results that are no success: a message sent to some of its recipients is here too."""
+        """The results that are not a success, among them those sent to some recipients only."""
         return [result for result in self if not result.is_success]
 
     @property
-    def retryable(self) -> list[Any]:
+    def retryable(self) -> list[Message]:
         """The messages that may be sent again: see `SendResult.is_retryable`."""
         return [result.message for result in self if result.is_retryable]
 
     def summary(self) -> str:
-        """Say how many messages there are of each status, without a word about any of them."""
+        """Say how many messages there are of each status, and nothing about any of them."""
         parts = [f"{count} {status}" for status, count in self.counts.items() if count]
         in_part = sum(result.status == "sent" and not result.is_success for result in self)
         if in_part:
@@ -156,12 +143,6 @@ class SendReport(Sequence[SendResult]):
             cause = next((result.error for result in failures if result.error), None)
             raise SendError(self) from cause
         return self
-
-    def retry(self) -> SendReport:
-        """Send what is `retryable` again, through the same mailer; return the report of that."""
-        from . import send_many
-
-        return send_many(self.retryable, using=self.using)
 
 
 class SendError(Exception):

@@ -1,32 +1,31 @@
-"""Looking on while Django's SMTP backend talks to its server."""
+"""Watch Django's SMTP backend while it talks to its server."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 from typing import Any, cast
 
-from django_mailers.smtp import Status
+from django_mailers.types import Message
 
 from .judging import decode, is_refusal, judge, refused_recipients
-from .report import RecipientResult, SendResult
+from .report import RecipientResult, SendResult, Status
 
 # Of several attempts the first of these is what became of the message.
 _CERTAINTY: tuple[Status, ...] = ("sent", "unknown", "refused", "failed")
 
 
-@dataclass
 class _Attempt:
     """One sendmail()."""
 
-    addresses: Sequence[str]
-    handed_over: bool = False
-    last_reply: tuple[int, bytes] = (-1, b"")
-    refused: dict[str, tuple[int, bytes]] | None = None
-    error: Exception | None = None
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self.addresses = addresses
+        self.handed_over = False
+        self.last_reply: tuple[int, bytes] = (-1, b"")
+        self.refused: dict[str, tuple[int, bytes]] | None = None
+        self.error: Exception | None = None
 
-    def judge(self, message: Any) -> SendResult:
+    def judge(self, message: Message) -> SendResult:
         if self.error is not None:
             return judge(message, self.error, handed_over=self.handed_over)
         code, text = self.last_reply[0], decode(self.last_reply[1])
@@ -79,15 +78,15 @@ class Watch:
         reply = cast("tuple[int, bytes]", self._originals["getreply"]())
         if self.attempts:
             self.attempts[-1].last_reply = reply
-            # What the server says to DATA alone: what comes next is the body.
+            # Only DATA is answered by it: the content comes next.
             self.attempts[-1].handed_over |= reply[0] == 354
         return reply
 
-    def judge(self, message: Any) -> SendResult:
+    def judge(self, message: Message) -> SendResult:
         """Judge the attempts; there is more than one if the backend does more than Django's."""
         results = [attempt.judge(message) for attempt in self.attempts]
-        return replace(
-            min(results, key=lambda result: _CERTAINTY.index(result.status)),
+        most = min(results, key=lambda result: _CERTAINTY.index(result.status))
+        return most._replace(
             recipients=tuple(recipient for result in results for recipient in result.recipients),
             error=next((result.error for result in results if result.error), None),
         )

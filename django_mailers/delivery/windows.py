@@ -1,24 +1,24 @@
-"""Batches of any length: some messages at a time, and what became of them."""
+"""Batches of any length, sent some messages at a time."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 from django_mailers.smtp import is_injected
+from django_mailers.types import Message
 
 from .report import SendResult
 
 logger = logging.getLogger("django_mailers.delivery")
 
-# Enough that the ways to send many at a time pay off, and not so many that they take up memory.
+# Enough for sending many at a time to pay off, and few enough to be held in memory.
 WINDOW = 250
 
 
 def in_windows(
-    messages: Iterable[Any], send: Callable[[list[Any]], Sequence[SendResult]]
+    messages: Iterable[Message], send: Callable[[list[Message]], Sequence[SendResult]]
 ) -> Iterator[SendResult]:
     """Yield the results of `send` for some of the `messages` at a time. See `send_each()`."""
     for window in _windows(messages):
@@ -36,9 +36,9 @@ def in_windows(
                 )
 
 
-def _windows(messages: Iterable[Any]) -> Iterator[list[Any]]:
-    """Yield up to WINDOW messages at a time; and what is there of them when `messages` fails."""
-    window: list[Any] = []
+def _windows(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    """Yield up to WINDOW messages at a time, and those that are left when `messages` fails."""
+    window: list[Message] = []
     try:
         for message in messages:
             window.append(message)
@@ -46,7 +46,7 @@ def _windows(messages: Iterable[Any]) -> Iterator[list[Any]]:
                 yield window
                 window = []
     except Exception as error:
-        # Whatever it is, it is the caller's, who gets it when the messages before it are sent.
+        # The caller's own code: it gets its error once the messages before it are sent.
         if window and not is_injected(error):
             yield window
         raise

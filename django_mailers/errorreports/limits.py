@@ -1,4 +1,4 @@
-"""How often mail about errors and broken links is sent, for log.py and middleware.py."""
+"""How often reports are sent: limits of one process, or of several that share a cache."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
-from .sending import describe, digest, logger
+from .describe import describe, digest, logger
+
+T = TypeVar("T")
 
 PERIODS = {"minute": 60, "hour": 3600}
-# For how many sites it is remembered that they were reported: about 300 kB.
+# How many sites a process remembers, which takes about 300 kB.
 MAX_SITES = 1000
-# How long, in seconds, a cache that has failed is not asked again: it may be slow to fail.
+# Seconds for which a cache that has failed is not asked again: it may be slow to fail.
 CACHE_PAUSE = 60
-# How often a slot is tried for that others take first: more than that at a time are too many.
+# How many slots that others take first a process tries; a storm of more reports is over any rate.
 MAX_RACES = 8
-# How long, in seconds after the window, the cache keeps what is to be told in the next report.
+# Seconds after the window for which the cache keeps the counts for the next report.
 CACHE_KEEPS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
 class Admission:
-    """Leave to send one report, with what it has to tell about those that were not sent.
+    """The permission to send one report, with the counts of reports that were not sent.
 
-    `similar` is how many errors were suppressed that happened at the same place, `others` how many
-    that happened elsewhere, or were too many for the rate. `unsent` is how many reports could not
-    be sent, about whatever, and `reason` the type of the error for which the last could not.
+    similar   Errors at the same site that were suppressed.
+    others    Errors that were suppressed at other sites, or because of the rate.
+    unsent    Reports about any site that could not be sent.
+    reason    The type of the error of the last one that could not be sent.
     """
 
     similar: int = 0
@@ -44,7 +47,7 @@ class Admission:
     reason: str = ""
 
     def notes(self, noun: str = "error") -> list[str]:
-        """Return what the report has to tell, line by line."""
+        """Return the lines that the report has to contain about these counts."""
         counts = {"similar": self.similar, "further": self.others}
         notes = [
             f"{count} {kind} {noun}{'' if count == 1 else 's'} suppressed"
@@ -59,27 +62,25 @@ class Admission:
 
 
 class ReportLimiter:
-    """Decides whether a report is sent, so that a storm of errors is none of mail.
+    """Decides whether a report is sent, so that a storm of errors does not become a storm of mail.
 
-    window   Seconds for which, after a report, no other is sent about the same site: any string
-             that says where the error is. None for no such limit.
+    window   Seconds after a report in which no other is sent about the same site, which is any
+             string that says where the error is. None for no such limit.
     rate     How many reports are sent in any minute or any hour, over all sites: "10/minute",
              "100/hour". None for no such limit.
-    cache    An alias of CACHES, to share both limits with the processes that have the same `scope`;
-             else they are this process's own. They are so as well while the cache fails.
+    cache    An alias of CACHES: processes with the same `scope` share both limits through it.
+             Without it, and while it fails, the limits are those of this process.
     scope    A name for these limits among those in the same cache.
+    clock    A function that returns seconds, for the limits of this process. A cache has a clock
+             of its own.
 
-    What is not sent is counted, and told by the next report. A report that could not be sent is
-    told by the next one about whatever, and uses the limits up too: a dead server is not tried by
-    each visitor.
+    Reports that are suppressed are counted, and the next report contains the count. A report that
+    could not be sent is mentioned by the next one about any site. It uses up the limits all the
+    same, so that not every visitor waits for a server that is down.
 
-    Any number of threads may share a limiter. It holds its lock only to decide, never over I/O; it
-    remembers `MAX_SITES` sites; and forgets all of them in a forked child, whose parent will tell.
-
-    `clock`, in seconds, can be replaced in tests. A cache goes by its own time.
+    Any number of threads may share a limiter. It holds its lock to decide, never over I/O. In a
+    forked child it starts from zero: the counts are the parent's to report.
     """
-
-    clock: Callable[[], float]
 
     def __init__(
         self,
@@ -92,11 +93,12 @@ class ReportLimiter:
     ) -> None:
         self.window = check_seconds("window", window)
         self.rate = rate
-        self.limit, self.period = parse_rate(rate)
         self.cache = cache
         self.scope = scope
-        self.clock = clock
-        self._forget()
+        limit, period = parse_rate(rate)
+        self._local = LocalLimits(window, limit, period, clock)
+        self._shared = cache and SharedLimits(cache, scope, window, limit, period)
+        self._cache_returns = -math.inf
         _limiters.add(self)
 
     def __repr__(self) -> str:
@@ -105,116 +107,136 @@ class ReportLimiter:
             f"cache={self.cache!r}>"
         )
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The clock of the limits of this process; a test may replace it."""
+        return self._local.clock
+
+    @clock.setter
+    def clock(self, clock: Callable[[], float]) -> None:
+        self._local.clock = clock
+
     def admit(self, site: str) -> Admission | None:
-        """Return leave to report an error at `site`, or None, and then it is counted.
+        """Return the permission to report an error at `site`, or count it and return None.
 
         To be called inside `reporting()`: a failure of the cache is logged.
         """
-        site = digest(site)
-        return self._through_cache(
-            lambda cache: self._admit_shared(cache, site), lambda: self._admit(site)
-        )
+        key = digest(site)
+        return self._decide(lambda limits: limits.admit(key))
 
     def failed(self, site: str, admission: Admission, error: BaseException) -> None:
-        """Count the report that was admitted as one that could not be sent because of `error`.
+        """Count an admitted report as one that could not be sent because of `error`.
 
-        What it had to tell is told by the next one.
+        The counts that it should have contained are left to the next one.
         """
-        site = digest(site)
+        key = digest(site)
         unsent = replace(admission, unsent=admission.unsent + 1, reason=type(error).__name__)
-        self._through_cache(
-            lambda cache: self._failed_shared(cache, site, unsent),
-            lambda: self._failed(site, unsent),
-        )
+        self._decide(lambda limits: limits.failed(key, unsent))
 
-    # In this process.
+    def _decide(self, ask: Callable[[LocalLimits | SharedLimits], T]) -> T:
+        """Return what `ask` gets from the limits in the cache or, without one, of this process."""
+        if self._shared and self.clock() >= self._cache_returns:
+            try:
+                return ask(self._shared)
+            except Exception as error:  # of any backend of CACHES
+                self._cache_returns = self.clock() + CACHE_PAUSE
+                with suppress(Exception):
+                    logger.warning(
+                        "The cache %r failed to keep the limits of reports (%s); this process "
+                        "keeps its own for the next %d seconds.",
+                        self.cache,
+                        describe(error),
+                        CACHE_PAUSE,
+                    )
+        return ask(self._local)
 
     def _forget(self) -> None:
-        # One that a signal handler may take again which logs an error in the middle of it.
-        self._lock = threading.RLock()
-        # By site: when it was reported last, and how often it was suppressed since.
-        self._sites: OrderedDict[str, tuple[float, int]] = OrderedDict()
-        # When the reports of the last period were sent; never more than `limit`.
-        self._sent: deque[float] = deque()
-        self._others = 0
-        self._unsent, self._reason = 0, ""
+        self._local.forget()
         self._cache_returns = -math.inf
 
-    def _admit(self, site: str) -> Admission | None:
-        with self._lock:
+
+class LocalLimits:
+    """The limits of this process. Arguments as for `ReportLimiter`, with `rate` parsed."""
+
+    clock: Callable[[], float]
+
+    def __init__(
+        self, window: float | None, limit: int | None, period: int, clock: Callable[[], float]
+    ) -> None:
+        self.window = window
+        self.limit = limit
+        self.period = period
+        self.clock = clock
+        self.forget()
+
+    def forget(self) -> None:
+        """Start from zero."""
+        # Reentrant: a signal handler may log an error while this thread holds the lock.
+        self.lock = threading.RLock()
+        # By site: when it was reported last, and how many errors were suppressed since.
+        self.sites: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        # When the reports of the last period were sent; never more than `limit`.
+        self.sent: deque[float] = deque()
+        # As in an Admission.
+        self.others = 0
+        self.unsent, self.reason = 0, ""
+
+    def admit(self, site: str) -> Admission | None:
+        with self.lock:
             now = self.clock()
-            reported, similar = self._sites.get(site, (-math.inf, 0))
+            reported, similar = self.sites.get(site, (-math.inf, 0))
             if self.window is not None and now - reported < self.window:
-                self._sites[site] = (reported, similar + 1)
+                self.sites[site] = (reported, similar + 1)
                 return None
-            while self._sent and now - self._sent[0] >= self.period:
-                self._sent.popleft()
+            while self.sent and now - self.sent[0] >= self.period:
+                self.sent.popleft()
             if self.limit is not None:
-                if len(self._sent) >= self.limit:
-                    self._others += 1
+                if len(self.sent) >= self.limit:
+                    self.others += 1
                     return None
-                self._sent.append(now)
+                self.sent.append(now)
             self._remember(site, now, 0)
-            admission = Admission(similar, self._others, self._unsent, self._reason)
-            self._others = 0
-            self._unsent, self._reason = 0, ""
+            admission = Admission(similar, self.others, self.unsent, self.reason)
+            self.others = 0
+            self.unsent, self.reason = 0, ""
             return admission
 
-    def _failed(self, site: str, unsent: Admission) -> None:
-        with self._lock:
-            self._others += unsent.others
-            self._unsent, self._reason = self._unsent + unsent.unsent, unsent.reason
-            # The site may be forgotten by now, and others may have been counted at it.
-            reported, suppressed = self._sites.pop(site, (self.clock(), 0))
+    def failed(self, site: str, unsent: Admission) -> None:
+        with self.lock:
+            self.others += unsent.others
+            self.unsent, self.reason = self.unsent + unsent.unsent, unsent.reason
+            # The site may be forgotten by now, and errors may have been counted there meanwhile.
+            reported, suppressed = self.sites.pop(site, (self.clock(), 0))
             self._remember(site, reported, suppressed + unsent.similar)
 
     def _remember(self, site: str, reported: float, suppressed: int) -> None:
-        self._sites[site] = (reported, suppressed)
-        self._sites.move_to_end(site)
-        while len(self._sites) > MAX_SITES:
-            _, (_, forgotten) = self._sites.popitem(last=False)
-            self._others += forgotten
+        self.sites[site] = (reported, suppressed)
+        self.sites.move_to_end(site)
+        while len(self.sites) > MAX_SITES:
+            _, (_, forgotten) = self.sites.popitem(last=False)
+            self.others += forgotten
 
-    # In the cache, by its atomic operations. What another process does between two of them may make
-    # a count wrong that is told, but breaks no limit.
 
-    def _through_cache(
-        self, shared: Callable[[Any], Admission | None], local: Callable[[], Admission | None]
-    ) -> Admission | None:
-        """Return what `shared` does with the cache, or what `local` does if there is none."""
-        if self.cache is None or self.clock() < self._cache_returns:
-            return local()
-        try:
-            return shared(self._open_cache(self.cache))
-        except Exception as error:
-            self._cache_returns = self.clock() + CACHE_PAUSE
-            with suppress(Exception):
-                logger.warning(
-                    "The cache %r failed to keep the limits of reports (%s); this process keeps "
-                    "its own for the next %d seconds.",
-                    self.cache,
-                    describe(error),
-                    CACHE_PAUSE,
-                )
-            return local()
+class SharedLimits:
+    """The limits of all processes that use the same `scope` in the same cache.
 
-    @staticmethod
-    def _open_cache(alias: str) -> Any:
-        from django.core.cache import caches
-        from django.core.cache.backends.db import BaseDatabaseCache
-        from django.core.cache.backends.dummy import DummyCache
+    They are kept by the cache's atomic operations. Between two of them another process may make a
+    count wrong, but no limit is exceeded.
+    """
 
-        cache = caches[alias]
-        if isinstance(cache, BaseDatabaseCache | DummyCache):
-            raise ImproperlyConfigured(
-                f"CACHES[{alias!r}]: reports by mail need a cache that keeps values, and not in "
-                f"a database."
-            )
-        return cache
+    def __init__(
+        self, alias: str, scope: str, window: float | None, limit: int | None, period: int
+    ) -> None:
+        self.alias = alias
+        self.window = 0 if window is None else math.ceil(window)
+        self.limit = limit
+        self.period = period
+        self._prefix = f"django_mailers.reports:{digest(scope)}"
+        self._keeps = CACHE_KEEPS + self.window
 
-    def _admit_shared(self, cache: Any, site: str) -> Admission | None:
-        window = 0 if self.window is None else math.ceil(self.window)
-        if window and not cache.add(self._key("site", site), 1, window):
+    def admit(self, site: str) -> Admission | None:
+        cache = self._open_cache()
+        if self.window and not cache.add(self._key("site", site), 1, self.window):
             self._count(cache, self._key("similar", site))
             return None
         if self.limit is not None and not self._take_slot(cache, self.limit):
@@ -229,23 +251,8 @@ class ReportLimiter:
             reason if unsent else "",
         )
 
-    def _take_slot(self, cache: Any, limit: int) -> bool:
-        """Return whether there was a slot for a report, of as many as a period has; it is taken.
-
-        A slot is free again a period later, by the cache's own time. They are taken in turn, so
-        that it is enough to look at one: if the next one is not free, no other is.
-        """
-        for _ in range(MAX_RACES):
-            number = cache.get(self._key("sent"), 0)
-            if cache.add(self._key("slot", str(number % limit)), 1, self.period):
-                self._count(cache, self._key("sent"))
-                return True
-            # Unless another process has taken it meanwhile.
-            if cache.get(self._key("sent"), 0) == number:
-                break
-        return False
-
-    def _failed_shared(self, cache: Any, site: str, unsent: Admission) -> None:
+    def failed(self, site: str, unsent: Admission) -> None:
+        cache = self._open_cache()
         if unsent.similar:
             self._count(cache, self._key("similar", site), unsent.similar)
         if unsent.others:
@@ -253,18 +260,44 @@ class ReportLimiter:
         cache.set(self._key("reason"), unsent.reason, self._keeps)
         self._count(cache, self._key("unsent"), unsent.unsent)
 
-    def _key(self, *parts: str) -> str:
-        return ":".join(["django_mailers.reports", digest(self.scope), *parts])
+    def _open_cache(self) -> Any:
+        from django.core.cache import caches
+        from django.core.cache.backends.db import BaseDatabaseCache
+        from django.core.cache.backends.dummy import DummyCache
 
-    @property
-    def _keeps(self) -> int:
-        return CACHE_KEEPS + math.ceil(self.window or 0)
+        cache = caches[self.alias]
+        if isinstance(cache, BaseDatabaseCache | DummyCache):
+            raise ImproperlyConfigured(
+                f"CACHES[{self.alias!r}]: reports by mail need a cache that keeps values, and not "
+                f"in a database."
+            )
+        return cache
+
+    def _take_slot(self, cache: Any, limit: int) -> bool:
+        """Take one of the slots that a period has for reports; return whether one was free.
+
+        A slot becomes free after a period, by the clock of the cache. Slots are taken in turn, so
+        it is enough to look at one: if the next one is not free, none is.
+        """
+        for _ in range(MAX_RACES):
+            number = cache.get(self._key("sent"), 0)
+            if cache.add(self._key("slot", str(number % limit)), 1, self.period):
+                self._count(cache, self._key("sent"))
+                return True
+            # If the number has changed, another process has taken this slot just now.
+            if cache.get(self._key("sent"), 0) == number:
+                break
+        return False
+
+    def _key(self, *parts: str) -> str:
+        return ":".join([self._prefix, *parts])
 
     def _count(self, cache: Any, key: str, number: int = 1) -> None:
         from django.core.cache.backends.base import BaseCache
 
         if type(cache).incr is BaseCache.incr:
-            # It forgets when the number expires, and is not atomic anyway: files, for one.
+            # This incr(), which the cache in files has, forgets when the number expires, and is not
+            # atomic either.
             cache.set(key, cache.get(key, 0) + number, self._keeps)
             return
         cache.add(key, 0, self._keeps)
@@ -282,7 +315,7 @@ _limiters: weakref.WeakSet[ReportLimiter] = weakref.WeakSet()
 
 
 def _forget_parent() -> None:
-    # The lock may be held by a thread that the child does not have, its holder half-way through.
+    # A thread that the child does not have may hold the lock, with the counts half changed.
     for limiter in list(_limiters):
         limiter._forget()
 
@@ -292,12 +325,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def check_seconds(name: str, value: float | None) -> float | None:
-    """Return `value` if it can be a number of seconds, or None; raise `ValueError` if it cannot."""
+    """Return `value` if it is a number of seconds or None; raise `ValueError` if it is not."""
     if value is None:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not 0 < value < math.inf:
-        raise ValueError(f"{name!r} must be a number of seconds above 0, or None, not {value!r}.")
+        raise ValueError(
+            f"{name!r} must be a number of seconds greater than 0, or None, not {value!r}."
+        )
     return value
 
 

@@ -1,7 +1,7 @@
-"""What a report by mail says: whatever an error is made of, there is something to say of it.
+"""Texts that can be mailed, of whatever an error is made of.
 
 Messages, arguments and exceptions come from the code that has just failed. They may raise when they
-are looked at, or hold characters that no header can have.
+are printed, or contain characters that a header cannot have.
 """
 
 from __future__ import annotations
@@ -12,34 +12,30 @@ import re
 import traceback
 from typing import Any
 
-# As Python's own tracebacks say it, from 3.11 on.
+# As Python's own tracebacks have it, from 3.11 on.
 UNPRINTABLE = "<exception str() failed>"
-# Line ends of str.splitlines(), by which Python's email package refuses a header, and what cannot
-# be seen in one.
+# Line ends of str.splitlines(), for which Python's email package refuses a header, and characters
+# that are invisible.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-_TRACEBACK = "Traceback (most recent call last):\n"
-_PLACE = re.compile(r'^  File "(.+?)", line ([0-9]+)', re.MULTILINE)
-_KIND = re.compile(r"^[^\s:]+(?=:|$)", re.MULTILINE)
 
 
 def one_line(text: str) -> str:
-    """Return `text` as a subject can have it: control characters are escaped."""
+    """Return `text` with its control characters escaped, so that it can be a subject."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def encodable(text: str) -> str:
-    """Return `text` with its lone surrogates escaped: file names have them, mail cannot."""
+    """Return `text` with lone surrogates escaped: file names may contain them, mail cannot."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def with_message(record: logging.LogRecord) -> logging.LogRecord:
-    """Return a copy of `record`, which other handlers get, with a message that can be had."""
+    """Return a copy of `record` whose `getMessage()` works; others get the record as it is."""
     made = copy.copy(record)
     try:
         record.getMessage()
     except Exception as error:
-        # Whatever a message or an argument does when it is looked at.
+        # Messages and arguments are any objects, which may raise anything when they are printed.
         message, arguments = _shown(record.msg, str), _shown(record.args, repr)
         made.msg = f"{message} <{type(error).__name__}, arguments: {arguments}>"
         made.args = None
@@ -49,12 +45,12 @@ def with_message(record: logging.LogRecord) -> logging.LogRecord:
 def _shown(value: Any, form: Any) -> str:
     try:
         return str(form(value))
-    except Exception:
+    except Exception:  # the same
         return f"<unprintable {type(value).__name__} object>"
 
 
-def printable(error: BaseException | None) -> Any:
-    """Return `error`, or one like it if its text, or that of one it came of, cannot be had."""
+def printable(error: BaseException | None) -> BaseException | None:
+    """Return `error`, or a stand-in if `str()` of it, or of one of its causes, fails."""
     chain: list[BaseException] = []
     part = error
     while part is not None and part not in chain:
@@ -71,7 +67,7 @@ def printable(error: BaseException | None) -> Any:
 def _text(error: BaseException) -> str | None:
     try:
         return str(error)
-    except Exception:
+    except Exception:  # a __str__() that fails
         return None
 
 
@@ -93,20 +89,8 @@ class _StandIn(Exception):
 
 
 def plain_traceback(error: BaseException | None) -> str:
-    """Return a traceback without variables, where there is to be one in any case."""
+    """Return the traceback of `error` without variables, which always works; "" for None."""
+    error = printable(error)
     if error is None:
         return ""
-    error = printable(error)
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-
-
-def written_traceback(record: logging.LogRecord) -> tuple[str, list[str]]:
-    """Return the type and the places ("file:line") of a traceback that is only text any more.
-
-    `logging.handlers.QueueHandler` puts it into the message, and takes the exception away.
-    """
-    text = record.exc_text or (record.msg if isinstance(record.msg, str) else "")
-    trace = text.rpartition(_TRACEBACK)[2] if _TRACEBACK in text else ""
-    places = [f"{path}:{line}" for path, line in _PLACE.findall(trace)]
-    kind = _KIND.search(trace)
-    return (kind[0] if kind else "", places)

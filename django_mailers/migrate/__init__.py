@@ -1,7 +1,9 @@
 """From the EMAIL_* settings to MAILERS: what the command `migratemailers` does.
 
-`configuration`, `assignments`, `namespaces`, `expressions`, `backends` and `block` write the
-settings of a project as MAILERS. `files`, `names`, `project`, `flow` and `audit`, with the rules in
-`calls`, `deferred`, `attachments`, `declarations` and `definitions`, find what Django 6.1
-deprecates; `imports` and `rewrite` change what can be changed without a doubt.
+Settings: `configuration` has their values and `expressions` what the settings files say, which
+`assignments` and `namespaces` read; `backends` knows which options a backend takes, and `block`
+writes MAILERS.
+
+Code: `audit` reads `files`, whose `names` mean something in a `project`, and asks the `rules` about
+each module, or its `context`. `imports` plans the changes that are safe, and `rewrite` makes them.
 """

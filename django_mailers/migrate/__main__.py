@@ -1,8 +1,8 @@
 """`python -m django_mailers.migrate`: the command `migratemailers` for a project that cannot start.
 
-On Django 6.1 settings with both MAILERS and EMAIL_* keep manage.py from knowing any command of an
-app. This way in needs settings that can be imported, named by DJANGO_SETTINGS_MODULE or by
---settings, and takes the arguments of the command.
+With settings that define both MAILERS and EMAIL_*, manage.py on Django 6.1 finds no command of
+an app. This form takes the same arguments. It needs settings that can be imported, named by
+DJANGO_SETTINGS_MODULE or by --settings, but none for --help.
 """
 
 from __future__ import annotations

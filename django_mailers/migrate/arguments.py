@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from .django_api import POSITIONAL
+from .django_api import GET_CONNECTION, POSITIONAL, SHORT_BACKENDS
 
-# What does not tell one account from another in the name of a variable or a setting.
+# Words in the names of variables and settings that do not tell one account from another.
 NOISE = {
     "email",
     "mail",
@@ -22,14 +22,19 @@ NOISE = {
     "settings",
 }
 NOISE |= {"backend", "backends", "django", "core", "default"}
+# Another way than an alias, where the options may differ from call to call.
+FROM_A_DATABASE = (
+    "if the login comes from a database, make django.core.mail.backends.smtp."
+    "EmailBackend(alias='event', host=..., ...), which reads no settings"
+)
 
 
 class Arguments:
     """The arguments of `call`: `arguments["name"]` is the expression that is passed.
 
-    Positional arguments get their names from `first`, those that have always been there, and from
-    POSITIONAL[path]; `surplus` has the names that only keywords may have now. `spread` says that
-    there is a `*` or a `**`, so that any argument may be given that is not seen here.
+    Positional arguments get their names from `first`, which any Django accepts by position, and
+    from POSITIONAL[path]; `surplus` has the names that are keywords only since Django 6.0. `spread`
+    is whether there is a `*` or a `**`, which may pass any argument.
     """
 
     def __init__(self, call: ast.Call, path: str = "", *, first: Sequence[str] = ()) -> None:
@@ -68,16 +73,27 @@ class Arguments:
         return self._nodes[name]
 
 
+def connection_arguments(call: ast.Call) -> Arguments:
+    """Return the arguments of a call of get_connection()."""
+    return Arguments(call, GET_CONNECTION, first=("backend",))
+
+
 def is_literal(node: ast.expr, value: object) -> bool:
     """Whether `node` is the literal None, False or True that `value` is."""
     return isinstance(node, ast.Constant) and node.value is value
 
 
+def short_backend(node: ast.expr | None) -> str | None:
+    """Return the short name of a backend, as in the betas of Django 1.2, if `node` is one."""
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) and value in SHORT_BACKENDS else None
+
+
 def suggested_alias(node: ast.expr | None) -> str:
-    """Return a name for the mailer that `node`, a login or a backend, speaks of.
+    """Return a name for the mailer that `node` is a login or a backend of.
 
     "newsletter" for `settings.NEWSLETTER_EMAIL_USER`, for "newsletter@example.com" and for
-    "shop.mail.NewsletterBackend"; "other" if nothing comes to mind.
+    "shop.mail.NewsletterBackend"; "other" if it has no telling word.
     """
     text = ""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):

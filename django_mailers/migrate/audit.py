@@ -1,8 +1,7 @@
-"""Find what Django 6.1 deprecates, and what stops to work once MAILERS is defined.
+"""Find code that Django 6.1 deprecates, and code that stops working once MAILERS is defined.
 
-The rules are in `calls` (whatever sends), `attachments`, `declarations` (classes, imports, LOGGING)
-and `definitions` (the settings). Each looks at names through `Project`, so that it finds a thing
-under whatever name it was imported, and nothing else.
+The `rules` resolve names through `Project`. So they find a function of Django's under any name that
+it is imported by, and no other function of that name.
 """
 
 from __future__ import annotations
@@ -11,11 +10,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from . import attachments, declarations, definitions, files
-from .calls import CallRules
-from .findings import Finding, Report
+from . import sources
+from .context import Context
+from .findings import AuditResult
+from .modules import import_root, locate
 from .names import Names
 from .project import Module, Place, Project
+from .rules import findings, setting_defined
 
 
 def audit(
@@ -23,46 +24,39 @@ def audit(
     settings_module: str | None = None,
     defined: Mapping[str, Collection[Place]] | Collection[str] = (),
     settings_files: Collection[Path] = (),
-) -> Report:
+) -> AuditResult:
     """Audit the Python files at `paths`.
 
-    `settings_module` is the dotted name of the settings, which are judged as such if their file is
-    among `paths`; `defined` are the settings that they are known to define, seen or not, perhaps
-    with the places where; `settings_files` are the files that they consist of.
+    Arguments: `settings_module`, the dotted name of the settings, whose file is audited as such if
+    it is among `paths`; `defined`, the settings that they define, in the source or otherwise,
+    perhaps with the places; `settings_files`, the files that the settings consist of.
     """
-    report = Report()
+    result = AuditResult()
     modules = []
-    root = files.import_root(settings_module) if settings_module else None
-    settings_file = files.locate(settings_module) if settings_module else None
+    root = import_root(settings_module) if settings_module else None
+    settings_file = locate(settings_module) if settings_module else None
     for path in paths:
         try:
-            file = files.read(path, root)
+            file = sources.read(path, root)
             if settings_module and settings_file and path.resolve() == settings_file.resolve():
-                # Whatever its folder looks like, this is what it is imported by.
+                # It is imported by this name, whatever its folder looks like.
                 file = replace(file, module=settings_module)
             modules.append(Module(file, Names(file)))
-        except files.Unreadable as error:
-            report.unreadable.append(str(error))
+        except sources.Unreadable as error:
+            result.unreadable.append(str(error))
         except RecursionError:
-            report.unreadable.append(f"{path}: it is nested too deeply")
+            result.unreadable.append(f"{path}: the code is nested too deeply")
     project = Project(modules, settings_module)
-    # A rule may find in one module what is to be changed in another, and several may find it.
-    found = {finding for module in project.modules for finding in _audit_module(project, module)}
+    # A rule may report a place in another module, and from several modules.
+    found = {
+        finding for module in project.modules for finding in findings(Context(project, module))
+    }
     order = {module.file.path: position for position, module in enumerate(project.modules)}
-    report.findings = sorted(
+    result.findings = sorted(
         found,
         key=lambda finding: (order[finding.path], finding.line, finding.column, finding.code),
     )
-    report.findings += definitions.unseen(project, defined)
+    result.findings += setting_defined.unseen(project, defined)
     if settings_files:
-        report.other_settings = definitions.others(project, settings_files)
-    return report
-
-
-def _audit_module(project: Project, module: Module) -> list[Finding]:
-    return [
-        *CallRules(project, module).findings(),
-        *attachments.findings(project, module),
-        *declarations.findings(project, module),
-        *definitions.findings(project, module),
-    ]
+        result.other_settings = setting_defined.other_modules(project, settings_files)
+    return result

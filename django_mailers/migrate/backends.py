@@ -1,4 +1,4 @@
-"""Which of the EMAIL_* settings a backend takes as options."""
+"""The options that a backend takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django_mailers.signatures import signature_of
 
 @dataclass(frozen=True)
 class Backend:
-    """The backend at the dotted path `path`. Nothing here makes an instance of it."""
+    """The backend at the dotted path `path`. Its class is imported and never called."""
 
     path: str
 
@@ -27,27 +27,27 @@ class Backend:
 
     @property
     def error(self) -> str | None:
-        """Why it cannot be imported, or None."""
+        """The reason why it cannot be imported, or None."""
         return str(self.imported) if isinstance(self.imported, ImportError) else None
 
     def takes(self, option: str) -> bool:
-        """Whether it takes the option, as far as can be known without making one."""
+        """Whether it takes the option, as far as its signature shows."""
         return isinstance(self.imported, type) and signature_of(self.imported).may_take(option)
 
     @property
     def takes_alias(self) -> bool:
-        """Whether MAILERS can make one, as it passes `alias` to every backend."""
+        """Whether it takes `alias`, which Django passes to every backend in MAILERS."""
         return not isinstance(self.imported, type) or signature_of(self.imported).takes_alias
 
     @property
     def is_smtp(self) -> bool:
-        """Whether its options are Django's SMTP options, with 6.1's defaults."""
+        """Whether its options are those of Django 6.1's SMTP backend, with the same defaults."""
         from django.core.mail.backends.smtp import EmailBackend
 
         return isinstance(self.imported, type) and issubclass(self.imported, EmailBackend)
 
 
 def quoted(value: Any) -> str:
-    """Return `value`, of a plain type, as a literal, strings in double quotes if they can be."""
+    """Return the literal for `value`, of a plain type, if possible with double quotes."""
     text = repr(value)
     return f'"{text[1:-1]}"' if text.startswith("'") and '"' not in text else text

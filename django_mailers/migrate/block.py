@@ -1,4 +1,4 @@
-"""MAILERS, written so that it does what the EMAIL_* settings do."""
+"""Write a MAILERS setting that has the same effect as the EMAIL_* settings."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from urllib.parse import quote
 
+from django_mailers.emailsettings import DEFAULTS, OPTIONS, default_port
+from django_mailers.wording import listed
+
 from . import files
 from .backends import Backend, quoted
 from .configuration import Configuration
-from .django_api import DEFAULTS, OPTIONS, SHORT_BACKENDS
+from .django_api import SHORT_BACKENDS
 from .expressions import may_hold_secret
-from .findings import listed
 from .project import Place
 
 SECRET = "EMAIL_HOST_PASSWORD"  # noqa: S105  (the name of the setting)
@@ -22,8 +24,8 @@ SECRET = "EMAIL_HOST_PASSWORD"  # noqa: S105  (the name of the setting)
 class Block:
     """The setting as source code: `imports` and `text`.
 
-    `lost` says what could not be carried over, and `notes` what there is to know, each a sentence
-    without its full stop; `replaced` are the settings that go.
+    `lost` lists what could not be carried over, and `notes` what the user should know, each a
+    sentence without its full stop; `replaced` are the settings to delete.
     """
 
     text: str
@@ -34,14 +36,14 @@ class Block:
 
     @property
     def source(self) -> str:
-        """What to put into the settings file."""
+        """The text for the settings file."""
         return "".join(
             f"{line}\n" for line in [*self.imports, *[""] * bool(self.imports), self.text]
         )
 
 
 def render(configuration: Configuration, *, show_secrets: bool = False) -> Block:
-    """Return MAILERS for `configuration`. `show_secrets`: write the password if it is a literal."""
+    """Return MAILERS for `configuration`, with a password from a literal if `show_secrets`."""
     return _Writer(configuration, show_secrets).block()
 
 
@@ -88,18 +90,18 @@ class _Writer:
         given = self.values["EMAIL_BACKEND"]
         if given in SHORT_BACKENDS:
             self.notes.append(
-                f"EMAIL_BACKEND is {given!r}, a short name that went away before Django 1.2; the "
-                "block has what it meant"
+                f"EMAIL_BACKEND is {given!r}, a short name that was removed before Django 1.2; the "
+                "block has the backend that it meant"
             )
         if self.backend.error is not None:
             self.notes.append(
-                "EMAIL_BACKEND cannot be imported, so its options are not known: "
+                "EMAIL_BACKEND cannot be imported, so its options are unknown: "
                 f"{files.shortened(self.backend.error)}"
             )
         elif not self.backend.takes_alias:
             self.notes.append(
-                f"{self.backend.path} cannot be named in MAILERS yet: its __init__() takes no "
-                "'alias'; let it take **kwargs and pass them on"
+                f"{self.backend.path} cannot be used in MAILERS yet: its __init__() does not take "
+                "'alias'; let it take **kwargs and pass them to super().__init__()"
             )
         expression = self._expression("EMAIL_BACKEND")
         if expression is not None:
@@ -109,8 +111,8 @@ class _Writer:
 
     def _only_now(self, why: str) -> None:
         self.notes.append(
-            f"EMAIL_BACKEND {why}: the block is for its present value; another backend takes other "
-            "options, so choose between whole entries of MAILERS"
+            f"EMAIL_BACKEND {why}: the block is for its present value; another backend has other "
+            "options, so let the settings choose between complete entries of MAILERS"
         )
 
     def _judge_source(self) -> None:
@@ -118,8 +120,8 @@ class _Writer:
             return
         if self.source.unseen:
             self.notes.append(
-                f"{_places(self.source.unseen)} may define settings that are not seen "
-                "here: the block has what is in force now"
+                f"{_places(self.source.unseen)} may define settings that the command does not see: "
+                "the block has the values in force now"
             )
         if self.source.made_by:
             self.notes.append(
@@ -131,7 +133,7 @@ class _Writer:
     def _options(self) -> Iterator[tuple[str, str]]:
         if self.values["EMAIL_USE_TLS"] and self.values["EMAIL_USE_SSL"]:
             self.notes.append(
-                "EMAIL_USE_TLS and EMAIL_USE_SSL are both true, with which no mail can be sent"
+                "EMAIL_USE_TLS and EMAIL_USE_SSL are both true, so that no mail can be sent"
             )
         for name, option in OPTIONS.items():
             if self.backend.error is not None or not self.backend.takes(option):
@@ -145,15 +147,15 @@ class _Writer:
 
     def _untaken(self, option: str) -> str:
         if self.backend.error is not None:
-            return f"it is not known whether the backend takes {option!r}"
-        return f"{self.backend.path} takes no {option!r}"
+            return f"it is unknown whether the backend takes {option!r}"
+        return f"{self.backend.path} does not take {option!r}"
 
     def _is_default(self, name: str) -> bool:
         """Whether `name` has its default here and everywhere else."""
         return self.values[name] == DEFAULTS[name] and not self._is_ambiguous(name)
 
     def _text(self, name: str) -> str | None:
-        """Return the source of the option that `name` becomes, None to leave it out."""
+        """Return the source of the option that replaces `name`, or None to leave it out."""
         value = self.values[name]
         expression = self._expression(name)
         if name == SECRET:
@@ -163,7 +165,7 @@ class _Writer:
         if name == "EMAIL_PORT" and self.backend.is_smtp:
             return self._port(value)
         if name == "EMAIL_HOST" and value is None and self.backend.is_smtp:
-            self.lost.append("EMAIL_HOST: it is None, and a mailer must have a host")
+            self.lost.append("EMAIL_HOST: it is None, and a mailer requires a host")
             return None
         if self._is_default(name) and not (name == "EMAIL_HOST" and self.backend.is_smtp):
             return None
@@ -175,13 +177,13 @@ class _Writer:
         return text
 
     def _port(self, value: object) -> str | None:
-        """The default of a mailer depends on TLS, that of EMAIL_PORT does not."""
+        """The default port of a mailer depends on TLS, the default of EMAIL_PORT does not."""
         if not value:
             if self._is_ambiguous("EMAIL_PORT"):
                 self._note_present_value("EMAIL_PORT")
-            return "0"  # what smtplib takes for its own default; None would be 587 or 465 here
+            return "0"  # smtplib uses its default for 0; None would be 587 or 465 here
         security = {name: self.values[name] for name in ("EMAIL_USE_TLS", "EMAIL_USE_SSL")}
-        default = 465 if security["EMAIL_USE_SSL"] else 587 if security["EMAIL_USE_TLS"] else 25
+        default = default_port(use_tls=security["EMAIL_USE_TLS"], use_ssl=security["EMAIL_USE_SSL"])
         varies = any(self._expression(name) or self._is_ambiguous(name) for name in security)
         if value == default and not varies and not self._is_ambiguous("EMAIL_PORT"):
             return None
@@ -207,11 +209,11 @@ class _Writer:
         if "os" not in (vars(self.source.module) if self.source else ()):
             self.imports = ["import os"]
         self.notes.append(
-            "the password is not shown: put it into the environment, or see it with --show-secrets"
+            "the password is not shown: put it into the environment, or use --show-secrets"
         )
         return f'os.environ["{SECRET}"]'
 
-    # What the settings file says.
+    # The source of the settings.
 
     def _expression(self, name: str) -> str | None:
         if self.source is None or name not in self.explicit:
@@ -220,11 +222,11 @@ class _Writer:
         secret = str(self.values[SECRET] or "")
         if name == SECRET or not text or not secret or self.show_secrets:
             return text
-        # As it is, and as it stands in a URL.
+        # As it is, and as a URL contains it.
         return None if secret in text or quote(secret, safe="") in text else text
 
     def _is_ambiguous(self, name: str) -> bool:
-        """Whether the settings files give the value of `name` in a way that may vary."""
+        """Whether the value of `name` may be different elsewhere, as the settings files show."""
         if self.source is None or name not in self.names:
             return False
         assignment = self.source.assignment(name)
@@ -233,7 +235,7 @@ class _Writer:
         return not self.source.has_value(name, self.values[name])
 
     def _varies(self, name: str) -> bool:
-        """Whether `name` is assigned in several places, or perhaps not at all."""
+        """Whether `name` is assigned in several places, or only under a condition."""
         if self.source is None or not self.source.places(name):
             return False
         return self.source.assignment(name) is None

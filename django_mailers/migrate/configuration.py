@@ -1,4 +1,4 @@
-"""The EMAIL_* settings as they are in force, whether or not MAILERS is there."""
+"""The values of the EMAIL_* settings, with or without MAILERS."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from typing import Any
 from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.core.exceptions import ImproperlyConfigured
 
+from django_mailers.emailsettings import DEFAULTS, defined_among, defined_settings
+
 from . import files
-from .django_api import DEFAULTS
 from .expressions import SettingsSource
 from .project import Place
 
 
 class Unimportable(Exception):
-    """The settings module `name` cannot be imported; says why, and where."""
+    """The settings module `name` cannot be imported. The message has the reason and the place."""
 
     def __init__(self, name: str, error: BaseException) -> None:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -32,17 +33,17 @@ class Unimportable(Exception):
             if files.is_own(Path(frame.filename))
         ]
         where = f" ({own[-1]})" if own and not isinstance(error, SyntaxError) else ""
-        super().__init__(f"{name}: it cannot be imported: {files.shortened(text)}{where}")
+        super().__init__(f"{name} cannot be imported: {files.shortened(text)}{where}")
         self.name = name
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """`values` has each of the settings that MAILERS replaces; the project defines `explicit`.
+    """`values` has all settings that MAILERS replaces; the project defines those in `explicit`.
 
-    `module` is the settings module, None if there is none, and `name` what it is imported as if
-    that is not the name it has; `error` is what keeps Django from
-    loading it, None if nothing does.
+    `module` is the settings module, or None without one; `name` is the name that it is imported by,
+    which may differ from the name that it has. `error` is the reason why Django cannot load it, or
+    None.
     """
 
     values: Mapping[str, Any]
@@ -59,25 +60,25 @@ class Configuration:
 
     @cached_property
     def source(self) -> SettingsSource | None:
-        """What the settings files say, None without any."""
+        """The source of the settings files, or None without any."""
         return SettingsSource.of(self.module, self.name)
 
     @property
     def names(self) -> frozenset[str]:
-        """The settings to be replaced: defined now, or assigned where that does not count now."""
+        """The settings to replace: those that are defined now, or assigned anywhere."""
         return self.explicit | (self.source.names if self.source is not None else set())
 
     @property
     def places(self) -> dict[str, list[Place]]:
-        """Where each of `names` is assigned, as far as one can see."""
+        """The places where each of `names` is assigned, as far as the source shows them."""
         if self.source is None:
             return {name: [] for name in self.names}
         return {name: self.source.places(name) or self.source.unseen for name in self.names}
 
     def without_copies(self) -> Configuration:
-        """Return this without defaults of Django's that nobody wrote down.
+        """Return this without defaults of Django that the source does not assign.
 
-        django-configurations, for one, defines every setting there is.
+        django-configurations, for example, defines every setting.
         """
         if self.source is None:
             return self
@@ -88,9 +89,9 @@ class Configuration:
 def current() -> Configuration:
     """Return the configuration of this process.
 
-    Settings with both MAILERS and EMAIL_* cannot be loaded on Django 6.1; then the module that
-    defines them is read as it is. Raises `Unimportable` for an error that it raises itself, and
-    ImproperlyConfigured where no settings are named.
+    Django 6.1 cannot load settings with both MAILERS and EMAIL_*; then the module that defines them
+    is read directly. Raises `Unimportable` for an error that the module itself raises, and
+    ImproperlyConfigured without DJANGO_SETTINGS_MODULE.
     """
     name = os.environ.get(ENVIRONMENT_VARIABLE)
     try:
@@ -101,13 +102,9 @@ def current() -> Configuration:
         return of_module(_imported(name), error, name)
     except (Exception, SystemExit) as error:  # settings are code: they may raise anything
         raise Unimportable(name or "the settings", error) from error
-    # The object behind `settings`: reading these through it warns, and fails beside MAILERS.
+    # Django 2028: reading them from `settings` is deprecated, and fails if MAILERS is defined.
     holder = settings._wrapped
-    explicit = {
-        setting
-        for setting in DEFAULTS
-        if hasattr(holder, setting) and settings.is_overridden(setting)
-    }
+    explicit = defined_settings(holder) - {"MAILERS"}
     used = getattr(holder, "SETTINGS_MODULE", None)
     return Configuration(
         values={setting: getattr(holder, setting, DEFAULTS[setting]) for setting in DEFAULTS},
@@ -133,7 +130,7 @@ def of_module(
     own = vars(module)
     return Configuration(
         values={setting: own.get(setting, default) for setting, default in DEFAULTS.items()},
-        explicit=frozenset(setting for setting in DEFAULTS if setting in own),
+        explicit=frozenset(defined_among(own) - {"MAILERS"}),
         has_mailers="MAILERS" in own,
         module=module,
         name=name,

@@ -1,4 +1,4 @@
-"""Functions that something else calls later: what is given to partial(), threads and tasks."""
+"""Functions that are called later, by partial(), threads and tasks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .messages import MessageTypes
 from .names import Meaning
 from .project import Module, Project
 
-# These take the arguments of the function as one tuple and one dictionary.
+# Callables that take the arguments of the function as a tuple and a dictionary.
 PACKED = {"Process", "Thread", "Timer", "apply", "apply_async", "start_new_thread"}
-# A call that will be made, what of, and whether that is send() of a message.
+# A later call, the meaning of its function, and whether that is send() of a message.
 Later = tuple[ast.Call, Meaning, bool]
 
 
@@ -24,7 +24,7 @@ class Deferred:
         self.types = types
 
     def calls(self, call: ast.Call) -> Iterator[Later]:
-        """Yield the calls that `call` leads to without being one itself.
+        """Yield the calls that `call` causes.
 
         `partial(send_mail, fail_silently=True)` gives `send_mail(fail_silently=True)`, and so does
         `Thread(target=send_mail, kwargs={"fail_silently": True})`. Each has a doubt, as its
@@ -42,9 +42,9 @@ class Deferred:
             yield call, meaning, wrapped[1]
 
     def _function(self, node: ast.expr) -> tuple[Meaning, bool] | None:
-        """Return the function of Django's that `node` names, and whether it is a send()."""
+        """Return the function of Django that `node` names, and whether it is a send()."""
         if isinstance(node, ast.Constant):
-            # As queues take it.
+            # A dotted path, as task queues accept it.
             path = node.value if isinstance(node.value, str) else ""
             return (
                 (Meaning(path, self.module.names.module, ()), False) if path in POSITIONAL else None
@@ -61,7 +61,7 @@ class Deferred:
         return (meaning, False) if meaning is not None and meaning.path in POSITIONAL else None
 
     def _made(self, call: ast.Call, function: ast.expr) -> ast.Call:
-        """Return the call that is made of `function`, which is an argument of `call`."""
+        """Return the later call of `function`, which is an argument of `call`."""
         name = ast.unparse(call.func).rpartition(".")[2]
         rest = call.args[call.args.index(function) + 1 :] if function in call.args else []
         packed = {keyword.arg: keyword.value for keyword in call.keywords}
@@ -79,7 +79,7 @@ class Deferred:
         return ast.Call(function, args, keywords)
 
     def _wrapped(self, node: ast.expr) -> tuple[Meaning, bool] | None:
-        """Return what is called if `node` is `sync_to_async(send_mail)`, or a name for that."""
+        """Return the function that `node` calls if it is `sync_to_async(send_mail)`, or a name."""
         if isinstance(node, ast.Name):
             bindings = self.module.names.bindings(node)
             value = bindings[0].value if len(bindings) == 1 else None
@@ -92,7 +92,7 @@ class Deferred:
 
 
 def _keywords(node: ast.expr) -> Iterator[ast.keyword]:
-    """Yield the entries of a dictionary as keywords, where their keys stand."""
+    """Yield the entries of a dictionary as keywords, at the places of their keys."""
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             name = key.value if isinstance(key, ast.Constant) else None

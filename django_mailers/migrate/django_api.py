@@ -1,13 +1,15 @@
-"""What Django's mail API is called, and which parts of it 6.1 deprecates. Tables, no code."""
+"""Tables of the names in Django's mail API, and of the parts that are deprecated."""
 
 from __future__ import annotations
+
+from django_mailers import legacyapi
+from django_mailers.emailsettings import SMTP_BACKEND
 
 MAIL = "django.core.mail"
 GET_CONNECTION = f"{MAIL}.get_connection"
 MAILERS = f"{MAIL}.mailers"
 EMAIL_MESSAGE = f"{MAIL}.EmailMessage"
 ALTERNATIVES = f"{MAIL}.EmailMultiAlternatives"
-SMTP_BACKEND = f"{MAIL}.backends.smtp.EmailBackend"
 ADMIN_HANDLER = "django.utils.log.AdminEmailHandler"
 SETTINGS = "django.conf.settings"
 OVERRIDE_SETTINGS = "django.test.utils.override_settings"
@@ -40,7 +42,7 @@ ALIASES = {
     },
 }
 
-# What `from django.core.mail import *` has brought into a module on every Django.
+# Names that `from django.core.mail import *` imports on every Django.
 STAR_NAMES = {
     *("BadHeaderError", "EmailMessage", "EmailMultiAlternatives", "SafeMIMEMultipart"),
     *("SafeMIMEText", "forbid_multi_line_headers", "get_connection", "mail_admins"),
@@ -48,23 +50,9 @@ STAR_NAMES = {
 }
 
 # How many arguments may be given by position, and the names of those that might be until 6.0.
-POSITIONAL = {
-    GET_CONNECTION: (1, ("fail_silently",)),
-    f"{MAIL}.send_mail": (
-        4,
-        ("fail_silently", "auth_user", "auth_password", "connection", "html_message"),
-    ),
-    f"{MAIL}.send_mass_mail": (1, ("fail_silently", "auth_user", "auth_password", "connection")),
-    f"{MAIL}.mail_admins": (2, ("fail_silently", "connection", "html_message")),
-    f"{MAIL}.mail_managers": (2, ("fail_silently", "connection", "html_message")),
-    EMAIL_MESSAGE: (4, ("bcc", "connection", "attachments", "headers", "cc", "reply_to")),
-    ALTERNATIVES: (
-        4,
-        ("bcc", "connection", "attachments", "headers", "alternatives", "cc", "reply_to"),
-    ),
-}
+POSITIONAL = {f"{MAIL}.{name}": positional for name, positional in legacyapi.POSITIONAL.items()}
 
-# Names whose import is deprecated, or has stopped to work, and what to write instead.
+# Names whose import is deprecated or no longer works, and what to write instead.
 NAMES = {
     f"{MAIL}.BadHeaderError": "catch ValueError",
     f"{MAIL}.SafeMIMEText": "EmailMessage.message() returns an email.message.EmailMessage",
@@ -74,14 +62,14 @@ NAMES = {
     ),
     f"{MAIL}.message.SafeMIMEMessage": "use email.message.EmailMessage",
     f"{MAIL}.message.MIMEMixin": "use email.message.EmailMessage",
-    f"{MAIL}.message.utf8_charset": "Django encodes text by Python's own rules now",
-    f"{MAIL}.message.utf8_charset_qp": "Django encodes text by Python's own rules now",
+    f"{MAIL}.message.utf8_charset": "Django follows Python's own rules for encoding text",
+    f"{MAIL}.message.utf8_charset_qp": "Django follows Python's own rules for encoding text",
     f"{MAIL}.message.RFC5322_EMAIL_LINE_LENGTH_LIMIT": "write 998",
     f"{MAIL}.message.ADDRESS_HEADERS": "use email.headerregistry, which knows these headers",
     f"{MAIL}.message.sanitize_address": "use email.headerregistry.Address",
-    f"{MAIL}.SMTPConnection": "use mailers.default; the class is gone since Django 1.4",
+    f"{MAIL}.SMTPConnection": "use mailers.default; the class was removed in Django 1.4",
 }
-# Out of Django since 1.4: says "is gone" instead of "is deprecated".
+# Those of them that Django no longer has.
 REMOVED_NAMES = {f"{MAIL}.SMTPConnection"}
 
 MIME_CLASSES = {
@@ -100,31 +88,4 @@ SHORT_BACKENDS = {
     "file": f"{MAIL}.backends.filebased.EmailBackend",
     "locmem": f"{MAIL}.backends.locmem.EmailBackend",
     "smtp": SMTP_BACKEND,
-}
-
-# The settings that MAILERS replaces: the option that each becomes, and its default.
-OPTIONS = {
-    "EMAIL_HOST": "host",
-    "EMAIL_PORT": "port",
-    "EMAIL_HOST_USER": "username",
-    "EMAIL_HOST_PASSWORD": "password",
-    "EMAIL_USE_TLS": "use_tls",
-    "EMAIL_USE_SSL": "use_ssl",
-    "EMAIL_TIMEOUT": "timeout",
-    "EMAIL_SSL_KEYFILE": "ssl_keyfile",
-    "EMAIL_SSL_CERTFILE": "ssl_certfile",
-    "EMAIL_FILE_PATH": "file_path",
-}
-DEFAULTS = {
-    "EMAIL_BACKEND": SMTP_BACKEND,
-    "EMAIL_HOST": "localhost",
-    "EMAIL_PORT": 25,
-    "EMAIL_HOST_USER": "",
-    "EMAIL_HOST_PASSWORD": "",
-    "EMAIL_USE_TLS": False,
-    "EMAIL_USE_SSL": False,
-    "EMAIL_TIMEOUT": None,
-    "EMAIL_SSL_KEYFILE": None,
-    "EMAIL_SSL_CERTFILE": None,
-    "EMAIL_FILE_PATH": None,
 }

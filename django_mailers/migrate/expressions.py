@@ -1,4 +1,4 @@
-"""Where a settings file says what a setting is, and whether it may be said again in MAILERS."""
+"""The expressions that settings files assign, and whether MAILERS can use them."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from configparser import RawConfigParser
 from pathlib import Path
 from types import ModuleType
 
-from . import files
+from django_mailers.emailsettings import DEFAULTS
+
+from . import modules
 from .assignments import Assignment, Assignments
-from .django_api import DEFAULTS
 from .project import Place
 
-# A function that is named so reads what its arguments name: nobody's password, only where it is.
+# Words in the names of functions whose arguments say where a value is, not what it is.
 READING = {"access", "config", "credential", "credentials", "env", "environ", "fetch", "from_env"}
 READING |= {"get", "getenv", "getsecret", "lookup", "open", "param", "parameter", "path", "read"}
 READING |= {"secret", "secrets", "setting", "settings", "str", "vault"}
-# Of these the second argument may be what is taken if there is nothing to read.
+# Functions among them whose second argument may be a default.
 WITH_DEFAULT = {"config", "env", "environ", "get", "getenv", "get_env", "str"}
 DEFAULT_ARGUMENTS = {"default", "fallback", "failobj", "default_value"}
 
 
 class SettingsSource:
-    """What the settings module says in its source, and in that of all it takes settings from."""
+    """The source of the settings module and of the files that it takes settings from."""
 
     def __init__(self, module: ModuleType, name: str, path: Path) -> None:
         self.module = module
         self.path = path
         held = [value for value in vars(module).values() if isinstance(value, ModuleType)]
         others = [Path(file) for value in held if (file := getattr(value, "__file__", None))]
-        # As django-configurations names the class that the settings come from.
+        # django-configurations puts the class of the settings there.
         self.made_by = vars(module).get("CONFIGURATION")
         self.assignments = Assignments.of(path, name, others, copied=isinstance(self.made_by, str))
         self.assigned = self.assignments.assigned
 
     @classmethod
     def of(cls, module: ModuleType | None, name: str | None = None) -> SettingsSource | None:
-        """Return the source of the settings `module`, imported as `name`, None without any."""
+        """Return the source of the settings `module`, imported as `name`, or None without one."""
         if module is None:
             return None
         name = name or module.__name__
-        path = files.locate(name) if name in sys.modules else None
+        path = modules.locate(name) if name in sys.modules else None
         file = path or getattr(module, "__file__", None)
         return None if file is None else cls(module, name, Path(file))
 
     @property
     def names(self) -> set[str]:
-        """The settings that MAILERS replaces and that are assigned somewhere."""
+        """The settings that MAILERS replaces and that the source assigns anywhere."""
         return self.assignments.ever
 
     @property
@@ -58,14 +59,14 @@ class SettingsSource:
 
     @property
     def unseen(self) -> list[Place]:
-        """Where settings may be defined that the source does not name."""
+        """The places that may define settings which the source does not name."""
         return [entry.place for entry in self.assignments.unseen]
 
     def places(self, name: str) -> list[Place]:
         return list(dict.fromkeys(entry.place for entry in self.assigned.get(name, ())))
 
     def assignment(self, name: str) -> Assignment | None:
-        """Return the one assignment that `name` has got its value from, if that is certain."""
+        """Return the assignment that gives `name` its value, if only one can."""
         found = self.assigned.get(name, [])
         if len(found) != 1 or found[0].conditional or found[0].value is None:
             return None
@@ -74,7 +75,7 @@ class SettingsSource:
     def expression(self, name: str) -> str | None:
         """Return the expression that `name` is assigned, if it means the same in MAILERS.
 
-        None for a mere literal, and where something that it reads may have changed since.
+        None if it is only a literal, or if a name in it may have another value there.
         """
         assignment = self.assignment(name)
         if assignment is None or assignment.value is None or assignment.is_constant:
@@ -82,7 +83,7 @@ class SettingsSource:
         return assignment.source if self._is_stable(assignment.value, assignment.order) else None
 
     def has_value(self, name: str, value: object) -> bool:
-        """Whether the one literal that `name` is assigned, if it is one, is its value."""
+        """Whether `name` has the value that it is assigned; True if that is not a literal."""
         assignment = self.assignment(name)
         if assignment is None or assignment.value is None:
             return True
@@ -93,7 +94,7 @@ class SettingsSource:
         return bool(literal == value)
 
     def _is_stable(self, value: ast.expr, order: int) -> bool:
-        """Whether every name in `value` still means what it meant at the assignment `order`."""
+        """Whether every name in `value` means the same at the end as at the assignment `order`."""
         names = [node for node in ast.walk(value) if isinstance(node, ast.Name)]
         inner = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
         inner |= {node.arg for node in ast.walk(value) if isinstance(node, ast.arg)}
@@ -102,7 +103,7 @@ class SettingsSource:
         return all(self._is_settled(name, order) for name in {node.id for node in names} - inner)
 
     def _is_settled(self, name: str, order: int) -> bool:
-        """Whether `name` means at the end what it meant at the assignment `order`."""
+        """Whether `name` means the same at the end as at the assignment `order`."""
         found = self.assigned.get(name, [])
         if name in DEFAULTS:
             return False  # it is to be deleted
@@ -116,7 +117,7 @@ class SettingsSource:
         return len(found) == 1 and found[0].order <= order
 
     def _is_own_setting(self, node: ast.AST) -> bool:
-        """Whether `node` reads a setting that is to be deleted, from a module of the project."""
+        """Whether `node` reads a setting that MAILERS replaces from a module of the project."""
         if not isinstance(node, ast.Attribute) or node.attr not in DEFAULTS:
             return False
         if not isinstance(node.value, ast.Name | ast.Attribute):
@@ -128,11 +129,11 @@ class SettingsSource:
 
 
 def may_hold_secret(value: ast.expr, secret: str, module: ModuleType | None = None) -> bool:
-    """Whether the expression `value` may have a password in it, rather than where to find one.
+    """Whether the expression `value` may contain a password, rather than the place of one.
 
     A string is harmless as the key of a subscript, or as an argument of a function that reads the
-    environment, a file or a secret, unless it is what that returns by default, or the password
-    itself. `module` is the one that the expression stands in.
+    environment, a file or a secret, unless it is the default of that function, or the password
+    itself. `module` is the module of the expression.
     """
     harmless: set[ast.AST] = set()
     for node in ast.walk(value):
@@ -151,7 +152,7 @@ def may_hold_secret(value: ast.expr, secret: str, module: ModuleType | None = No
 
 
 def _keys(call: ast.Call, module: ModuleType | None) -> list[ast.expr]:
-    """Return the arguments of `call` that say what is to be read."""
+    """Return the arguments of `call` that say what it reads."""
     name = ast.unparse(call.func).rpartition(".")[2].lower()
     if READING.isdisjoint({name, *name.split("_")}) or ast.unparse(call.func) == "str":
         return []
@@ -163,7 +164,7 @@ def _keys(call: ast.Call, module: ModuleType | None) -> list[ast.expr]:
 
 
 def _is_config_parser(call: ast.Call, module: ModuleType | None) -> bool:
-    """Whether the method `get` is called that takes a section and an option."""
+    """Whether it is the get() of a config parser, which takes a section and an option."""
     if any(word.arg == "fallback" for word in call.keywords):
         return len(call.args) == 2
     if not isinstance(call.func, ast.Attribute):

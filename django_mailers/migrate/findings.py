@@ -1,42 +1,21 @@
-"""What an audit finds."""
+"""The findings of an audit, and the changes that they lead to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import ast
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .files import Span
-
-# What each finding is about, by its code.
-CODES = {
-    "address-pairs": "ADMINS or MANAGERS with (name, address) pairs",
-    "auth-arguments": "the arguments auth_user and auth_password",
-    "backend-options": "a backend of the project that Django 6.1 cannot make from MAILERS",
-    "connection-argument": "the argument connection",
-    "deprecated-name": "a name of django.core.mail that goes away",
-    "fail-silently": "the argument fail_silently",
-    "get-connection": "get_connection()",
-    "hook": "a method or an attribute that Django 6.1 refuses to see overridden",
-    "log-handler": "AdminEmailHandler with email_backend",
-    "message-connection": "the attribute connection of a message",
-    "mime-attachment": "an attachment of a class of email.mime",
-    "positional-arguments": "arguments by position that are keywords now",
-    "setting-defined": "a setting that MAILERS replaces, defined",
-    "setting-overridden": "a setting that MAILERS replaces, overridden in a test",
-    "setting-read": "a setting that MAILERS replaces, read",
-    "short-backend": "the short name of a backend, as in the betas of Django 1.2",
-    "smtp-direct": "an SMTP backend made by calling its class",
-}
+from .sources import SourceFile, Span
 
 
 @dataclass(frozen=True)
 class Fix:
-    """A change that `rewrite` makes: one of
+    """A change that `rewrite` makes, of one of these kinds:
 
     - "call": the call of get_connection() at `span` becomes `mailers.default`;
-    - "argument": the keyword argument at `span` goes;
-    - "alias": the name at `span` in a `from ... import` becomes `names`, which may be none.
+    - "argument": the keyword argument at `span` is removed;
+    - "alias": `names`, perhaps none, replace the name at `span` in a `from ... import`.
     """
 
     kind: str
@@ -46,10 +25,11 @@ class Fix:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to change, at a line and column (both from 1) of `path`.
+    """A place where `path` has to change, by its line and column (both from 1).
 
-    `replacement` says what to write instead. Either `fixes` make the change, or `refusal` says
-    why not, for a kind of change that can be made elsewhere; neither, for one that cannot.
+    `replacement` says what to write instead. `fixes` make the change. If they are empty, `refusal`
+    says why --write makes such a change elsewhere but not here; it is None if --write never makes
+    it.
     """
 
     path: Path
@@ -61,16 +41,34 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
     refusal: str | None = None
 
+    @classmethod
+    def at(
+        cls,
+        file: SourceFile,
+        node: ast.AST,
+        code: str,
+        problem: str,
+        replacement: str,
+        *,
+        refusal: str | None = None,
+    ) -> Finding:
+        """Return a finding at `node` of `file`."""
+        line, column, _, _ = file.span(node)
+        return cls(file.path, line, column + 1, code, problem, replacement, refusal=refusal)
+
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}"
         return f"{place}: {self.code}: {self.problem}; {self.replacement}"
 
 
 @dataclass
-class Report:
-    """The findings of an audit in the order of files and lines, and the files that it could not
-    read, each as a line that says why. `other_settings` are settings modules that build upon the
-    one in force and define what MAILERS replaces as well."""
+class AuditResult:
+    """The findings of an audit, in the order of files and lines.
+
+    `unreadable` has a line for each file that could not be read, and says why. `other_settings` are
+    settings modules that build upon the one in force and also define settings that MAILERS
+    replaces.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -85,9 +83,3 @@ class Report:
                 if fix not in changes:
                     changes.append(fix)
         return found
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return 'a', 'a and b' or 'a, b and c'."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

@@ -1,14 +1,14 @@
-"""Where values come from: through names, loops, displays, and functions of the project."""
+"""Where values come from, through names, loops, displays and functions of the project."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from .names import FUNCTIONS, Binding, FunctionNode
 from .project import Module, Project
+from .scopes import FUNCTIONS, Binding, FunctionNode
 
-# Functions and methods whose result holds what they are given, or what they belong to.
+# Functions and methods whose result contains their arguments, or the object they belong to.
 CONTAINERS = {"chain", "dict", "enumerate", "filter", "frozenset", "iter", "list", "reversed"}
 CONTAINERS |= {"set", "sorted", "tuple", "zip"}
 VIEWS = {"copy", "items", "keys", "values"}
@@ -17,14 +17,16 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Flow:
-    """Follows expressions to what they are made of, as far as the source shows it."""
+    """Follows expressions to their parts and sources, as far as the source code shows them."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
 
     def leaves(self, module: Module, node: ast.expr) -> Iterator[tuple[Module, ast.expr]]:
-        """Yield what `node` is, holds or is an element of: constants, calls and names that lead no
-        further, each with the module that it stands in."""
+        """Yield what `node` may be, contain, or be an element of, each with its module.
+
+        These are constants, calls, and names that lead no further.
+        """
         yield from self._leaves(module, node, set())
 
     def mappings(self, module: Module, node: ast.expr) -> Iterator[tuple[Module, ast.Dict]]:
@@ -98,7 +100,7 @@ class Flow:
     def _passed(
         self, module: Module, binding: Binding, name: str
     ) -> Iterator[tuple[Module, ast.expr]]:
-        """Yield what the project's calls of a function pass as its parameter `name`."""
+        """Yield the arguments that calls in the project pass as the parameter `name`."""
         owner = module.names.function_of.get(binding.node)
         if not isinstance(owner, FUNCTIONS):
             return
@@ -122,8 +124,10 @@ class Flow:
     def function(
         self, module: Module, node: ast.expr
     ) -> tuple[Module, Function, str | None] | None:
-        """Return the function of the project that `node` refers to, with the module that defines
-        it and the doubt that there is, if any."""
+        """Return the function of the project that `node` refers to.
+
+        It comes with its module and, if `node` may refer to something else, the reason.
+        """
         meaning = self.project.meaning(module, node)
         if meaning is not None:
             owner, _, name = meaning.path.rpartition(".")
@@ -160,7 +164,7 @@ class Flow:
 
 
 def returned(function: Function) -> list[ast.expr] | None:
-    """Return what a function returns, but for None; None instead if it is a generator."""
+    """Return the expressions that a function returns, except None; None for a generator."""
     values: list[ast.expr] = []
     nodes: list[ast.AST] = [*function.body]
     while nodes:
@@ -185,7 +189,7 @@ def _doubt(function: Function) -> str | None:
     return f"{function.name}() is decorated with {names[0]}" if names else None
 
 
-# The fields of an expression that hold what it holds, or what it may be.
+# The fields of an expression with its elements, or with the values that it may have.
 PARTS: dict[type[ast.expr], tuple[str, ...]] = {
     ast.List: ("elts",),
     ast.Tuple: ("elts",),
@@ -212,7 +216,7 @@ def _parts(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def _added(module: Module, name: ast.Name) -> Iterator[ast.expr]:
-    """Yield what is put into the container `name`, by append() and its like or with +=."""
+    """Yield what append(), similar methods or += put into the container `name`."""
     names = module.names
     scope = names.scope_of[name].lookup(name.id)
     if scope is None:

@@ -1,4 +1,4 @@
-"""Whether a call of get_connection() can go, and what becomes of the import that it needed."""
+"""Whether a call of get_connection() can be removed, and how its import changes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from functools import cached_property
 
 from .django_api import GET_CONNECTION, MAILERS
 from .findings import Finding, Fix
-from .names import Binding, Meaning, Scope
+from .names import Meaning
 from .project import Module, Project
+from .scopes import Binding, Scope
 
 
 class ImportPlan:
-    """Collects the uses of get_connection that go; then knows what its imports become."""
+    """Collects the uses of get_connection that are removed, then plans the changes of imports."""
 
     def __init__(self, project: Project, module: Module) -> None:
         self.project = project
@@ -23,15 +24,16 @@ class ImportPlan:
         self.names = module.names
         self.file = module.file
         self._gone: list[tuple[ast.Name, Binding, Scope, bool]] = []
+        self._dropped: set[ast.Call] = set()
 
-    # Before: may it go?
+    # Before: can the call be removed?
 
     def refusal(
         self, call: ast.Call, meaning: Meaning, *, needs_mailers: bool = True
     ) -> str | None:
-        """Return why the `call` of what `meaning` says must stay, or None.
+        """Return why the `call` of get_connection(), which `meaning` is about, must stay, or None.
 
-        `needs_mailers` tells that `mailers` will be written in its place.
+        `needs_mailers`: whether `mailers` will be written in its place.
         """
         if meaning.doubt is not None:
             return meaning.doubt
@@ -40,7 +42,7 @@ class ImportPlan:
             return f"it is imported through {direct.path}" if direct else "it is not imported"
         place = self.project.replacement(self.module, call.func)
         if place is not None:
-            return f"{place} puts something else in its place"
+            return f"{place} replaces it"
         if self._has_comment(call):
             return "there is a comment in the call"
         if isinstance(call.func, ast.Name):
@@ -48,7 +50,7 @@ class ImportPlan:
         return None
 
     def comment_refusal(self, call: ast.Call, argument: ast.keyword) -> str | None:
-        """Return why `argument` cannot leave `call` without a comment that is about it."""
+        """Return why `argument` must stay: a comment in `call` that may be about it; or None."""
         arguments = sorted(
             (self.file.span(node) for node in [*call.args, *call.keywords]), key=lambda s: s[:2]
         )
@@ -60,7 +62,7 @@ class ImportPlan:
         end = after or self.file.span(call)[2:]
         for line, column in self._comments:
             if start <= (line, column) < end and not start[0] == line < own[0]:
-                return f"there is a comment at the argument, in line {line}"
+                return f"line {line} has a comment at the argument"
         return None
 
     def _taken(self, call: ast.Call) -> str | None:
@@ -96,16 +98,27 @@ class ImportPlan:
             for line, column in self._comments
         )
 
-    # After: what becomes of the imports?
+    # After: how do the imports change?
 
-    def note(self, name: ast.expr, meaning: Meaning, *, needs_mailers: bool) -> None:
-        """Note that `name`, which reads get_connection, goes."""
+    def replace(self, call: ast.Call, meaning: Meaning) -> None:
+        """Note that `mailers.default` replaces the `call` of get_connection()."""
+        self._note(call.func, meaning, needs_mailers=True)
+
+    def drop(self, call: ast.Call, meaning: Meaning) -> None:
+        """Note that the `call` of get_connection() goes, with the argument that it is."""
+        self._dropped.add(call)
+        self._note(call.func, meaning, needs_mailers=False)
+
+    def is_dropped(self, call: ast.Call) -> bool:
+        return call in self._dropped
+
+    def _note(self, name: ast.expr, meaning: Meaning, *, needs_mailers: bool) -> None:
         if isinstance(name, ast.Name):
             [binding] = meaning.bindings
             self._gone.append((name, binding, meaning.scope, needs_mailers))
 
     def completed(self, finding: Finding) -> Finding:
-        """Return `finding` with the changes to the imports that its own change brings along."""
+        """Return `finding` with the changes of imports that belong to its own change."""
         changes = tuple(
             fix
             for (name, binding, scope, _) in self._gone
@@ -143,12 +156,12 @@ class ImportPlan:
         text = f"{alias.name} as {alias.asname}" if alias.asname else alias.name
         names = (*([text] if keep else []), *(["mailers"] if needed else []))
         if not names and self._comment_beside(binding):
-            # The comment would go as well. The next audit says that nothing uses the import.
+            # The comment would be removed as well. The next audit reports the unused import.
             return ()
         return () if names == (text,) else (Fix("alias", self.file.span(alias), names),)
 
     def _is_public(self, name: str) -> bool:
-        """Whether others may import `name` from this module."""
+        """Whether other modules may import `name` from this one."""
         path = f"{self.file.module}.{name}"
         listed = any(
             isinstance(node, ast.Constant) and node.value == name

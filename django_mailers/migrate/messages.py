@@ -1,4 +1,4 @@
-"""Which expressions are a message of Django's, as far as the source shows it."""
+"""Which expressions are messages of Django, as far as the source shows it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from dataclasses import replace
 
 from .django_api import MESSAGES
 from .flow import Flow, returned
-from .names import Binding, Meaning
+from .names import Meaning
 from .project import Module, Project
+from .scopes import Binding
 
 
 class MessageTypes:
-    """Knows `EmailMessage(...)` itself, names that are bound to nothing else, what functions of the
-    project return, and `self` and `super()` in a class that derives from it; of what a function is
-    given only what its annotations say."""
+    """Finds the class of a message.
+
+    A message is `EmailMessage(...)`, a name that is only bound to messages, the result of a
+    function of the project that returns one, or `self` or `super()` in a class that derives from
+    EmailMessage. Parameters of functions are messages if their annotations say so.
+    """
 
     def __init__(self, project: Project, module: Module, calls: tuple[ast.AST, ...] = ()) -> None:
         self.project = project
         self.module = module
-        # The functions that are being looked into.
+        # The functions that are being examined, to stop at recursion.
         self._calls = calls
 
     def of(self, node: ast.expr) -> Meaning | None:
-        """Return the class that `node` is an instance of, if that is a message's."""
+        """Return the class that `node` is an instance of, if that is a class of messages."""
         names = self.module.names
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name) and node.func.id == "super":
@@ -81,7 +85,7 @@ class MessageTypes:
             scope = scope.parent
         if not isinstance(scope.node, ast.ClassDef) or not self._defined(scope.node):
             return None
-        # What comes next: the classes that it derives from.
+        # super() is the next class, one of the bases.
         return next(filter(None, map(self._class, scope.node.bases)), None)
 
     def _defined(self, node: ast.ClassDef) -> Meaning | None:

@@ -1,4 +1,4 @@
-"""Settings that are assigned without an assignment: `globals()["NAME"] = ...` and its like."""
+"""Settings that are defined without an assignment, as by `globals()["NAME"] = ...`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from .names import FUNCTIONS
+from .scopes import FUNCTIONS
 
 READ_ONLY = {"all", "any", "dict", "dir", "frozenset", "id", "isinstance", "iter", "len", "list"}
 READ_ONLY |= {"print", "repr", "set", "sorted", "str", "tuple", "type", "format", "deepcopy"}
@@ -15,9 +15,11 @@ SPACES = {"globals", "locals", "vars"}
 
 @dataclass(frozen=True)
 class Write:
-    """What `node` does to the names of a module: binds `name`, to `value` if that is all of it;
-    runs the `files` that match a pattern in the same namespace, which may be none if they are
-    `optional`; or neither, if it cannot be said."""
+    """What `node` does to the namespace of a module.
+
+    It binds `name`, to `value` if that is known; or runs the `files` that match a pattern in the
+    same namespace, of which there may be none if they are `optional`; or does something unknown.
+    """
 
     node: ast.AST
     name: str | None = None
@@ -28,7 +30,7 @@ class Write:
 
 
 class Namespaces:
-    """Knows under which names the module `tree` holds its own namespace."""
+    """Finds what a module does to its own namespace, under any name for it."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.aliases: set[str] = set()
@@ -46,7 +48,7 @@ class Namespaces:
                 }
 
     def writes(self, statement: ast.stmt) -> Iterator[Write]:
-        """Yield what a statement writes into the namespace, but for what is in its blocks."""
+        """Yield what a statement writes into the namespace, but not the statements in it."""
         if isinstance(statement, FUNCTIONS):
             yield from self._function(statement)
             return
@@ -61,7 +63,7 @@ class Namespaces:
                 yield from self._call(node)
 
     def _function(self, function: ast.AST) -> Iterator[Write]:
-        """What a function does, if and when it is called."""
+        """Yield what a function writes if it is called."""
         for node in ast.walk(function):
             if isinstance(node, ast.Global):
                 yield from (Write(node, name, None, True) for name in node.names)
@@ -100,13 +102,13 @@ class Namespaces:
                 yield Write(call)
         elif name in {"exec", "execfile"}:
             named = tuple(_scripts(call))
-            # Which file it is may be said elsewhere: `exec(path.read_text())`.
+            # The name of the file may stand elsewhere, as for `exec(path.read_text())`.
             yield Write(call, files=named or self.scripts, conditional=not named)
         elif self.includes.get(name) == "include":
             for argument in call.args:
                 optional = isinstance(argument, ast.Call)
                 pattern = _pattern(argument.args[0] if optional else argument)  # type: ignore[attr-defined]
-                # A pattern may match any number of files, and which one it was is not known.
+                # A pattern may match several files, or none.
                 unsure = optional or "*" in pattern
                 yield Write(call, conditional=unsure, files=(pattern,), optional=unsure)
         elif name not in READ_ONLY and name not in SPACES:
@@ -128,7 +130,7 @@ class Namespaces:
                 yield Write(call)
 
     def _entries(self, node: ast.AST, value: ast.expr) -> Iterator[Write]:
-        """What a mapping brings in."""
+        """Yield the entries of a mapping."""
         if isinstance(value, ast.Dict):
             for key, entry in zip(value.keys, value.values, strict=True):
                 if key is None:
@@ -155,7 +157,7 @@ class Namespaces:
                 yield Write(node, keyword.arg, keyword.value)
 
     def _is_space(self, node: ast.expr, *, named: bool = True) -> bool:
-        """Whether `node` is the namespace of the module; `named`: also by a name for it."""
+        """Whether `node` is the namespace of the module, or, if `named`, a name for it."""
         if isinstance(node, ast.Name):
             return named and node.id in self.aliases
         if isinstance(node, ast.Attribute):
@@ -168,7 +170,7 @@ class Namespaces:
 
 
 def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
-    """Yield the nodes of a statement, but for the statements in it."""
+    """Yield the nodes of a statement, without the statements in it."""
     nodes: list[ast.AST] = [statement]
     while nodes:
         node = nodes.pop()
@@ -181,19 +183,19 @@ def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
 
 
 def _is_module(node: ast.expr) -> bool:
-    """Whether `node` is `sys.modules[...]` or what import_module() gives."""
+    """Whether `node` is `sys.modules[...]` or a call of import_module()."""
     text = ast.unparse(node)
     return "modules[" in text or "import_module(" in text or "__import__(" in text
 
 
 def _may_name_a_setting(key: ast.expr) -> bool:
-    """Whether a name that is computed may begin with EMAIL_."""
+    """Whether a computed name may begin with EMAIL_."""
     prefix = _pattern(key).partition("*")[0]
     return prefix.startswith("EMAIL_") or "EMAIL_".startswith(prefix)
 
 
 def _pattern(node: ast.expr) -> str:
-    """Return a string that is computed, with `*` for what is not known."""
+    """Return a computed string, with `*` for the parts that are unknown."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
@@ -204,7 +206,7 @@ def _pattern(node: ast.expr) -> str:
 
 
 def _scripts(tree: ast.AST) -> Iterator[str]:
-    """Yield the names of Python files that stand in `tree`."""
+    """Yield the names of Python files in the strings of `tree`."""
     for node in ast.walk(tree):
         value = node.value if isinstance(node, ast.Constant) else None
         if isinstance(value, str) and value.endswith(".py"):

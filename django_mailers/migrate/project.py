@@ -1,4 +1,4 @@
-"""All audited files together: what one needs to know to judge another."""
+"""All audited files together, for rules that need more than one of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .django_api import ALIASES, CLASSES, GET_CONNECTION, SETTINGS
-from .files import SourceFile
-from .names import Meaning, Names, absolute_import
+from .names import Meaning, Names
+from .scopes import absolute_import
+from .sources import SourceFile
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class Project:
     def __init__(self, modules: Iterable[Module], settings_module: str | None = None) -> None:
         self.modules = list(modules)
         self.by_name = {module.file.module: module for module in self.modules}
-        # Who imports get_connection from a module that only imported it, and who puts a double in
-        # the place of something; by its dotted name there, such as "shop.mail.get_connection".
+        # Places that import get_connection from a module which only imported it, and places that
+        # replace something in a test, both by the dotted name there, as "shop.mail.get_connection".
         self.imported: dict[str, Place] = {}
         self.replaced: dict[str, Place] = {}
-        # The same for names of which it cannot be said where they are replaced.
+        # The same for names whose module is unknown.
         self.replaced_somewhere: dict[str, Place] = {}
         for module in self.modules:
             for node in module.file.tree.body:
@@ -60,7 +61,7 @@ class Project:
         return Meaning(self.canonical(found.path), found.scope, found.bindings, found.doubt)
 
     def canonical(self, path: str) -> str:
-        """Follow the imports of the project's own modules, and Django's names for one thing."""
+        """Follow the imports of the project's own modules, and Django's aliases."""
         seen: set[str] = set()
         while path not in seen:
             seen.add(path)
@@ -121,21 +122,22 @@ class Project:
         return any(self.overrides(base, method) for base in bases if base and base != path)
 
     def replacement(self, module: Module, node: ast.expr) -> Place | None:
-        """Return where somebody puts a double in the place of what `node` reads, or of what that
-        is read from: of `shop.news.mail` for `mail.send_mail` in shop.news."""
+        """Return where a test replaces the object that `node` reads, or its owner.
+
+        For `mail.send_mail` in shop.news the owner is `shop.news.mail`.
+        """
         first, *others = ast.unparse(node).split(".")
         paths = [f"{module.file.module}.{first}"]
         for name in others:
             paths.append(f"{paths[-1]}.{name}")
         direct = module.names.meaning(node)
         if direct is not None and (others or direct.scope is not module.names.module):
-            # Looked up when it is called.
+            # It is looked up when it is called.
             paths += [direct.path, self.canonical(direct.path)]
         return self._replaced(paths, [first, *others])
 
     def replaced_method(self, module: Module, cls: Meaning, method: str) -> Place | None:
-        """Return where somebody replaces `method` of the class `cls`, or the class itself as
-        `module` has it."""
+        """Return where a test replaces `method` of the class `cls`, or the class in `module`."""
         owner, _, name = cls.path.rpartition(".")
         paths = [f"{cls.path}.{method}", f"{owner}.message.{name}.{method}"]
         local = [
@@ -151,7 +153,7 @@ class Project:
         return next(filter(None, (*found, *somewhere)), None)
 
     def _note_reliance(self, module: Module) -> None:
-        """Note what `module` imports from another that only imported it, or replaces there."""
+        """Note what `module` imports from a module that only imported it, and what it replaces."""
         for statement in module.names.nodes(ast.ImportFrom):
             origin = absolute_import(statement, module.file)
             if any(alias.name == GET_CONNECTION.rpartition(".")[2] for alias in statement.names):
@@ -169,7 +171,7 @@ class Project:
                 self.replaced.setdefault(f"{self.canonical(owner)}.{name}", place)
 
     def _doubled(self, module: Module, node: ast.AST) -> Iterator[str]:
-        """Yield what `node` may replace: dotted names, or just a name if its owner is unknown."""
+        """Yield the dotted names that `node` may replace; a name alone if its owner is unknown."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             # As in patch("shop.mail.get_connection").
             if "." in node.value and node.value.replace(".", "").isidentifier():

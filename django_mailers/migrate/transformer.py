@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 import libcst as cst
 from libcst.metadata import PositionProvider
 
-from .files import Span
 from .findings import Fix
+from .sources import Span
 
 Whitespace = cst.BaseParenthesizableWhitespace
 
 
 class Rewriter(cst.CSTTransformer):
-    """Applies each fix to the node that stands where the fix says.
+    """Applies each fix to the node at its place.
 
-    ast and LibCST agree on where calls, arguments and imported names begin and end.
+    ast and LibCST agree on the places of calls, arguments and imported names.
     """
 
     METADATA_DEPENDENCIES = (PositionProvider,)
@@ -57,7 +57,7 @@ class Rewriter(cst.CSTTransformer):
 
 
 def _default_mailer(call: cst.Call) -> cst.Attribute:
-    """Return `mailers.default`, reached the way that get_connection was."""
+    """Return `mailers.default`, with the prefix that get_connection had."""
     mailers: cst.BaseExpression = cst.Name("mailers")
     if isinstance(call.func, cst.Attribute):
         mailers = call.func.with_changes(attr=cst.Name("mailers"))
@@ -65,7 +65,7 @@ def _default_mailer(call: cst.Call) -> cst.Attribute:
 
 
 def _without(args: Sequence[cst.Arg], gone: Sequence[bool]) -> list[cst.Arg]:
-    """Return `args` without those that are `gone`, the last one ending as the last one did."""
+    """Return `args` without those that are `gone`. The end of the last one is kept."""
     kept = [arg for arg, is_gone in zip(args, gone, strict=True) if not is_gone]
     if kept and gone[-1]:
         kept[-1] = _ending_like(args[-1], kept[-1])
@@ -77,7 +77,7 @@ def _ending_like(last: cst.Arg, arg: cst.Arg) -> cst.Arg:
     space = arg.comma.whitespace_after if isinstance(arg.comma, cst.Comma) else None
     if not isinstance(space, cst.ParenthesizedWhitespace) or not _has_comment(space):
         return arg.with_changes(comma=last.comma, whitespace_after_arg=last.whitespace_after_arg)
-    # A comment at the end of its line: only a comma can carry it.
+    # A comment at the end of the line can only follow a comma.
     after: Whitespace = last.whitespace_after_arg
     if isinstance(last.comma, cst.Comma):
         after = last.comma.whitespace_after
@@ -103,7 +103,7 @@ def _with_names(
         wanted = [_alias(name) for name in fix.names if name not in present]
         names += [name.with_changes(comma=separator.deep_clone()) for name in wanted]
         if wanted:
-            # A comment may hang on it.
+            # It may have a comment.
             names[-1] = names[-1].with_changes(comma=alias.comma)
     if names:
         names[-1] = names[-1].with_changes(comma=aliases[-1].comma)
@@ -119,7 +119,7 @@ def _alias(text: str) -> cst.ImportAlias:
 
 
 def _separator(statement: cst.ImportFrom) -> cst.Comma:
-    """Return the comma between names of `statement`: one to a line if they are written so."""
+    """Return the comma between names of `statement`, which may have a line each."""
     opening = statement.lpar.whitespace_after if statement.lpar is not None else None
     if isinstance(opening, cst.ParenthesizedWhitespace) and not _has_comment(opening):
         return cst.Comma(whitespace_after=opening)

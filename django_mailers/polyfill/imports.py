@@ -1,4 +1,4 @@
-"""How something is done to a module as soon as somebody has imported it."""
+"""Calling a function as soon as a module has been imported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class AfterImport(importlib.abc.MetaPathFinder):
-    """Calls `then(name)` each time that one of `modules` has been executed, before the importer
+    """Calls `then(name)` each time one of `modules` has been executed, before the importer
     goes on: when it is imported, and again when `importlib.reload()` is called.
 
     It finds modules as the finders after it do. Python's lock on a module that is being imported
@@ -27,7 +27,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname not in self.modules:
             return None
-        # Those after it only: there may be more than one like it, which would ask each other.
+        # Only those after it: there may be several of its kind, which would ask each other.
         for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
             # Python before 3.12 still allows for finders without find_spec().
             if not hasattr(finder, "find_spec"):
@@ -40,7 +40,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
 
 
 class _Loader(importlib.abc.Loader):
-    """Loads a module with `loader`, leaves that in its own place, and tells `finder`."""
+    """Loads a module with `loader`, leaves that as the loader of the module, and tells `finder`."""
 
     def __init__(self, loader: Any, finder: AfterImport) -> None:
         self.loader = loader

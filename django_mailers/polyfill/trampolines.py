@@ -1,6 +1,6 @@
 """How functions that others hold references to are changed: in place.
 
-Knows nothing of Django or of mail; `django_mailers.polyfill` says what is to be changed.
+This knows nothing about mail; `django_mailers.polyfill` says what is to be changed.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ import functools
 import importlib
 import inspect
 import itertools
-import sys
 from collections.abc import Callable
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, Literal
 
-from django_mailers.ownership import TRAMPOLINE_FILE
+from django_mailers.deprecation import Hidden
+from django_mailers.ownership import SILENT_FILE, TRAMPOLINE_FILE
 
-# Where the functions that redirect() changed lead to, by a number that is in their new code.
+How = Literal["replaces", "wraps", "decides"]
+
+# Where the functions that redirect() changed lead to, by a number that is in their new code. They
+# stay here for ever: a call may be on its way.
 _replacements: dict[int, Callable[..., Any]] = {}
 _numbers_of: dict[CodeType, int] = {}
 _numbers = itertools.count()
@@ -25,26 +28,37 @@ _numbers = itertools.count()
 def redirect(
     function: FunctionType,
     replacement: Callable[..., Any],
+    how: How = "replaces",
     *,
-    wraps: bool,
     keep_signature: bool = False,
 ) -> None:
-    """Make calls of `function`, by whatever name anybody holds it, calls of `replacement`.
+    """Make calls of `function`, under any name that code has for it, calls of `replacement`.
 
-    Arguments: `wraps`, whether `replacement` is handed a copy of `function` as it was, as its first
-    argument; `keep_signature`, whether `inspect.signature()` goes on giving that of `function`, and
-    help() its text, instead of those of `replacement`.
+    A function that leads elsewhere already gets no second trampoline: what it leads to is then the
+    original.
+
+    Arguments: `how`, what `replacement` does:
+
+    "replaces"  what the function did;
+    "wraps"     the same, and is handed the original as its first argument;
+    "decides"   is handed the original too, and returns the function to call with its arguments and
+                keyword arguments. The call is then made from the module of `function`.
+
+    `keep_signature`, whether `inspect.signature()` goes on giving that of `function`, and help()
+    its text, instead of those of `replacement`.
     """
     signature, doc = inspect.signature(function), function.__doc__
     if not keep_signature:
-        signature = _signature_for_globals_of_others(replacement, skip=1 if wraps else 0)
+        signature = _signature_for_globals_of_others(replacement, skip=how != "replaces")
         doc = replacement.__doc__ or doc
         # Python's own errors about arguments name the function.
         replacement.__qualname__ = function.__qualname__
-    target = functools.partial(replacement, _copy(function)) if wraps else replacement
+    target = replacement
+    if how != "replaces":
+        target = functools.partial(replacement, _original(function))
     number = next(_numbers)
     _replacements[number] = target
-    trampoline = _trampoline(function, number)
+    trampoline = _trampoline(function, number, decides=how == "decides")
     _numbers_of[trampoline] = number
     # The code first: it takes any arguments, so a call in another thread always finds a function
     # that works.
@@ -80,7 +94,7 @@ def locate(path: str) -> tuple[Any, str]:
 
 def own_function(function: Any, is_own: Callable[[FunctionType], bool]) -> FunctionType | None:
     """Return the first function that `is_own` accepts of `function` and those that it wraps, as
-    `functools.wraps` left word; None if there is none."""
+    `functools.wraps` says; None otherwise."""
     while function is not None:
         if isinstance(function, FunctionType) and is_own(function):
             return function
@@ -88,29 +102,25 @@ def own_function(function: Any, is_own: Callable[[FunctionType], bool]) -> Funct
     return None
 
 
-def redirects_to(function: FunctionType, replacement: Callable[..., Any]) -> bool:
-    """Whether `redirect()` has led `function` to `replacement`, and nobody elsewhere since."""
-    number = _numbers_of.get(function.__code__)
-    target = _replacements[number] if number is not None else None
-    return target is replacement or getattr(target, "func", None) is replacement
+def leads_to(function: FunctionType, replacement: Callable[..., Any]) -> bool:
+    """Whether `redirect()` has led `function` to `replacement`, be it by way of others.
 
-
-class Retired:
-    """A method that only the module it came from still finds.
-
-    It cannot just be deleted: other threads may be in code of that module that is about to call it.
+    False if somebody has led it elsewhere since.
     """
+    number = _numbers_of.get(function.__code__)
+    target: Any = _replacements[number] if number is not None else None
+    while isinstance(target, functools.partial):
+        if target.func is replacement:
+            return True
+        (target,) = target.args
+    return target is replacement
+
+
+class Retired(Hidden):
+    """A method that only the module it came from still finds."""
 
     def __init__(self, function: FunctionType) -> None:
-        self.function = function
-
-    def __get__(self, instance: Any, owner: type) -> Any:
-        if sys._getframe(1).f_globals is self.function.__globals__:
-            return self.function.__get__(instance, owner)
-        what = f"{owner.__name__!r} object"
-        if instance is None:
-            what = f"type object {owner.__name__!r}"
-        raise AttributeError(f"{what} has no attribute {self.function.__name__!r}")
+        super().__init__(function.__name__, function)
 
 
 def describe(function: Any) -> str:
@@ -120,7 +130,12 @@ def describe(function: Any) -> str:
     return f"{getattr(function, '__qualname__', repr(function))}{where}"
 
 
-def _copy(function: FunctionType) -> FunctionType:
+def _original(function: FunctionType) -> Callable[..., Any]:
+    """Return what `function` does now: what it leads to, or else a copy of it."""
+    number = _numbers_of.get(function.__code__)
+    # A replacement that decides needs its trampoline, which makes the call.
+    if number is not None and function.__code__.co_filename == TRAMPOLINE_FILE:
+        return _replacements[number]
     copy = FunctionType(
         function.__code__,
         function.__globals__,
@@ -141,18 +156,30 @@ def with_cells({cells}):
         return _replacements[{number}](*args, **kwargs)
     return {name}
 """
+_DECIDING = """
+def with_cells({cells}):
+    def {name}(*args, **kwargs):
+        if False:
+            ({cells})
+        from {module} import _replacements
+        function, args, kwargs = _replacements[{number}](*args, **kwargs)
+        return function(*args, **kwargs)
+    return {name}
+"""
 
 
-def _trampoline(function: FunctionType, number: int) -> CodeType:
+def _trampoline(function: FunctionType, number: int, *, decides: bool) -> CodeType:
     """Return code for `function` that calls the replacement of that `number`.
 
     It has the free variables that `function` was closed over, unused: Python only lets code be
     exchanged for code with as many.
     """
     cells = "".join(f"{name}, " for name in function.__code__.co_freevars)
-    source = _TRAMPOLINE.format(name=function.__name__, cells=cells, module=__name__, number=number)
+    source = (_DECIDING if decides else _TRAMPOLINE).format(
+        name=function.__name__, cells=cells, module=__name__, number=number
+    )
     namespace: dict[str, Any] = {}
     # Nothing comes from outside: the names are those in the code of `function`.
-    exec(compile(source, TRAMPOLINE_FILE, "exec"), namespace)  # noqa: S102
+    exec(compile(source, SILENT_FILE if decides else TRAMPOLINE_FILE, "exec"), namespace)  # noqa: S102
     code: CodeType = namespace["with_cells"](*function.__code__.co_freevars).__code__
     return code

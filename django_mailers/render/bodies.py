@@ -6,16 +6,20 @@ A part is a list of chunks of bytes, each of whole lines: its headers and its co
 from __future__ import annotations
 
 import random
-import re
+import string
 import struct
 import sys
 from binascii import b2a_base64
 from email import quoprimime
+from email.generator import BytesGenerator
 from email.message import EmailMessage, MIMEPart
-from functools import lru_cache
+from functools import lru_cache, partial
+from io import BytesIO
 from typing import Any, Literal
 
-from .headers import LIMIT, SMTP, NotProved, of_part
+from . import selftest
+from .headers import LIMIT, SMTP, consists_of, of_part
+from .selftest import NotProved, Rule
 
 Role = Literal["message", "body", "alternative", "attachment"]
 Part = list[bytes]
@@ -26,34 +30,50 @@ SNIFFED = 10
 # Of a line in base64: the characters in it, and the bytes that they are.
 WIDTH = LIMIT // 4 * 4
 BYTES = LIMIT // 4 * 3
-_BLOCK = struct.Struct(f"{WIDTH}s" * 1000)
+LINES = 1000
 
 # What quoted-printable leaves as it is. "=" is dealt with first.
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\n"
 _SPACES = (b" ", b"\t")
 _ESCAPE = ord("=")
 _BREAK = LIMIT - 1
-# File names that are folded by their length alone, as any letters are.
-_PLAIN_FILENAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+# File names of these, up to this length, are folded by their length alone, as any letters are.
+_FILENAME = (string.ascii_letters + string.digits + "_.-").encode("ascii")
+_FILENAME_LENGTH = 200
 
 _BOUNDARY_DIGITS = len(repr(sys.maxsize - 1))
 
 
-def text(content: str, subtype: str, role: Role, filename: str | None = None) -> Part:
+def text_part(content: str, subtype: str, role: Role, filename: str | None = None) -> Part:
     """Return a part of type text.
 
     Raises `UnicodeEncodeError` if there are lone surrogates in `content`.
     """
     encoding, encoded = encode_text(content.encode(CHARSET))
-    return [headers("text", subtype, encoding, role, filename), encoded]
+    rule = TEXT[encoding]
+    if not rule.is_proved:
+        rule.prove()
+    return [part_headers("text", subtype, encoding, role, filename), encoded]
 
 
-def file(content: bytes, maintype: str, subtype: str, role: Role, filename: str | None) -> Part:
+def file_part(
+    content: bytes, maintype: str, subtype: str, role: Role, filename: str | None
+) -> Part:
     """Return a part of any other type."""
     if not content:
         # Nothing at all, or an empty line since Python 3.15.
         raise NotProved
-    return [headers(maintype, subtype, "base64", role, filename), *base64(content)]
+    if not FILE.is_proved:
+        FILE.prove()
+    return [part_headers(maintype, subtype, "base64", role, filename), *base64_lines(content)]
+
+
+def ready_part(part: MIMEPart) -> bytes:
+    """Return a part that somebody made with Python's email package, written by that."""
+    buffer = BytesIO()
+    generator: Any = BytesGenerator(buffer, mangle_from_=False, policy=SMTP)
+    generator.flatten(part)
+    return buffer.getvalue()
 
 
 def multipart(
@@ -63,7 +83,14 @@ def multipart(
 
     Arguments: `lines`, further headers; `version`, whether there is a `MIME-Version` before all.
     """
-    boundary = _boundary()
+    if not MULTIPART.is_proved:
+        MULTIPART.prove()
+    return _multipart(subtype, parts, lines, version, _boundary())
+
+
+def _multipart(
+    subtype: str, parts: list[Part], lines: bytes, version: bool, boundary: bytes
+) -> Part:
     delimiter = b"--" + boundary
     if any(delimiter in chunk for part in parts for chunk in part):
         raise NotProved
@@ -91,7 +118,7 @@ def encode_text(data: bytes) -> tuple[str, bytes]:
     # Python counts line ends of one character here, and of two on the other side.
     size = len(sniffed) - sniffed.count(b"\r\n")
     if size > len(b2a_base64(b"\r\n".join(head) + b"\r\n")):
-        return "base64", b"".join(base64(b"\r\n".join(lines) + b"\r\n"))
+        return "base64", b"".join(base64_lines(b"\r\n".join(lines) + b"\r\n"))
     return "quoted-printable", sniffed + quoted_printable(lines[SNIFFED:])
 
 
@@ -137,15 +164,15 @@ def _broken(line: bytes, plain: bytes) -> bytes:
     return b"=\r\n".join(pieces)
 
 
-def base64(data: bytes) -> list[bytes]:
+def base64_lines(data: bytes) -> list[bytes]:
     """Return `data` in base64, in chunks: at no time is all of it there as single lines."""
     chunks = []
     view = memoryview(data)
-    size = BYTES * 1000
+    size = BYTES * LINES
     whole = len(data) // size * size
     for start in range(0, whole, size):
         block = b2a_base64(view[start : start + size], newline=False)
-        chunks.append(b"\r\n".join(_BLOCK.unpack(block)) + b"\r\n")
+        chunks.append(b"\r\n".join(_block().unpack(block)) + b"\r\n")
     rest = b2a_base64(view[whole:], newline=False)
     if rest:
         lines = [rest[start : start + WIDTH] for start in range(0, len(rest), WIDTH)]
@@ -153,13 +180,20 @@ def base64(data: bytes) -> list[bytes]:
     return chunks
 
 
-def headers(maintype: str, subtype: str, encoding: str, role: Role, filename: str | None) -> bytes:
+@lru_cache(maxsize=1)
+def _block() -> struct.Struct:
+    return struct.Struct(f"{WIDTH}s" * LINES)
+
+
+def part_headers(
+    maintype: str, subtype: str, encoding: str, role: Role, filename: str | None
+) -> bytes:
     """Return the header lines of a part, and the empty line after them."""
     if filename is None:
         return _headers(maintype, subtype, encoding, role, None)
     if "\n" in filename or "\r" in filename:
         raise NotProved
-    if not _PLAIN_FILENAME.fullmatch(filename):
+    if not consists_of(filename, _FILENAME) or len(filename) > _FILENAME_LENGTH:
         return _made_headers(maintype, subtype, encoding, role, filename)
     stand_in = "x" * len(filename)
     before, found, after = _headers(maintype, subtype, encoding, role, stand_in).partition(
@@ -217,3 +251,40 @@ def _multipart_headers(subtype: str, version: bool) -> tuple[bytes, bytes]:
     message.set_boundary(stand_in)
     before, _, after = of_part(message).partition(stand_in.encode("ascii"))
     return before, after.removesuffix(b"\r\n")
+
+
+def _text_agrees(encoding: str) -> bool:
+    content = selftest.TEXTS[encoding]
+    message = EmailMessage(policy=SMTP)
+    message.set_content(content, charset=CHARSET)
+    lines = _headers("text", "plain", encoding, "message", None)
+    found, encoded = encode_text(content.encode(CHARSET))
+    return found == encoding and lines + b"\r\n" + encoded == message.as_bytes()
+
+
+def _file_agrees() -> bool:
+    message = EmailMessage(policy=SMTP)
+    message.set_content(selftest.FILE, maintype="image", subtype="png")
+    lines = _headers("image", "png", "base64", "message", None)
+    return b"".join([lines, b"\r\n", *base64_lines(selftest.FILE)]) == message.as_bytes()
+
+
+def _multipart_agrees() -> bool:
+    # Of the usual length, on which the folding of its header depends.
+    boundary = "=" * 15 + "1" * _BOUNDARY_DIGITS + "=="
+    message = EmailMessage(policy=SMTP)
+    message.set_content("One\n")
+    message.add_alternative("Two\n", subtype="html")
+    message.set_boundary(boundary)
+    parts = [
+        [_headers("text", "plain", "7bit", "body", None), b"One\r\n"],
+        [_headers("text", "html", "7bit", "alternative", None), b"Two\r\n"],
+    ]
+    # What has a body has its MIME-Version before the rest.
+    chunks = _multipart("alternative", parts, b"", True, boundary.encode("ascii"))
+    return b"".join(chunks) == message.as_bytes()
+
+
+TEXT = {encoding: Rule(partial(_text_agrees, encoding)) for encoding in selftest.TEXTS}
+FILE = Rule(_file_agrees)
+MULTIPART = Rule(_multipart_agrees)

@@ -1,113 +1,132 @@
 """Header lines, as Python's email package folds them under `email.policy.SMTP`.
 
-What is plain enough is written directly; any other value is folded by the policy itself, alone,
+A value that is plain enough is written directly; any other is folded by the policy itself, alone,
 which is slow but leaves the rest of the message fast.
+
+There are no regular expressions here: to compile them would take longer than a first message does.
 """
 
 from __future__ import annotations
 
 import email.policy
-import re
+import string
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from email.headerregistry import AddressHeader
 from email.message import MIMEPart
 from email.utils import format_datetime
 from functools import lru_cache
 
+from . import selftest
+from .selftest import NotProved, Rule
+
 SMTP = email.policy.SMTP
-# Of a header line, without its end.
+# The length of a header line, without its end.
 LIMIT = 78
 
+_ALPHANUMERIC = (string.ascii_letters + string.digits).encode("ascii")
 # RFC 5322's atoms, less "?": with it, a word may be taken for an encoded one (RFC 2047).
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9-]+"
-_ADDRESS = rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*"
-_MAILBOX = rf"(?:{_ADDRESS}|{_ATOM}(?: {_ATOM})* <{_ADDRESS}>)"
-ADDRESSES = re.compile(rf"{_ADDRESS}(?:, {_ADDRESS})*")
-# A word of a name may have full stops, which RFC 5322 calls obsolete and everybody writes.
-_WORD = r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-][A-Za-z0-9!#$%&'*+/=^_`{|}~.-]*"
-MAILBOX = re.compile(rf"(?:{_WORD}(?: {_WORD})* <(?P<named>{_ADDRESS})>|(?P<bare>{_ADDRESS}))")
-MAILBOXES = re.compile(rf"{_MAILBOX}(?:, {_MAILBOX})*")
-MESSAGE_ID = re.compile(rf"<({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)>")
-# What Python's parser says to a full stop in a name; the second if it is at the end of a word.
-FULL_STOP = "period in 'phrase'"
-FULL_STOPS = {FULL_STOP, "comment found without atom", "addr-spec local part with no domain"}
-HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
-# A line of a folded header that is not its continuation: newer Pythons refuse to write it.
-_BROKEN = re.compile(rb"\r\n[^ \t]|\r(?!\n)|(?<!\r)\n")
-_BREAKS = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-# The same in a value, where a line end may be any.
-LINE_BREAK = re.compile(r"\r(?!\n|[ \t])|\n(?![ \t])")
+_ATOM = _ALPHANUMERIC + b"!#$%&'*+/=^_`{|}~-"
+_DOT_ATOM = _ATOM + b"."
+_DOMAIN = _ALPHANUMERIC + b"-."
+_NAME = _ALPHANUMERIC + b"-"
+_FULL_STOP = ord(".")
 
-# Headers whose value Python never parses, besides these families.
+# Headers whose values Python never parses, and families of such.
 UNSTRUCTURED = {"subject", "auto-submitted", "feedback-id", "importance", "precedence", "priority"}
 UNSTRUCTURED_FAMILIES = ("x-", "list-")
 DATES = {"date", "orig-date", "resent-date"}
 
 
-class NotProved(Exception):
-    """What is asked for is left to the normal road."""
+def consists_of(value: str, characters: bytes) -> bool:
+    """Whether `value` is not empty, and has no other characters than these of ASCII."""
+    return value.isascii() and value != "" and not value.encode("ascii").translate(None, characters)
 
 
-def _is_plain(value: str) -> bool:
-    """Whether it is words of printable ASCII with one space in between."""
+def is_header_name(name: str) -> bool:
+    return consists_of(name, _NAME)
+
+
+def is_plain_address(value: str) -> bool:
+    """Whether `value` is an address that means the same to every parser."""
+    if not value.isascii():
+        return False
+    data = value.encode("ascii")
+    local, _, domain = data.partition(b"@")
     return (
-        value.isascii()
-        and value.isprintable()
-        and "  " not in value
-        and value == value.strip(" ") != ""
+        local != b""
+        and domain != b""
+        and not local.translate(None, _DOT_ATOM)
+        and not domain.translate(None, _DOMAIN)
+        # Full stops only between other characters.
+        and b".." not in data
+        and data[0] != _FULL_STOP
+        and data[-1] != _FULL_STOP
+        and b".@" not in data
+        and b"@." not in data
     )
 
 
-def unstructured(name: str, value: str) -> bytes:
-    """Return the lines of a header that is text, such as the subject."""
-    line = f"{name}: {value}\r\n"
-    if len(line) <= LIMIT + 2 and _is_plain(value) and "=?" not in value:
-        return line.encode("ascii")
-    return folded(name, value)
-
-
-def addresses(name: str, value: str) -> bytes:
-    """Return the lines of a header that is a list of addresses."""
-    line = f"{name}: {value}\r\n"
-    if len(line) <= LIMIT + 2:
-        if MAILBOXES.fullmatch(value):
-            return line.encode("ascii")
-    elif ADDRESSES.fullmatch(value):
-        return _folded_addresses(name, value)
-    return folded(name, value)
-
-
-# Mostly the same in one message after the other.
-senders = lru_cache(maxsize=64)(addresses)
+def _is_plain_mailbox(value: str) -> bool:
+    """Whether `value` is such an address, or words that are atoms and such an address."""
+    if not value.endswith(">"):
+        return is_plain_address(value)
+    name, _, address = value[:-1].partition(" <")
+    return is_plain_address(address) and all(consists_of(word, _ATOM) for word in name.split(" "))
 
 
 def addr_spec(mailbox: object) -> str | None:
     """Return the address in `mailbox`, if that is so plain that it is beyond doubt."""
-    found = MAILBOX.fullmatch(mailbox) if type(mailbox) is str else None
-    return found and (found["named"] or found["bare"])
+    return _addr_spec(mailbox) if type(mailbox) is str else None
 
 
-def unnamed(mailbox: object) -> object:
-    """Return the address alone if what is wrong with `mailbox` are full stops in its name.
+# The sender is mostly the same.
+@lru_cache(maxsize=16)
+def _addr_spec(mailbox: str) -> str | None:
+    if not mailbox.endswith(">"):
+        return mailbox if is_plain_address(mailbox) else None
+    name, _, address = mailbox[:-1].partition(" <")
+    # A word may have full stops, which RFC 5322 calls obsolete and everybody writes.
+    words = name.split(" ")
+    is_plain = is_plain_address(address) and all(
+        word[:1] != "." and consists_of(word, _DOT_ATOM) for word in words
+    )
+    return address if is_plain else None
 
-    Else return it as it is.
+
+def _text_line(name: str, value: str) -> bytes | None:
+    """Return the line of a header that is text; None if it is not plain, or does not fit.
+
+    Plain are words of printable ASCII with one space in between.
     """
-    if not isinstance(mailbox, str) or "." not in mailbox.rpartition("<")[0]:
-        return mailbox
-    try:
-        parsed = AddressHeader.value_parser(mailbox)
-        defects = {str(defect) for defect in parsed.all_defects}
-        (found,) = parsed.all_mailboxes
-        address: str = found.addr_spec
-    except Exception:
-        # The parser raises all sorts of errors, which Django goes on to see.
-        return mailbox
-    return address if FULL_STOP in defects and defects <= FULL_STOPS else mailbox
+    line = f"{name}: {value}\r\n"
+    if (
+        len(line) <= LIMIT + 2
+        and value.isascii()
+        and value.isprintable()
+        and "  " not in value
+        and value == value.strip(" ") != ""
+        and "=?" not in value
+    ):
+        return line.encode("ascii")
+    return None
 
 
-def _folded_addresses(name: str, value: str) -> bytes:
-    """Fold bare addresses: as many as a line takes, and the comma behind the last may stick out."""
+def _address_line(name: str, value: str) -> bytes | None:
+    """Return the line of a header that is a list of plain mailboxes; None if it does not fit."""
+    line = f"{name}: {value}\r\n"
+    if len(line) <= LIMIT + 2 and all(map(_is_plain_mailbox, value.split(", "))):
+        return line.encode("ascii")
+    return None
+
+
+def _address_list(name: str, value: str) -> bytes | None:
+    """Fold plain addresses without names: as many as a line takes.
+
+    The comma after the last one of a line may stick out.
+    """
+    if not all(map(is_plain_address, value.split(", "))):
+        return None
     if len(value) < LIMIT:
         # Python would rather not tear it.
         return f"{name}:\r\n {value}\r\n".encode("ascii")
@@ -118,8 +137,8 @@ def _folded_addresses(name: str, value: str) -> bytes:
         size = len(address) + 1
         if size > room:
             if size > LIMIT:
-                # What Python does to the lines around depends on more than lengths.
-                return folded(name, value)
+                # What Python does to the lines around it depends on more than lengths.
+                return None
             lines.append(line)
             line = ""
             room = LIMIT
@@ -129,30 +148,63 @@ def _folded_addresses(name: str, value: str) -> bytes:
     return ("\r\n".join(lines)[:-1] + "\r\n").encode("ascii")
 
 
+def unstructured(name: str, value: str) -> bytes:
+    """Return the lines of a header that is text, such as the subject."""
+    line = _text_line(name, value)
+    if line is None:
+        return folded(name, value)
+    if not TEXT_LINE.is_proved:
+        TEXT_LINE.prove()
+    return line
+
+
+def addresses(name: str, value: str) -> bytes:
+    """Return the lines of a header that is a list of addresses."""
+    fits = len(name) + len(value) <= LIMIT - 2
+    rule, write = (ADDRESS_LINE, _address_line) if fits else (ADDRESS_LIST, _address_list)
+    lines = write(name, value)
+    if lines is None:
+        return folded(name, value)
+    if not rule.is_proved:
+        rule.prove()
+    return lines
+
+
+# Cached: From and Reply-To rarely change from one message to the next.
+senders = lru_cache(maxsize=64)(addresses)
+
+
 def date(now: datetime) -> bytes:
     """Return the `Date` header of a time with a zone."""
-    if now.tzinfo is not timezone.utc:
-        return f"Date: {format_datetime(now)}\r\n".encode("ascii")
-    return _utc_date(now.year, now.month, now.day, now.hour, now.minute, now.second)
+    if not DATE.is_proved:
+        DATE.prove()
+    if now.tzinfo is timezone.utc:
+        return _utc_date(now.year, now.month, now.day, now.hour, now.minute, now.second)
+    return _date(now)
+
+
+def _date(now: datetime) -> bytes:
+    return f"Date: {format_datetime(now)}\r\n".encode("ascii")
 
 
 @lru_cache(maxsize=1)
 def _utc_date(year: int, month: int, day: int, hour: int, minute: int, second: int) -> bytes:
-    now = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
-    return f"Date: {format_datetime(now)}\r\n".encode("ascii")
+    return _date(datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc))
 
 
 def message_id(value: str) -> bytes:
     """Return the lines of a `Message-ID` header."""
-    match = MESSAGE_ID.fullmatch(value)
-    if match is None:
+    address = value[1:-1]
+    if f"<{address}>" != value or not is_plain_address(address):
         return folded("Message-ID", value)
-    # Where it is folded is a matter of its length.
-    return _message_id_before(len(match[1]), len(match[2])) + value.encode("ascii") + b"\r\n"
+    local = address.index("@")
+    # Where it is folded depends on its length alone.
+    before = _before_message_id(local, len(address) - local - 1)
+    return before + value.encode("ascii") + b"\r\n"
 
 
 @lru_cache(maxsize=256)
-def _message_id_before(local: int, domain: int) -> bytes:
+def _before_message_id(local: int, domain: int) -> bytes:
     value = f"<{'1' * local}@{'d' * domain}>"
     lines = folded("Message-ID", value)
     end = f"{value}\r\n".encode("ascii")
@@ -168,8 +220,8 @@ def folded(name: str, value: str) -> bytes:
     (IDNA) or Python not to write.
     """
     # Old Pythons let a line break at the end pass (python/cpython#121650), and all of them what
-    # str.splitlines() takes for one.
-    if _BREAKS.search(value):
+    # only str.splitlines() takes for one.
+    if value and value.splitlines() != [value]:
         raise NotProved
     try:
         header = SMTP.header_store_parse(name, value)[1]
@@ -179,14 +231,44 @@ def folded(name: str, value: str) -> bytes:
             raise NotProved
         lines = SMTP.fold_binary(name, header)
     except Exception as error:
-        # Whatever it is, the normal road raises it again.
+        # Whatever it is, Django's own rendering raises it again.
         raise NotProved from error
-    if not lines.endswith(b"\r\n") or _BROKEN.search(lines, 0, len(lines) - 2):
+    if not lines.endswith(b"\r\n") or not _is_one_header(lines[:-2]):
         raise NotProved
     return lines
 
 
+def _is_one_header(lines: bytes) -> bool:
+    """Whether each line but the first continues the header: newer Pythons refuse to write others.
+
+    `lines` come without the end of the last one.
+    """
+    first, *others = lines.split(b"\r\n")
+    return (
+        all(line.startswith((b" ", b"\t")) for line in others)
+        and b"\r" not in first
+        and b"\n" not in first
+        and not any(b"\r" in line or b"\n" in line for line in others)
+    )
+
+
 def of_part(part: MIMEPart) -> bytes:
-    """Return all header lines of a part that Python has made."""
+    """Return all header lines of a part that Python has made, and the empty line after them."""
     lines = b"".join([SMTP.fold_binary(name, value) for name, value in part.raw_items()])
     return lines + b"\r\n"
+
+
+def _rule(name: str, values: Iterable[str], write: Callable[[str, str], bytes | None]) -> Rule:
+    def samples_agree() -> bool:
+        return all(write(name, value) == folded(name, value) for value in values)
+
+    return Rule(samples_agree)
+
+
+TEXT_LINE = _rule("Subject", selftest.SUBJECTS, _text_line)
+ADDRESS_LINE = _rule("To", selftest.ADDRESS_LINES, _address_line)
+ADDRESS_LIST = _rule("To", selftest.ADDRESS_LISTS, _address_list)
+_SAMPLE_DATE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+DATE = Rule(
+    lambda: _date(_SAMPLE_DATE) == folded("Date", format_datetime(_SAMPLE_DATE)),
+)

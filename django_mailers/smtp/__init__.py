@@ -2,18 +2,31 @@
 
 server = Server("smtp.example.com", 587, security="starttls", username="u", password="p")
 pool = shared_pool(server, PoolOptions(pool_size=2))
-results = pool.deliver([Envelope("ada@example.com", ["bob@example.com"], content)])
+results = deliver(pool, [Envelope("ada@example.com", ["bob@example.com"], content)])
 """
 
-from .auth import XOAuth2
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .batches import deliver
 from .envelope import Envelope, Reply, Result, Status
 from .errors import OutOfStepError, PoolTimeout
 from .interrupts import is_injected, note_sent
 from .lease import Lease
-from .pool import Pool, PoolOptions
-from .session import Server, Session, TLSSession
+from .pool import Pool
+from .pooloptions import PoolOptions
+from .server import Server, TLSConfig
+from .session import Session, TLSSession
 from .shared import close_pools, shared_pool
-from .tls import TLS, TLSConfig, shared_tls
+
+if TYPE_CHECKING:
+    from .auth import XOAuth2
+    from .tls import TLS, shared_tls
+
+# Imported by the first use: a plain session needs none of these.
+_LAZY = {"TLS": "tls", "XOAuth2": "auth", "shared_tls": "tls"}
 
 __all__ = [
     "TLS",
@@ -32,8 +45,15 @@ __all__ = [
     "TLSSession",
     "XOAuth2",
     "close_pools",
+    "deliver",
     "is_injected",
     "note_sent",
     "shared_pool",
     "shared_tls",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_LAZY[name]}", __name__), name)

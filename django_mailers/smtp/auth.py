@@ -1,4 +1,4 @@
-"""Logging in, by a password or an access token, and without a word about either."""
+"""Logging in, by a password or an access token, without showing either."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .errors import hide, without_frames
 
 # smtplib's, in the order in which they are tried. The first one keeps the password to itself.
 MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
-# What a server says of a mechanism, not of the credentials (RFC 4954, 4 and 6): that it needs
-# another one first, that it does not know this one, that this one is too weak.
+# Codes that are about a mechanism, not about the credentials (RFC 4954, 4 and 6): the server needs
+# another one first, does not know this one, or finds it too weak.
 ANOTHER = {432, 504, 534}
-# What it says of a command that it does not know. After the credentials it is about those.
+# Codes for a command that the server does not know. After the credentials they are about those.
 NO_COMMAND = {500, 501, 502}
 
 
@@ -40,14 +40,14 @@ def log_in(
         without_frames(error, outer)
         raise error
     finally:
-        # smtplib's functions take them from there; and so does what dumps objects.
+        # smtplib's functions take them from there; and a tool that dumps objects would, too.
         session.user = session.password = None  # type: ignore[assignment]
 
 
 def _log_in(
     session: smtplib.SMTP, username: str, password: str, initial_response_ok: bool
 ) -> tuple[int, bytes]:
-    # Before smtplib tries, whose error shows what it could not encode.
+    # Before smtplib tries: its error shows the text that it could not encode.
     if not (username + password).isascii():
         raise ValueError("The user name and the password must be ASCII.")
     session.ehlo_or_helo_if_needed()
@@ -96,12 +96,13 @@ def _is_possible(mechanism: str) -> bool:
 class XOAuth2:
     """AUTH XOAUTH2, as Google and Microsoft have it: a user name and an access token.
 
-    `token` is called without arguments for one, a str. What it returns is used until the server
-    refuses it; then it is called again, and the server is asked once more if the answer is another
-    one. So it need not keep tokens itself, and may.
+    username  The user name.
+    token     Called without arguments; returns an access token, a str. A token is used until the
+              server refuses it; then `token` is called again, and if it returns another one, the
+              server is asked once more. So it may keep tokens itself, but need not.
 
-    Two of them are equal if user and `token` are. Threads may share one: at worst several of them
-    call `token` when the old one has expired.
+    Two instances are equal if both arguments are. Threads may share one: at worst several of them
+    call `token` when the old token has expired.
     """
 
     def __init__(self, username: str, token: Callable[[], str]) -> None:
@@ -157,8 +158,8 @@ class XOAuth2:
     def _show(self, session: smtplib.SMTP, token: str) -> None:
         if not (self.username + token).isascii():
             raise ValueError("The user name and the token must be ASCII.")
-        # The server answers a token that it does not take by a challenge that says why, which
-        # awaits an empty line before it says so by a code.
+        # The server answers a token that it refuses with a challenge that says why, and awaits an
+        # empty line before it replies with a code.
         bearer = f"user={self.username}\1auth=Bearer {token}\1\1"
         try:
             session.auth("XOAUTH2", lambda challenge=None: bearer if challenge is None else "")

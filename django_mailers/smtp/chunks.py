@@ -1,9 +1,9 @@
 """Finding out whether a server reads the octets of a BDAT command that it refuses (RFC 3030, 2).
 
-One that does not takes them for commands. Then whoever writes a body, and makes the recipient of
-it be refused, could send mail in the name of the site. And some servers offer CHUNKING and do not
-know BDAT. So before content that others wrote goes by BDAT without a reply being awaited, six
-octets do that are no command, in a message without a recipient.
+A server that does not takes them for commands. Then the author of a body whose recipient is refused
+could send mail in the name of the site. And some servers offer CHUNKING without knowing BDAT. So
+before content that others wrote goes by BDAT without a reply being awaited, six octets that are not
+a command do so, in a message without a recipient.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import smtplib
 from typing import TYPE_CHECKING
 
 from .errors import OutOfStepError
-from .wire import about
+from .wire import envelope_command
 
 if TYPE_CHECKING:
     from .session import Session
@@ -47,16 +47,16 @@ def consumes_chunks(session: Session, mail_from: str) -> bool:
 
 def _mail(mail_from: str) -> bytes:
     try:
-        return about("MAIL FROM", mail_from if mail_from.isascii() else "")
+        return envelope_command("MAIL FROM", mail_from if mail_from.isascii() else "")
     except (ValueError, IndexError):
         # The message will fail for this, by itself. (IndexError: H21.)
-        return about("MAIL FROM", "")
+        return envelope_command("MAIL FROM", "")
 
 
 def _ask(session: Session, data: bytes) -> int:
     """Write `data`, if there is any; return the code of the next reply."""
     if data:
-        session.write(data)
+        (session.sock or session.require_socket()).sendall(data)
     reply = session.read_replies(1)[0]
     if reply.code == 421:
         text = reply.text.decode(errors="replace")

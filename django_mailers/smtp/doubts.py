@@ -1,10 +1,10 @@
 """Refusals that may be about a session instead of a message, and what a pool learns from them.
 
-Some servers take so many messages in a session and no more, and refuse the next one with the code
-that stands for a bad message or a bad moment elsewhere: 452 to DATA, 503 to MAIL. Each server has a
-number and a code of its own, if any; and a message that is refused for good must not be tried on
-one new session after the other. So a refusal of that kind is a suspicion, which one message at a
-time puts to the test on a new session, and all others that met the same code follow.
+Some servers take a number of messages in a session and no more, and refuse the next one with a
+code that stands for a bad message or a bad moment elsewhere: 452 to DATA, 503 to MAIL. The number
+and the code differ from server to server, and a message that is refused for good must not be tried
+on one new session after the other. So a refusal of that kind is a suspicion: one message at a time
+tests it on a new session, and all others that met the same code follow.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from .envelope import Reply, Result
+from .envelope import Doubt, Reply, Result
 
 if TYPE_CHECKING:
     from .session import Session
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STANDS_FOR = 5 * 60
 # For how many seconds a number of messages is remembered.
 LEARNED_FOR = 60 * 60
-# How often, in seconds, a thread that waits for the outcome looks whether it is still to come.
+# How often, in seconds, a thread that waits for the outcome checks that it is still to come.
 LOOK = 1
 
 # Codes that say something else: 421 ends the session, 432 and 454 are about passwords and TLS.
@@ -33,30 +33,15 @@ CERTAIN_CODES = frozenset({421, 432, 454})
 # Refusals for good that are about the state of a session as often as about a message.
 DOUBTFUL_CODES = frozenset({503, 530, 554})
 # RFC 3463: policy, mailboxes, addresses and contents are about the message.
-CERTAIN_TEXT = re.compile(rb"(?:4\.[27]|5\.[1267])\.[0-9]")
+CERTAIN_TEXT = rb"(?:4\.[27]|5\.[1267])\.[0-9]"
 # RFC 3463, 3.5: the server has waited for too long for a command.
-TIMED_OUT = re.compile(rb"4\.4\.2\b")
-NAMES_LIMIT = re.compile(
+TIMED_OUT = rb"4\.4\.2\b"
+NAMES_LIMIT = (
     rb"(?i)too many (?:messages|mails|e-?mails|transactions)"
     rb"|(?:messages|mails|e-?mails|transactions) (?:per|in (?:a|one|this)) (?:session|connection)"
     rb"|(?:session|connection) (?:message )?limit"
     rb"|message limit"
 )
-
-
-class Doubt(NamedTuple):
-    """Why a refusal may be about the session.
-
-    code         The code of the reply.
-    number       How many messages the session was given before.
-    names_limit  Whether the text says that there is a limit.
-    is_timeout   Whether the text says that the session was idle for too long.
-    """
-
-    code: int
-    number: int
-    names_limit: bool
-    is_timeout: bool
 
 
 def doubt_about(
@@ -68,14 +53,14 @@ def doubt_about(
     `has_taken` says whether the session had taken a message before, of the `number` it was given.
     """
     code = replies[0].code
-    is_timeout = kind == "MAIL" and TIMED_OUT.match(replies[0].text) is not None
+    is_timeout = kind == "MAIL" and re.match(TIMED_OUT, replies[0].text) is not None
     if not has_taken and not is_timeout:
         return None
     for reply in replies:
         is_doubtful = reply.code < 500 or (kind != "RCPT" and reply.code in DOUBTFUL_CODES)
-        if not is_doubtful or reply.code in CERTAIN_CODES or CERTAIN_TEXT.match(reply.text):
+        if not is_doubtful or reply.code in CERTAIN_CODES or re.match(CERTAIN_TEXT, reply.text):
             return None
-    return Doubt(code, number, NAMES_LIMIT.search(replies[0].text) is not None, is_timeout)
+    return Doubt(code, number, re.search(NAMES_LIMIT, replies[0].text) is not None, is_timeout)
 
 
 class Probe:
@@ -87,7 +72,7 @@ class Probe:
 
 
 class Outcome:
-    """What the other messages that were refused with the same code wait for."""
+    """The outcome of a probe; other messages that were refused with the same code wait for it."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -95,7 +80,7 @@ class Outcome:
 
 
 class Limits:
-    """What a pool has found out about its server. Any number of threads may use it.
+    """Everything that a pool has found out about its server. Any number of threads may use it.
 
     consumes_chunks  Whether the server reads the octets of a BDAT command that it refuses; None
                      while nobody knows.
@@ -106,7 +91,7 @@ class Limits:
         self.consumes_chunks: bool | None = None
         self._asking: weakref.ref[Session] | None = None
         self._lock = threading.RLock()
-        # Held weakly: if the thread that tries is interrupted, nobody waits for it any more.
+        # Held weakly: if the thread that tries is interrupted, the others stop waiting for it.
         self._probe: weakref.ref[Probe] | None = None
         self._stands_until: dict[int, float] = {}
         self._seen: dict[int, float] = {}
@@ -124,7 +109,7 @@ class Limits:
     def tell(self, session: Session, messages: int) -> None:
         """Tell `session`, which is about to be given `messages`, about CHUNKING.
 
-        While that is not known, one session at a time is to find out; the others go without.
+        While that is not known, one session at a time finds out; the others do without CHUNKING.
         """
         session.consumes_chunks = self.consumes_chunks
         if self.consumes_chunks is None and (messages > 1 or session.messages):
@@ -135,17 +120,17 @@ class Limits:
                 session.consumes_chunks = False
 
     def ask(self, session: Session) -> None:
-        """Ask `session`, which was told to find out, what came of it."""
+        """Ask `session`, if it was to find out about CHUNKING, for the result."""
         asking = self._asking
         if asking is not None and asking() is session and session.consumes_chunks is not None:
             self.consumes_chunks, self._asking = session.consumes_chunks, None
 
     def begin(self, code: int, timeout: float) -> Probe | bool:
-        """Return what is to be done about a message that was refused with `code`.
+        """Decide about a message that was refused with `code`.
 
-        A Probe if it is to be tried on a new session: the caller has to call `end()`. True if the
-        server has just taken another one there; False if the refusal stands. While another message
-        is being tried, wait for up to `timeout` seconds.
+        Returns a Probe if it is to be tried on a new session: the caller has to call `end()`. True
+        if the server has just taken another one there; False if the refusal stands. While another
+        message is being tried, waits for up to `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -159,16 +144,16 @@ class Limits:
                     self._probe = weakref.ref(probe)
                     return probe
                 outcome, is_same = other.outcome, other.code == code
-                del other  # Else it would live for as long as somebody waits.
+                del other  # Otherwise it would live for as long as a thread waits.
             if now >= deadline:
                 return False
             if outcome.ended.wait(min(LOOK, deadline - now)) and is_same and outcome.was_taken:
                 return True
 
     def end(self, probe: Probe, doubt: Doubt, result: Result | None) -> None:
-        """Say how `probe` ended: what the new session said, None if there was none.
+        """Take the `result` of `probe`: that of the new session, None if there was none.
 
-        Only the same code confirms what the old session said. If the new one came to another
+        Only the same code confirms the refusal by the old session. If the new one came to another
         judgement, it is the better one to go on with.
         """
         now = time.monotonic()
@@ -182,14 +167,14 @@ class Limits:
         self.abandon(probe)
 
     def abandon(self, probe: Probe) -> None:
-        """Let the others go: of those that wait for `probe` the next one tries."""
+        """Let the threads that wait for `probe` go on: the next one of them tries."""
         with self._lock:
             if self._probe is not None and self._probe() is probe:
                 self._probe = None
         probe.outcome.ended.set()
 
     def _learn(self, doubt: Doubt, now: float) -> None:
-        """A number counts when it is seen for the second time, or if the server says so."""
+        """Learn a number of messages when it is seen twice, or if the server names a limit."""
         if doubt.is_timeout:
             return
         seen = self._seen.get(doubt.number)

@@ -1,21 +1,16 @@
 """What is handed to a session, and what became of it."""
 
-from __future__ import annotations
-
+# No annotations from the future: a NamedTuple would compile each of them, at import.
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from .doubts import Doubt
+from typing import Literal, NamedTuple
 
 # sent      the server took responsibility for it, for at least one recipient
 # refused   the server judged this message, and said no: to its sender, to all of its recipients,
 #           or to its content
 # failed    something else kept it from being handed over whole: it has surely not arrived
 # unknown   it was handed over, and the reply was lost: it may have arrived, or not
-# skipped   nothing of it was sent, as the session had ended before
-Status = Literal["sent", "refused", "failed", "unknown", "skipped"]
+# untried   nothing of it was sent: the session had ended before, or there was none
+Status = Literal["sent", "refused", "failed", "unknown", "untried"]
 
 
 class Reply(NamedTuple):
@@ -25,19 +20,39 @@ class Reply(NamedTuple):
     text: bytes
 
 
-@dataclass(slots=True, repr=False)
+class Doubt(NamedTuple):
+    """Why a refusal may be about the session, see `doubts`.
+
+    code         The code of the reply.
+    number       How many messages the session was given before.
+    names_limit  Whether the text says that there is a limit.
+    is_timeout   Whether the text says that the session was idle for too long.
+    """
+
+    code: int
+    number: int
+    names_limit: bool
+    is_timeout: bool
+
+
 class Envelope:
     """A message for the wire.
 
-    `content` is the whole message, header and body. Line ends other than CRLF become CRLF on the
-    wire, and it gets one at its end if it has none; dots are the session's business.
+    mail_from   The sender's address.
+    recipients  The recipients' addresses.
+    content     The whole message, header and body, as bytes. Line ends other than CRLF become CRLF
+                on the wire, and it gets one at its end if it has none; dots are the session's
+                business.
 
     Its `repr()` goes to logs and to pages about errors, and so has no addresses.
     """
 
-    mail_from: str
-    recipients: Sequence[str]
-    content: bytes
+    __slots__ = ("content", "mail_from", "recipients")
+
+    def __init__(self, mail_from: str, recipients: Sequence[str], content: bytes) -> None:
+        self.mail_from = mail_from
+        self.recipients = recipients
+        self.content = content
 
     def __repr__(self) -> str:
         number = len(self.recipients)
@@ -45,25 +60,41 @@ class Envelope:
         return f"<{type(self).__name__} to {to}, {len(self.content)} bytes>"
 
 
-@dataclass(slots=True)
 class Result:
     """What became of one Envelope.
 
-    `error` is the exception that smtplib would have raised; None if the status is "sent".
-    `recipients` has for each recipient that was answered what the server said last about it: the
-    refusal of the recipient, or the reply to the whole message, or else to the recipient.
-    `reply` is the one to the message as a whole, if there was one.
-    `is_open` says that another session may send the message: this one ended before it was handed
-    over, or the server closed it by a reply that says so.
-    `doubt` is what makes a refusal doubtful: it may be about the session instead.
+    status      See `Status`.
+    recipients  What the server said last about each recipient, by address, as far as it was
+                answered: the refusal of the recipient, or the reply to the whole message, or else
+                the reply to the recipient.
+    error       The exception that smtplib would have raised; None if the status is "sent".
+    reply       The reply to the message as a whole, if there was one.
+    is_open     Whether another session may send the message: this one ended before the message was
+                handed over, or the server closed the session by a reply that says so.
+    doubt       What makes a refusal doubtful: it may be about the session instead.
     """
 
-    status: Status
-    recipients: dict[str, Reply] = field(default_factory=dict, repr=False)
-    error: Exception | None = field(default=None, repr=False)
-    reply: Reply | None = field(default=None, repr=False)
-    is_open: bool = field(default=False, repr=False)
-    doubt: Doubt | None = field(default=None, repr=False)
+    __slots__ = ("doubt", "error", "is_open", "recipients", "reply", "status")
+
+    def __init__(
+        self,
+        status: Status,
+        recipients: dict[str, Reply] | None = None,
+        error: Exception | None = None,
+        reply: Reply | None = None,
+        is_open: bool = False,
+        doubt: Doubt | None = None,
+    ) -> None:
+        self.status: Status = status
+        self.recipients: dict[str, Reply] = {} if recipients is None else recipients
+        self.error = error
+        self.reply = reply
+        self.is_open = is_open
+        self.doubt = doubt
+
+    def __repr__(self) -> str:
+        # No replies and no errors: both may have addresses in them.
+        return f"{type(self).__name__}(status={self.status!r})"
 
     @property
     def code(self) -> int | None:
@@ -71,8 +102,3 @@ class Result:
         if self.reply is not None:
             return self.reply.code
         return next((reply.code for reply in self.recipients.values()), None)
-
-    @property
-    def refused(self) -> dict[str, Reply]:
-        """The recipients that the server refused; there can be some though it was sent."""
-        return {name: reply for name, reply in self.recipients.items() if reply.code >= 400}

@@ -1,4 +1,4 @@
-"""What errors say: where it happened, and nothing that is secret."""
+"""Texts of errors: they say where it happened, and show nothing that is secret."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .interrupts import handlers
 
 Error = TypeVar("Error", bound=BaseException)
 MASK = "***"
-# What may be base64, of which a server may have cut off both ends.
-BASE64 = re.compile("[A-Za-z0-9+/]{2,}=*")
-# As many characters in common with a secret's base64 are no coincidence (one in 2**36); a whole
-# word is not from four on, and not from two on if the secret begins with it.
+# Text that may be base64; a server may have cut off both ends.
+BASE64 = "[A-Za-z0-9+/]{2,}=*"
+# So many characters in common with a secret's base64 are not a coincidence (one in 2**36); a whole
+# word is not one from four characters on, nor from two if the secret begins with it.
 TELLING, WORD = 6, 4
 
 
@@ -25,20 +25,20 @@ class PoolTimeout(TimeoutError):
 
 
 class OutOfStepError(smtplib.SMTPServerDisconnected):
-    """The server said what cannot be its reply to what was asked; the session is closed."""
+    """The server's reply does not fit the command; the session is closed."""
 
 
-def place(host: str, port: int) -> str:
-    """Return a server as errors and logs name it."""
+def endpoint(host: str, port: int) -> str:
+    """Return the name of a server in errors and logs."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_reply(error: BaseException) -> bool:
-    """Whether `error` is what the server has replied: its arguments are for callers to read."""
+    """Whether `error` is a reply of the server: its arguments are for callers to read."""
     return isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused)
 
 
-def add_place(error: OSError, where: str, way_out: str = "") -> None:
+def add_endpoint(error: OSError, where: str, way_out: str = "") -> None:
     """Put `where` before the text of `error` and `way_out`, if there is one, behind it.
 
     Its type and other attributes stay as they are. A reply of the server is left alone.
@@ -58,7 +58,7 @@ def add_place(error: OSError, where: str, way_out: str = "") -> None:
 
 
 def annotate(error: BaseException, note: str) -> None:
-    """Add `note` to what a traceback shows below `error`, once; before Python 3.11, nothing."""
+    """Add `note` to `error`, once, for tracebacks to show; before Python 3.11, do nothing."""
     # Python 3.10: no add_note().
     if hasattr(error, "add_note") and note not in getattr(error, "__notes__", ()):
         error.add_note(note)
@@ -68,14 +68,14 @@ def annotate(error: BaseException, note: str) -> None:
 
 
 def hide(error: BaseException, *secrets: str) -> None:
-    """Mask `secrets` in what a server has said: some repeat the command that they refuse.
+    """Mask `secrets` in the reply of a server: some repeat the command that they refuse.
 
     They are masked as they are, and in base64, whole or in part.
     """
     if isinstance(error, smtplib.SMTPResponseException):
         error.smtp_error = _masked(error.smtp_error, secrets)
     elif type(error) is not smtplib.SMTPException:
-        # The texts of the others are Python's and ours.
+        # The texts of other errors are Python's and ours.
         return
     error.args = tuple(_masked(argument, secrets) for argument in error.args)
 
@@ -91,13 +91,13 @@ def _masked(text: Any, secrets: tuple[str, ...]) -> Any:
         data = secret.encode()
         text = text.replace(secret, MASK).replace(data.decode("latin-1"), MASK)
         forms += _encoded(data)
-    return BASE64.sub(lambda run: MASK if _tells(run[0].rstrip("="), forms) else run[0], text)
+    return re.sub(BASE64, lambda run: MASK if _tells(run[0].rstrip("="), forms) else run[0], text)
 
 
 def _encoded(secret: bytes) -> Iterator[str]:
-    """Yield what is in any base64 that has `secret` in it, wherever that begins."""
+    """Yield the parts of any base64 that contains `secret`, wherever it begins."""
     for before in range(3):
-        # The first characters that have to do with it tell of what is before, too.
+        # The first characters depend on the bytes before it, too.
         encoded = base64.b64encode(bytes(before) + secret).decode().rstrip("=")
         yield encoded[before + 1 if before else 0 :]
 
@@ -117,15 +117,15 @@ def _tells(run: str, forms: list[str]) -> bool:
 def without_frames(
     error: Error, outer: BaseException | None = None, *, below: Callable[..., Any] | None = None
 ) -> Error:
-    """Take from `error`, and from what it came of, the frames that it has come through.
+    """Remove from `error`, and from its causes, the frames that it has come through.
 
-    Pages and mails about errors show the local variables of each frame, and of those of smtplib
-    during a login each holds what is secret. Raise it by its name then: before Python 3.11 a bare
-    `raise` brings the frames back. Returns `error`.
+    Pages and mails about errors show the local variables of each frame, and during a login each of
+    smtplib's holds a secret. Raise the error by its name then: before Python 3.11 a bare `raise`
+    brings the frames back. Returns `error`.
 
-    Frames that are not part of the login stay: of what `below` has called, and of the handler of a
-    signal. Arguments: `outer`, the exception that was being handled before all this, which is left
-    as it is.
+    Frames that are not part of the login stay: those of functions that `below` has called, and
+    those of the handler of a signal. `outer` is the exception that was being handled before; it is
+    left as it is.
     """
     seen: list[BaseException] = []
     part: BaseException | None = error

@@ -1,8 +1,8 @@
 """Exceptions that come from outside: from a signal handler, wherever the program is.
 
 A job's time limit is a plain `Exception` in Celery and RQ, and often a `TimeoutError`, an `OSError`
-as the network raises them. Whether an error is about a message, or about whoever sends it, only its
-traceback tells.
+as the network raises them. Only its traceback shows whether an error is about a message, or about
+the code that sends it.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import sys
 from collections.abc import Iterator
 from types import CodeType, TracebackType
 
-SENT = re.compile(r"(\d+) of \d+ messages of this batch were sent\.")
+SENT = r"(\d+) of \d+ messages of this batch were sent\."
 
 
 def is_injected(error: BaseException) -> bool:
-    """Return whether `error` is what a signal handler has raised, or stands in place of that.
+    """Whether a signal handler has raised `error`, or an error in whose place it stands.
 
-    Such an exception is none of our business, and has to go out. See `injected()`.
+    Such an exception is not ours to handle, and has to propagate. See `injected()`.
     """
     return injected(error) is not None
 
 
 def injected(error: BaseException) -> BaseException | None:
-    """Return what a signal handler has raised: `error`, or what it was raised in place of.
+    """Return the exception that a signal handler has raised: `error`, or one that it replaced.
 
-    smtplib says "Server not connected" in place of any OSError, for one. The handler is found by
-    its code in the traceback, and has to be installed still. What is injected in another way
-    (`PyThreadState_SetAsyncExc()`) cannot be told from an error, nor can what a handler written in
-    C has raised.
+    smtplib raises "Server not connected" in place of any OSError, for example. The handler is found
+    by its code in the traceback, and must still be installed. An exception that is injected in
+    another way (`PyThreadState_SetAsyncExc()`), or raised by a handler written in C, looks like any
+    other error.
     """
     codes = set(handlers())
     if codes:
@@ -44,12 +44,12 @@ def injected(error: BaseException) -> BaseException | None:
 def note_sent(error: BaseException, sent: int, total: int) -> None:
     """Note on `error`, which ends a batch of `total` messages, how many were sent before.
 
-    `sent` does not count those that a call further in has noted already: they are added. Before
+    `sent` does not include messages that an inner call has noted already: they are added. Before
     Python 3.11 an exception has no notes, and nothing is done.
     """
     notes: list[str] = getattr(error, "__notes__", [])
     for number, note in enumerate(notes):
-        if (found := SENT.fullmatch(note)) is not None:
+        if (found := re.fullmatch(SENT, note)) is not None:
             notes[number] = _note(sent + int(found[1]), total)
             return
     if hasattr(error, "add_note"):
@@ -67,7 +67,7 @@ def handlers() -> Iterator[CodeType]:
         while isinstance(handler, functools.partial):
             handler = handler.func
         if not callable(handler):
-            continue  # SIG_DFL and its like, or None for one that was not installed by Python.
+            continue  # SIG_DFL or SIG_IGN; or None: it was not installed by Python.
         # A function or a method; or else an instance that can be called.
         for function in (handler, type(handler).__call__):
             code = getattr(function, "__code__", None)
@@ -77,10 +77,11 @@ def handlers() -> Iterator[CodeType]:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error`, and what was handled when it was raised, as far as that is part of it.
+    """Yield `error`, and the exceptions that it came from.
 
-    Mail is sent in the `except` block of a time limit, too. What a caller is handling there is the
-    context of all that happens to the mail, and was caught by a function that is still running.
+    Mail is sent in the `except` block of a time limit, too. The exception that a caller is handling
+    there is the context of everything that happens to the mail, but not a part of it: a function
+    that is still running has caught it.
     """
     yield error
     running, frame = set(), sys._getframe()

@@ -1,4 +1,4 @@
-"""A session of a pool for as long as somebody needs one, in place of one that ended."""
+"""A session of a pool for as long as it is needed, or others in place of those that ended."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .doubts import Doubt, Probe
-from .envelope import Envelope, Result
+from .doubts import Probe
+from .envelope import Doubt, Envelope, Result
 from .interrupts import is_injected, note_sent
 from .progress import Progress
 from .session import Session
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("django_mailers.smtp")
 
-# How long to wait for what another message is found out by, in seconds, if there is no timeout.
+# How long to wait for what is found out with another message, in seconds, if there is no timeout.
 WAIT = 60
 
 
 class Lease:
     """At most one session at a time, kept between deliveries until `close()`.
 
-    It is for one thread at a time. In a forked child it has no session any more.
+    Only one thread at a time may use it. In a forked child it no longer has a session.
+
+    wait  Whether to wait for a session while there is none. See `Pool.acquire()`.
     """
 
     def __init__(self, pool: Pool, *, wait: bool = True) -> None:
@@ -33,7 +35,7 @@ class Lease:
         self._session: Session | None = None
         # The session that a message is being sent by, and how many it had taken before.
         self._sending: tuple[Session, int] | None = None
-        # Whether one had done enough in the midst of a delivery, and was told QUIT.
+        # Whether a session reached its limit of messages during a delivery, and QUIT was sent.
         self._has_leaving = False
 
     def __repr__(self) -> str:
@@ -47,11 +49,11 @@ class Lease:
 
     @property
     def session(self) -> Session | None:
-        """The session, if there is one. It may have ended meanwhile."""
+        """The session, if there is one. It may have ended by now."""
         return self._session
 
     def open(self) -> tuple[Session, bool]:
-        """Return a session that is good for a message, and whether it is a new connection.
+        """Return a session that is good for a message, and whether it is a new one.
 
         The one at hand is given back if it is over, or has done as many messages as it may.
 
@@ -65,22 +67,40 @@ class Lease:
             self._session = None
             # The server has all the time of the next session to reply to QUIT.
             self._has_leaving = not self._pool.release(session, wait=False)
-        self._session, reused = self._pool.acquire(wait=self._wait)
-        return self._session, not reused
+        self._session, is_new = self._pool.acquire(wait=self._wait)
+        return self._session, is_new
 
     def deliver(self, messages: Sequence[Envelope]) -> list[Result]:
         """Deliver `messages`, in order; return a Result for each.
 
-        Raises nothing that the server, the network or the login does: what no session could be had
-        for is "skipped". A session that was there before and turns out to be dead before it was
-        handed a message is replaced in silence, in the end by a new one. When one ends that has
-        sent some, the next one goes on. See `Progress` for the message at which it ended, and
-        `doubts` for refusals that may be about the session.
+        Raises nothing that the server, the network or the login does: messages for which no session
+        could be had are "untried". If a session that was there before turns out to be dead before
+        a message was handed to it, it is silently replaced, in the end by a new one. If one ends
+        that has sent some, the next one goes on. See `Progress` for the message at which it ended,
+        and `doubts` for refusals that may be about the session.
         """
-        progress = Progress(messages)
+        progress, pool = Progress(messages), self._pool
         try:
             while progress.left or progress.last:
-                self._go_on(progress)
+                try:
+                    session, is_new = self.open()
+                except Exception as error:
+                    if is_injected(error):
+                        raise
+                    # Of the server, of the network, or of a caller's own function to log in: in any
+                    # case none of these messages was handed over, and others may have been.
+                    progress.give_up(error)
+                    break
+                # Another thread may have learned of a lower limit since.
+                numbers, before = progress.next(max(1, pool.room(session))), session.messages
+                is_asked = self._prepare(session, len(numbers))
+                results = session.deliver([messages[number] for number in numbers], checked=True)
+                self._learn(session, is_asked)
+                if session.is_open or is_new or not _is_dead(results):
+                    pool.count("messages", session.messages - before)
+                    self._settle(progress, numbers, results, has_ended=not session.is_open)
+                else:
+                    self._replace(progress, numbers)
         except BaseException as error:
             # An interrupt: the session may be anywhere in a dialogue.
             note_sent(error, progress.sent + self._unsettled(), len(messages))
@@ -91,7 +111,7 @@ class Lease:
         finally:
             if self._has_leaving:
                 self._has_leaving = False
-                self._pool.hang_up()
+                pool.hang_up()
         return progress.results
 
     def close(self) -> None:
@@ -100,47 +120,33 @@ class Lease:
         if session is not None:
             self._pool.release(session)
 
-    def _go_on(self, progress: Progress) -> None:
-        """Send what one session can of what is left."""
-        try:
-            session, is_new = self.open()
-        except Exception as error:
-            if is_injected(error):
-                raise
-            # The server's, the network's, or what a caller's own function to log in raises:
-            # whatever it is, nothing of these was handed over, and of others something was.
-            progress.give_up(error)
-            return
-        room = 1 if len(progress.messages) == 1 else max(1, self._pool.room(session))
-        numbers, before = progress.next(room), session.messages
-        results = self._deliver(session, [progress.messages[number] for number in numbers])
-        if not (session.is_open or is_new) and {result.status for result in results} <= {
-            "failed",
-            "skipped",
-        }:
-            self._pool.count("replaced")
-            logger.debug("%r replaces a session that was dead when it was needed.", self._pool)
-            progress.put_back(numbers)
-            return
-        self._pool.count("messages", session.messages - before)
-        self._settle(progress, numbers, results, has_ended=not session.is_open)
+    def _prepare(self, session: Session, number: int) -> bool:
+        """Do what comes before `session` is given `number` messages.
 
-    def _deliver(self, session: Session, messages: Sequence[Envelope]) -> list[Result]:
-        limits = self._pool.limits
-        is_proved = session.consumes_chunks or "chunking" not in session.esmtp_features
-        if not is_proved:
-            limits.tell(session, len(messages))
+        Returns whether `session` may find out something about the server.
+        """
+        is_asked = not session.consumes_chunks and "chunking" in session.esmtp_features
+        if is_asked:
+            self._pool.limits.tell(session, number)
         self._sending = session, session.taken
-        results = session.deliver(messages, checked=True)
+        return is_asked
+
+    def _learn(self, session: Session, is_asked: bool) -> None:
+        """Do what comes after `_prepare()` and the delivery."""
         self._sending = None
-        if not is_proved:
-            limits.ask(session)
-        return results
+        if is_asked:
+            self._pool.limits.ask(session)
 
     def _unsettled(self) -> int:
         """Return how many messages were taken by the session that an interrupt has ended."""
         sending, self._sending = self._sending, None
         return sending[0].taken - sending[1] if sending else 0
+
+    def _replace(self, progress: Progress, numbers: Sequence[int]) -> None:
+        """Leave messages to another session: the one for them was dead by then."""
+        self._pool.count("replaced")
+        logger.debug("%r replaces a session that was dead when it was needed.", self._pool)
+        progress.put_back(numbers)
 
     def _settle(
         self,
@@ -151,26 +157,30 @@ class Lease:
         has_ended: bool = False,
     ) -> None:
         """Settle what is certain of the `results` for `numbers`, and plan the rest."""
-        pairs = list(zip(numbers, results, strict=True))
-        doubtful = [(number, result) for number, result in pairs if result.doubt is not None]
-        certain = [(number, result) for number, result in pairs if result.doubt is None]
+        if not has_ended and all(result.status == "sent" for result in results):
+            progress.settle_sent(numbers, results)
+            return
+        certain: list[tuple[int, Result]] = []
+        doubtful: list[tuple[int, Result]] = []
+        for pair in zip(numbers, results, strict=True):
+            (certain if pair[1].doubt is None else doubtful).append(pair)
         if has_ended:
             has_worked = any(result.status in {"sent", "refused"} for result in results)
             progress.end(certain, has_worked=has_worked)
         else:
             for number, result in certain:
-                if result.status != "skipped":
+                if result.status != "untried":
                     progress.settle(number, result)
-            if certain and certain[-1][1].status == "skipped":
+            if certain and certain[-1][1].status == "untried":
                 # The session is worn, or it would not be open.
-                progress.put_back([n for n, result in certain if result.status == "skipped"])
+                progress.put_back([n for n, result in certain if result.status == "untried"])
         while doubtful:
             code = doubtful[0][1].code
             self._reconsider(progress, [pair for pair in doubtful if pair[1].code == code])
             doubtful = [pair for pair in doubtful if pair[1].code != code]
 
     def _reconsider(self, progress: Progress, refused: list[tuple[int, Result]]) -> None:
-        """Settle messages that were `refused` with one code, or have them sent again."""
+        """Settle messages that were `refused` with one code, or plan to send them again."""
         limits, doubt = self._pool.limits, refused[0][1].doubt
         assert doubt is not None  # noqa: S101
         verdict = limits.begin(doubt.code, self._pool.server.timeout or WAIT)
@@ -182,11 +192,11 @@ class Lease:
                 limits.abandon(verdict)
                 raise
             limits.end(verdict, doubt, result)
-            # What failed again says less than the refusal.
+            # A failure says less than the refusal before it.
             progress.settle(number, first if result is None or result.is_open else result)
             verdict = verdict.outcome.was_taken
         elif verdict and (session := self._session) is not None:
-            # It is of no use: the session that took the other message was a new one.
+            # It is useless: the session that took the other message was a new one.
             session.begin_quit()
             self._session = None
             self._has_leaving = not self._pool.release(session, wait=False)
@@ -199,14 +209,16 @@ class Lease:
     def _try_again(self, message: Envelope, doubt: Doubt) -> Result | None:
         """Try a message on a new session, which replaces this one if it does better.
 
-        Returns None if there is no new session to be had.
+        Returns None if no new session can be had.
         """
         old = self._session
         assert old is not None  # noqa: S101
-        new = self._connect_beside(old)
+        new = self._connect_another(old)
         if new is None:
             return None
-        result = self._deliver(new, [message])[0]
+        is_asked = self._prepare(new, 1)
+        result = new.deliver([message], checked=True)[0]
+        self._learn(new, is_asked)
         self._pool.count("messages", new.messages)
         does_better = result.status in {"sent", "refused"} and result.code != doubt.code
         if new.is_open and (does_better or not old.is_open) and self._pool.exchange(old, new):
@@ -215,7 +227,7 @@ class Lease:
         self._has_leaving = True
         return result
 
-    def _connect_beside(self, old: Session) -> Session | None:
+    def _connect_another(self, old: Session) -> Session | None:
         for _ in range(2):
             try:
                 return self._pool.connect()
@@ -224,6 +236,11 @@ class Lease:
                     raise
                 if not old.is_open:
                     break
-                # The server may take no more sessions at a time than it has.
+                # The server may not take one more session than it has.
                 old.disconnect()
         return None
+
+
+def _is_dead(results: Sequence[Result]) -> bool:
+    """Whether nothing was handed to the session that has ended with these `results`."""
+    return all(result.status in {"failed", "untried"} for result in results)

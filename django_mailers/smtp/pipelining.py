@@ -1,28 +1,28 @@
 """Transactions in as few round trips as the server allows.
 
 With PIPELINING (RFC 2920) the commands of a message go in one write, behind the end of the body
-before; with CHUNKING (RFC 3030) its content goes along, and more messages follow before the first
-reply has come. With neither it is the dialogue of RFC 5321. Which commands await a reply stands in
-a queue: each reply belongs to its first entry, and must be one that this command can get.
+before; with CHUNKING (RFC 3030) its content goes with them, and more messages follow before the
+first reply has come. With neither it is the dialogue of RFC 5321. The commands that await a reply
+are in a queue: each reply belongs to the first of them, and must be one that this command can get.
 
 A server ends a session by a closing reply: 421 to any command, or a refusal of RSET, which has no
-other meaning. Replies come in order. So if the connection ends right after a closing reply, nothing
-that was written behind the command it belongs to was taken.
+other meaning. Replies come in order. So if the connection ends right after a closing reply, the
+server took nothing that was written behind the command that the reply belongs to.
 """
 
 from __future__ import annotations
 
 import smtplib
 from collections import deque
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .doubts import Doubt, doubt_about
-from .envelope import Envelope, Reply, Result, Status
-from .errors import OutOfStepError, add_place
+from .envelope import Envelope, Reply, Result
+from .errors import OutOfStepError, add_endpoint
 from .interrupts import is_injected
 from .replies import is_end
-from .wire import WRITE_SIZE, about, normalize, split, stuff_dots
+from .transaction import MAX_EAGER_CONTENT, Transaction
+from .wire import WRITE_SIZE, split
 
 if TYPE_CHECKING:
     from .session import Session
@@ -34,11 +34,9 @@ MAX_REPLIES = 200
 # nobody knows what became of them.
 MAX_MESSAGES = 64
 MAX_BYTES = 256 * 1024
-# From this size on, content waits until the server has taken its sender and its recipients.
-MAX_EAGER_CONTENT = 64 * 1024
-# How many refusals in a row it takes until each reply is awaited before the next message is begun.
-# Servers end a session that makes errors only, Exim after 10 of them, Postfix after 20; and with
-# CHUNKING a refused message is two or three.
+# After how many refusals in a row each reply is awaited before the next message is begun. Servers
+# end a session that makes nothing but errors, Exim after 10 of them, Postfix after 20; and with
+# CHUNKING a refused message makes two or three.
 CAREFUL = 4
 
 SUCCESS = {
@@ -47,161 +45,36 @@ SUCCESS = {
     "RCPT": frozenset({250, 251, 252}),
     "DATA": frozenset({354}),
     "END": frozenset({250}),
-    "NOTHING": frozenset({250}),
+    # The end of content for which there is no recipient.
+    "EMPTY": frozenset({250}),
 }
-# The commands that a message cannot do without. Of its recipients it can, except for the last.
-DECISIVE = ("MAIL", "DATA", "END")
-
-
-class Transaction:
-    """One message, what was said about it, and what that amounts to."""
-
-    def __init__(self, envelope: Envelope) -> None:
-        self.envelope = envelope
-        self.recipients: list[Reply] = []
-        self.replies: dict[str, Reply] = {}
-        # Of the recipients.
-        self.refusals = 0
-        # Whether the server has said no to its sender, all of its recipients, or its content.
-        self.refused = False
-        self.started = False
-        # From when on the server may have got all of it, so that it may have accepted it.
-        self.handed_over = False
-        # Whether the server closed the session by a reply to what was written before.
-        self.is_void = False
-        # Whether one of its replies cannot be its own, so that those before are not to be trusted.
-        self.is_shifted = False
-        # How many messages the session was given before, and how many it had taken by the time
-        # that it refused this one.
-        self.number = self.taken_before = 0
-        # Whether the end of its data is written, after which a server is ready for the next one.
-        self.terminated = False
-        self.error: Exception | None = None
-
-    def prepare(self, offered: Container[str], *, chunking: bool) -> None:
-        """Make all that is to be written, with the extensions `offered`; or have an `error`."""
-        envelope = self.envelope
-        try:
-            if not envelope.recipients:
-                raise ValueError("A message needs a recipient.")
-            content = normalize(envelope.content)
-            parameters = f" SIZE={len(content)}" if "size" in offered else ""
-            is_ascii = content.isascii()
-            if not envelope.mail_from.isascii() or not "".join(envelope.recipients).isascii():
-                if "smtputf8" not in offered:
-                    raise smtplib.SMTPNotSupportedError(
-                        "An address has non-ASCII characters, and the server no SMTPUTF8."
-                    )
-                parameters += " SMTPUTF8"
-                is_ascii = False  # RFC 6531, 3.6: its header may hold such an address.
-            if not is_ascii and "8bitmime" in offered:
-                parameters += " BODY=8BITMIME"
-            mail = about("MAIL FROM", envelope.mail_from, parameters)
-            rcpts = [about("RCPT TO", name) for name in envelope.recipients]
-        # IndexError: the address parser of older Pythons, at some invalid addresses (H21).
-        except (ValueError, IndexError, smtplib.SMTPNotSupportedError) as error:
-            self.error = error
-            return
-        self.size = len(content)
-        self.lines = [mail, *rcpts]
-        self.kinds = ["MAIL", *["RCPT"] * len(rcpts)]
-        if not chunking:
-            self.lines.append(b"DATA\r\n")
-            self.kinds.append("DATA")
-            content = stuff_dots(content)
-        self.content = content
-
-    def take(self, kind: str, reply: Reply) -> None:
-        if kind == "RCPT":
-            self.recipients.append(reply)
-            if reply.code >= 400:
-                self.refusals += 1
-                self.refused |= self.refusals == len(self.envelope.recipients)
-        else:
-            self.replies[kind] = reply
-            if reply.code >= 400 and kind in DECISIVE:
-                self.refused = True
-
-    @property
-    def accepted(self) -> bool:
-        return not self.refused and "END" in self.replies
-
-    def refusal(self) -> smtplib.SMTPException:
-        """Return the refusal of this message, as smtplib puts it."""
-        envelope, answered = self.envelope, self.recipients
-        if self._code("MAIL") >= 400:
-            return smtplib.SMTPSenderRefused(*self.replies["MAIL"], envelope.mail_from)
-        if self.refusals == len(envelope.recipients):
-            pairs = zip(envelope.recipients, answered, strict=True)
-            return smtplib.SMTPRecipientsRefused(
-                {name: (reply.code, reply.text) for name, reply in pairs}
-            )
-        kind = "DATA" if self._code("DATA") >= 400 else "END"
-        return smtplib.SMTPDataError(*self.replies[kind])
-
-    def contradiction(self) -> bool:
-        """Whether the server took what it had refused, the sender, before."""
-        return self._code("MAIL") >= 400 and self._code("END") == 250
-
-    def _code(self, kind: str) -> int:
-        return self.replies[kind].code if kind in self.replies else 0
-
-    def _answers(self) -> dict[str, Reply]:
-        replies: dict[str, Reply] = {}
-        for name, answer in zip(self.envelope.recipients, self.recipients, strict=False):
-            # If a recipient is named twice, and refused once, the message arrives.
-            if name not in replies or answer.code < 400:
-                replies[name] = answer
-        return replies
-
-    def result(self, broken: Exception | None) -> Result:
-        """Return what became of it; `broken` is how the session ended, if it did."""
-        if self.accepted:
-            end = self.replies["END"]
-            replies = dict.fromkeys(self.envelope.recipients, end)
-            if self.refusals:
-                replies |= {name: r for name, r in self._answers().items() if r.code >= 400}
-            return Result("sent", replies, None, end)
-        replies = self._answers()
-        if self.error is not None:
-            return Result("failed", replies, self.error)
-        if self.refused and not (self.is_shifted or self.contradiction()):
-            # A 421 is about the session, not about the message.
-            status: Status = "failed" if self._was_answered_421() else "refused"
-            refusal = self.refusal()
-            # Recipients have replies of their own.
-            whole = None if isinstance(refusal, smtplib.SMTPRecipientsRefused) else refusal.args
-            reply = Reply(*whole[:2]) if whole else None
-            return Result(status, replies, refusal, reply, status == "failed", self._doubt())
-        if self.contradiction() or (self.handed_over and not self.is_void):
-            return Result("unknown", replies, broken)
-        # What stands behind a closing reply may as well not have been begun.
-        if not self.started or (self.is_void and not self._was_answered_421()):
-            return Result("skipped", replies, broken, is_open=True)
-        return Result("failed", replies, broken, is_open=True)
-
-    def _was_answered_421(self) -> bool:
-        return any(reply.code == 421 for reply in (*self.replies.values(), *self.recipients))
-
-    def _doubt(self) -> Doubt | None:
-        """Return what makes the refusal doubtful, or None if it is to be believed."""
-        if not self.number:
-            return None
-        if self._code("MAIL") >= 400:
-            kind, replies = "MAIL", [self.replies["MAIL"]]
-        elif self.refusals == len(self.envelope.recipients):
-            kind, replies = "RCPT", self.recipients
-        elif self._code("DATA") >= 400:
-            kind, replies = "DATA", [self.replies["DATA"]]
-        elif "DATA" not in self.kinds and self.size <= MAX_EAGER_CONTENT:
-            kind, replies = "BDAT", [self.replies["END"]]
-        else:
-            return None
-        return doubt_about(kind, replies, self.number, has_taken=self.taken_before > 0)
 
 
 class Delivery:
-    """The transactions of some messages, one after the other or overlapping, on one session."""
+    """The transactions of some messages, one after the other or overlapping, on one session.
+
+    Here A awaits its last reply, the commands of B follow the content of A, and C is prepared while
+    the server is busy:
+
+        transactions   ..., A, B, C              begun, the last one maybe only `prepared`
+        results        ...                       of the first of them, which are settled
+
+        buffer         content of A, MAIL, RCPT, DATA of B
+                                                 put() adds at the end, flush() writes it all
+        ends           (size of A, A)            when so much is written, A may have arrived
+        queue          (END, A), (MAIL, B), (RCPT, B), (DATA, B)
+                                                 put() adds at the end, read() takes the first one
+                                                 with each reply
+    """
+
+    # How much is in the buffer.
+    buffered = 0
+    # The first closing reply, and whether the last reply that came was one.
+    closing: Reply | None = None
+    is_at_closing = False
+    previous: Transaction | None = None
+    # Whether nothing was sent yet, with CHUNKING.
+    is_first = True
 
     def __init__(self, session: Session, envelopes: Sequence[Envelope]) -> None:
         self.session = session
@@ -213,24 +86,18 @@ class Delivery:
         self.results: list[Result] = []
         self.pipelining = session.may_pipeline
         self.chunking = session.may_chunk
-        # Commands without a reply so far: what it is, and whose.
+        # The commands that await a reply: their kinds and transactions.
         self.queue: deque[tuple[str, Transaction]] = deque()
-        # What is to be written, how much that is, and at which offsets messages end in it.
+        # What is to be written, and at which offsets messages end in it.
         self.buffer: list[bytes] = []
-        self.buffered = 0
         self.ends: deque[tuple[int, Transaction]] = deque()
-        # The first closing reply, and whether the last reply that came was one.
-        self.closing: Reply | None = None
-        self.is_at_closing = False
-        self.previous: Transaction | None = None
         # The sizes of the contents whose reply is to come, with CHUNKING.
         self.in_flight: deque[int] = deque()
-        self.is_first = True
 
     def run(self) -> list[Result]:
         """Deliver; return a result for each message. The session is closed if it broke.
 
-        If it was refused too much in a row, the rest is "skipped", and the session is open.
+        If too much was refused in a row, the rest is "untried", and the session is open.
         """
         broken: Exception | None = None
         session = self.session
@@ -244,23 +111,23 @@ class Delivery:
                 self.prepared = None
                 if transaction.error is None:
                     self.transact(transaction)
-                    # Nothing refers to it any more but what is to be written.
+                    # From here on only what is to be written refers to it.
                     transaction.content = b""
             self.finish()
         except OSError as error:  # smtplib's are, too.
-            self.session.close()
+            session.close()
             if is_injected(error):
                 raise
-            add_place(error, self.session.place)
+            add_endpoint(error, session.endpoint)
             broken = error
         except BaseException:
             # Whatever it is (an interrupt, a greenlet's timeout): replies are still to come.
-            self.session.close()
+            session.close()
             raise
         for transaction in self.transactions[len(self.results) :]:
             self.results.append(transaction.result(broken))
         for _ in self.envelopes[len(self.results) :]:
-            self.results.append(Result("skipped", error=broken, is_open=True))
+            self.results.append(Result("untried", error=broken, is_open=True))
         return self.results
 
     def prepare(self) -> Transaction:
@@ -279,21 +146,17 @@ class Delivery:
             settled.append(begun[len(settled)].result(None))
 
     def transact(self, transaction: Transaction) -> None:
+        """Write what belongs to `transaction`, as far as its recipients are not refused."""
+        session, pipelining = self.session, self.pipelining
         previous, self.previous = self.previous, transaction
-        # A transaction that did not come to its end is still open, and if MAIL were refused for
-        # that reason, RCPT would add to it. With CHUNKING one cannot know yet.
-        if (
-            previous is not None
-            and not previous.accepted
-            and (not previous.terminated or previous.refused)
-        ):
-            self.put(["RSET"], transaction, b"RSET\r\n")
+        if previous is not None and not previous.accepted:
+            self.end_transaction(previous, transaction)
         transaction.started = True
-        transaction.number = self.session.messages
-        self.session.messages += 1
+        transaction.number = session.messages
+        session.messages += 1
         kinds, lines = transaction.kinds, transaction.lines
-        if self.pipelining and len(self.queue) + len(kinds) <= MAX_REPLIES:
-            if self.session.refusals and not self.chunking:
+        if pipelining and len(self.queue) + len(kinds) <= MAX_REPLIES:
+            if session.refusals and not self.chunking:
                 # Content without a recipient is one error more, and Postfix makes each from the
                 # tenth on wait for a second.
                 self.put(kinds[:-1], transaction, *lines[:-1])
@@ -307,19 +170,38 @@ class Delivery:
                 if transaction.refused:
                     return
                 self.put([kind], transaction, line)
+                if not pipelining:
+                    self.synchronize()
         if self.chunking:
-            self.chunk(transaction)
+            leave = self.chunk(transaction)
+            if leave is not None:
+                self.synchronize(leave)
         else:
             self.synchronize()
             self.data(transaction)
-
-    def chunk(self, transaction: Transaction) -> None:
-        """Send BDAT LAST, if the recipients are not known to be refused."""
-        content = transaction.content
-        if len(content) > MAX_EAGER_CONTENT or self.session.refusals:
+        if not pipelining:
             self.synchronize()
+
+    def end_transaction(self, previous: Transaction, transaction: Transaction) -> None:
+        """Reset the session, as far as that is known to be necessary, before `transaction`."""
+        # A transaction that did not come to its end is still open, and if MAIL were refused for
+        # that reason, RCPT would add to it. With CHUNKING one cannot know yet.
+        if not previous.terminated or previous.refused:
+            self.put(["RSET"], transaction, b"RSET\r\n")
+            if not self.pipelining:
+                self.synchronize()
+
+    def chunk(self, transaction: Transaction) -> int | None:
+        """Send BDAT LAST, if the recipients are not known to be refused.
+
+        Returns how many replies may be left to come before the next message; None if any number.
+        """
+        content, refusals = transaction.content, self.session.refusals
+        if len(content) > MAX_EAGER_CONTENT or refusals:
+            self.synchronize()
+            refusals = self.session.refusals
         if transaction.refused:
-            return
+            return None
         # The command and its octets are one: there is no reply in between.
         self.in_flight.append(len(content))
         self.put(["END"], transaction, b"BDAT %d LAST\r\n" % len(content), content)
@@ -327,13 +209,13 @@ class Delivery:
             # It goes alone: a server that is about to close, or that takes nothing, leaves one
             # message in doubt, not all that fit.
             self.is_first = False
-            self.synchronize()
-        elif self.session.refusals:
+            return 0
+        if refusals:
             # As many as may be refused until all replies are awaited.
-            if len(self.in_flight) + self.session.refusals >= CAREFUL:
-                self.synchronize()
-        elif len(self.in_flight) >= MAX_MESSAGES or sum(self.in_flight) >= MAX_BYTES:
-            self.synchronize(len(self.queue) // 2)
+            return 0 if len(self.in_flight) + refusals >= CAREFUL else None
+        if len(self.in_flight) >= MAX_MESSAGES or sum(self.in_flight) >= MAX_BYTES:
+            return len(self.queue) // 2
+        return None
 
     def data(self, transaction: Transaction) -> None:
         """Send the content, if the server waits for it."""
@@ -346,11 +228,11 @@ class Delivery:
             raise OutOfStepError("The server accepts data without a sender.")
         else:
             # RFC 2920, 3.1: there is no recipient, but the server waits for a message all the same.
-            self.put(["NOTHING"], transaction, b".\r\n")
+            self.put(["EMPTY"], transaction, b".\r\n")
         transaction.terminated = True
 
     def finish(self) -> None:
-        """Leave the session as it was found, without an open transaction."""
+        """Leave the session as it was found: without an open transaction."""
         if self.queue or self.buffer:
             self.synchronize()
         if self.previous is not None and not self.previous.accepted:
@@ -360,30 +242,33 @@ class Delivery:
     # The wire
 
     def put(self, kinds: Sequence[str], transaction: Transaction, *pieces: bytes) -> None:
-        """Write `pieces`, sooner or later, and expect replies of these kinds to them."""
+        """Have `pieces` written by the next `flush()`, and expect replies of these kinds to them.
+
+        Without PIPELINING, `synchronize()` has to follow.
+        """
         if len(self.queue) >= MAX_REPLIES:
             self.synchronize(MAX_REPLIES // 2)
         self.buffer += pieces
-        self.buffered += sum(map(len, pieces))
-        if "END" in kinds:
-            self.ends.append((self.buffered, transaction))
-        self.queue += [(kind, transaction) for kind in kinds]
-        if not self.pipelining:
-            self.synchronize()
+        for piece in pieces:
+            self.buffered += len(piece)
+        for kind in kinds:
+            self.queue.append((kind, transaction))
+            if kind == "END":
+                self.ends.append((self.buffered, transaction))
 
     def synchronize(self, leave: int = 0) -> None:
         """Write what is to be written, and read replies until only `leave` are to come."""
-        self.flush()
+        if self.buffer:
+            self.flush()
         if len(self.transactions) < len(self.envelopes):
             self.work_ahead()
         self.read(leave)
 
     def flush(self) -> None:
-        if not self.buffer:
-            return
+        """Write the buffer."""
         pieces, size, self.buffer, self.buffered = self.buffer, self.buffered, [], 0
-        written = 0
-        for piece in [b"".join(pieces)] if 0 < size <= WRITE_SIZE else split(pieces):
+        sock, written = self.session.sock or self.session.require_socket(), 0
+        for piece in [b"".join(pieces)] if size <= WRITE_SIZE else split(pieces):
             written += len(piece)
             last: Transaction | None = None
             # Before it is tried: when that fails, one cannot know how much of it has gone.
@@ -391,7 +276,7 @@ class Delivery:
                 end, last = self.ends.popleft()
                 last.handed_over = True
             try:
-                self.session.write(piece)
+                sock.sendall(piece)
             except OSError as error:
                 # All but the last byte may have gone, and without that no message is complete.
                 if last is not None and end == written:
@@ -403,10 +288,11 @@ class Delivery:
                 raise error
 
     def read(self, leave: int) -> None:
-        queue = self.queue
+        """Read replies until only `leave` are to come."""
+        queue, session = self.queue, self.session
         while len(queue) > leave:
             try:
-                replies = self.session.read_replies(len(queue) - leave)
+                replies = session.read_replies(len(queue) - leave)
             except OSError as error:
                 if self.is_at_closing and is_end(error):
                     for _, transaction in queue:
@@ -414,26 +300,43 @@ class Delivery:
                 raise
             for reply in replies:
                 kind, transaction = queue.popleft()
-                code = reply.code
-                if code not in SUCCESS[kind] and not 400 <= code < 600:
-                    transaction.is_shifted = True
-                    raise OutOfStepError(f"The server replied {code} to {kind}.")
-                was_refused = transaction.refused
-                transaction.take(kind, reply)
-                if transaction.refused != was_refused:
-                    self.session.refusals += 1
-                    transaction.taken_before = self.session.taken
+                is_closing = False
+                if reply.code not in SUCCESS[kind]:
+                    is_closing = self.take_refusal(kind, transaction, reply)
+                elif kind == "RCPT":
+                    transaction.recipients.append(reply)
+                else:
+                    transaction.replies[kind] = reply
                 if kind == "END":
                     self.end(transaction)
-                self.is_at_closing = code == 421 or (code >= 400 and kind == "RSET")
-                if self.is_at_closing and self.closing is None:
-                    # What it says about the rest is worth knowing.
-                    self.closing, leave = reply, 0
+            self.is_at_closing = is_closing
+            if self.closing is not None:
+                # What the server says about the rest is worth knowing.
+                leave = 0
         if self.closing is not None:
             code, text = self.closing.code, self.closing.text.decode(errors="replace")
             raise smtplib.SMTPServerDisconnected(f"The server closed the session: {code} {text}")
-        if not queue and self.session.has_unread():
+        if not queue and session.has_unread():
             raise OutOfStepError("The server replied to nothing.")
+
+    def take_refusal(self, kind: str, transaction: Transaction, reply: Reply) -> bool:
+        """Take a reply that is not a success; return whether it closes the session.
+
+        Raises `OutOfStepError` if it is not a refusal either.
+        """
+        code = reply.code
+        if not 400 <= code < 600:
+            transaction.is_shifted = True
+            raise OutOfStepError(f"The server replied {code} to {kind}.")
+        was_refused = transaction.refused
+        transaction.refuse(kind, reply)
+        if transaction.refused != was_refused:
+            self.session.refusals += 1
+            transaction.taken_before = self.session.taken
+        is_closing = code == 421 or kind == "RSET"
+        if is_closing and self.closing is None:
+            self.closing = reply
+        return is_closing
 
     def end(self, transaction: Transaction) -> None:
         """Count a message that has its last reply."""

@@ -4,66 +4,36 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import random
 import smtplib
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
 
 from .doubts import Limits
-from .envelope import Envelope, Result
 from .errors import PoolTimeout
-from .lease import Lease
-from .parallel import deliver_in_parallel
-from .session import WORN, Server, Session
+from .fork import after_fork
+from .pooloptions import PoolOptions
+from .server import Server
+from .session import WORN, Session
 from .slots import LOOK, Slot, Turn
 from .stock import RETRY, Claim, Refusal, Stock, is_limit
 
 logger = logging.getLogger("django_mailers.smtp")
 
-# What None means for `max_messages`.
-MAX_MESSAGES = 100
-
-
-@dataclass(frozen=True)
-class PoolOptions:
-    """How many sessions there are, and for how long.
-
-    pool_size        Sessions at most; 0 for a new one each time, as many as there are users.
-    max_messages     Messages after which a session is closed; None for as many as the server takes
-                     (10 if it is known to queue or refuse the 11th), at most 100.
-    max_age          Seconds after which a session is closed, once it is free. Up to a tenth
-                     less, at random, so that sessions opened together do not all end together.
-    max_idle         Seconds without use after which a session is closed, by the next use of the
-                     pool (there is no thread to do it sooner).
-    check_after      Seconds without use after which a NOOP proves a session before it is used.
-    acquire_timeout  Seconds to wait for a session to become free; None for any time.
-    """
-
-    pool_size: int = 4
-    max_messages: int | None = None
-    max_age: float = 300
-    max_idle: float = 30
-    check_after: float = 5
-    acquire_timeout: float | None = 30
-
-    def __post_init__(self) -> None:
-        if self.pool_size < 0:
-            raise ValueError(f"'pool_size' must be 0 or more, not {self.pool_size!r}")
-        if self.max_messages is not None and self.max_messages < 1:
-            raise ValueError(f"'max_messages' must be 1 or more, not {self.max_messages!r}")
+# What None means for `max_messages`: few servers have a limit that they do not tell, and each new
+# session costs round trips, TLS and a login.
+MAX_MESSAGES = 1000
 
 
 class Pool:
     """Up to `pool_size` sessions with one server, opened when they are needed.
 
-    Any number of threads may use it. What to do is decided under the lock; connecting, checking
-    and closing are done outside of it, by the thread that needs it. Of a session that is lent the
-    pool has but a weak reference to its slot: when nobody holds it any more, the slot is free.
+    Any number of threads may use it. Decisions are made under the lock; connecting, checking and
+    closing happen outside of it, in the thread that needs it. The pool has only a weak reference to
+    the slot of a session that is lent: once nobody holds the session any more, the slot is free.
 
     In a forked child it is empty: the sessions are the parent's, and nothing is written to them.
     """
@@ -76,27 +46,27 @@ class Pool:
         _pools.add(self)
 
     def _forget(self) -> None:
-        """Begin anew, in __init__() and in a forked child."""
+        """Begin with nothing, in __init__() and in a forked child."""
         self._stock = Stock(self.options.pool_size or math.inf, self.options.max_idle)
         self.limits = Limits()
 
     def __repr__(self) -> str:
         stats = self.stats()
         numbers = " ".join(f"{name}={stats[name]}" for name in ("size", "idle", "busy", "waiting"))
-        return f"<{type(self).__name__} {self.server.place} {numbers}>"
+        return f"<{type(self).__name__} {self.server.endpoint} {numbers}>"
 
     @property
     def is_closed(self) -> bool:
         return self._closed
 
     def stats(self) -> dict[str, int]:
-        """Return numbers: the present state, and what has happened in this process so far.
+        """Return numbers: the present state, and counts of this process so far.
 
         size, idle, busy, waiting    Sessions at most, free ones, used ones; threads that wait.
         message_limit                Messages that the server takes in a session, as it has shown; 0
-                                     while nothing of that kind is known.
-        opened, reused, replaced     Sessions connected; uses of one that was there; sessions that
-                                     were found dead when a message was to be sent by them.
+                                     while no limit is known.
+        opened, reused, replaced     Sessions connected; uses of a session that was there; sessions
+                                     found dead when a message was to be sent over them.
         closed, broken               Sessions that the pool closed; that were closed in use.
         waits, timeouts, failures    Times a thread had to wait; waited in vain; could not connect.
         messages                     Messages handed to sessions.
@@ -122,25 +92,12 @@ class Pool:
         with self._stock.lock:
             self._stock.counts[name] += number
 
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Lend a session for the block. See `acquire()`."""
-        session, _ = self.acquire()
-        try:
-            yield session
-        except BaseException:
-            # It may be anywhere in a dialogue.
-            session.close()
-            raise
-        finally:
-            self.release(session)
-
     def acquire(self, *, wait: bool = True) -> tuple[Session, bool]:
-        """Take a session, which must be given back to `release()`; and whether it was used before.
+        """Take a session, which must be given back to `release()`; and whether it is a new one.
 
         A thread that holds one already would wait for itself if there is no other: it gets one
-        beyond the size of the pool, and no more. That the server allows no further session is an
-        error only if there is none to wait for.
+        beyond the size of the pool, and no more. If the server allows no further session, that is
+        an error only if there is none to wait for.
 
         Raises `PoolTimeout` if none becomes free in time, or is free now, if `wait` is false; and
         what `Server.connect()` raises.
@@ -153,13 +110,13 @@ class Pool:
                     self._dismiss()
                 if claim.session is None:
                     try:
-                        return self._connect(claim), False
+                        return self._connect(claim), True
                     except smtplib.SMTPException as error:
                         if not wait or not is_limit(error):
                             raise
                         refusal = self._refused(claim, error)
                 elif self._is_alive(claim.session):
-                    return claim.session, True
+                    return claim.session, False
                 self._give_up(claim.slot, claim.session)
                 claim = Claim()
         except BaseException:
@@ -171,10 +128,10 @@ class Pool:
                 claim, refusal = Claim(), None
 
     def release(self, session: Session, *, wait: bool = True) -> bool:
-        """Give a session back; it is closed if it has done enough, or the pool was meanwhile.
+        """Give a session back; it is closed if it has done enough, or the pool was closed.
 
-        Returns whether it is kept. If it is not, it is told QUIT; `wait` says whether to wait for
-        the reply, or to leave that to `hang_up()`.
+        Returns whether it is kept. If it is not, QUIT is sent to it; `wait` says whether to wait
+        for the reply, or to leave that to `hang_up()`.
         """
         slot, stock = session.slot, self._stock
         if slot is None:
@@ -233,22 +190,22 @@ class Pool:
             self.hang_up()
 
     def hang_up(self) -> None:
-        """Close the sessions that were told QUIT, whether they have replied by now or not.
-
-        They are not waited for: they are the business of whoever used them last.
-        """
+        """Close the sessions to which QUIT was sent, without waiting for those yet to reply."""
         for session in _each(self._stock.leaving):
             session.hang_up()
             self._stock.ended = time.monotonic()
 
     def leave(self, session: Session) -> None:
-        """Say QUIT to a session that takes no slot; `hang_up()` closes it."""
+        """Say QUIT to a session that has no slot; `hang_up()` closes it."""
         session.begin_quit()
         if session.is_open:
             self._stock.leaving.append(session)
 
     def room(self, session: Session) -> int:
-        """Return how many messages more `session` is to be given; 0 or less for none."""
+        """Return how many more messages `session` may be given; 0 or less if none.
+
+        This is where `max_messages` and the limits of servers are enforced.
+        """
         if session.refusals >= WORN:
             return 0
         most, limits = session.most_messages, self.limits
@@ -257,7 +214,7 @@ class Pool:
         return most - session.messages
 
     def connect(self) -> Session:
-        """Open a session that takes no slot. See `exchange()`."""
+        """Open a session that has no slot. See `exchange()`."""
         session = self.server.connect()
         session.most_messages = self._most_messages(session)
         self.count("opened")
@@ -284,32 +241,10 @@ class Pool:
             stock.counts["closed" if old.is_open else "broken"] += 1
             return True
 
-    def lease(self, *, wait: bool = True) -> Lease:
-        """Return a lease, which takes a session when it needs one. See `acquire()`."""
-        return Lease(self, wait=wait)
-
-    def deliver(self, messages: Sequence[Envelope], *, parallel: int = 1) -> list[Result]:
-        """Deliver `messages`; return a Result for each, in order.
-
-        They go over one session, in order, or over up to `parallel` at a time, each of which gets
-        a share. Raises nothing that the server or the network does, see `Lease.deliver()`.
-        """
-        if parallel > 1:
-            # A pool without a size keeps none, but has as many as one likes.
-            parallel = min(parallel, self.options.pool_size or parallel, len(messages))
-        if parallel > 1:
-            return deliver_in_parallel(self, messages, parallel)
-        with Lease(self) as lease:
-            return lease.deliver(messages)
-
-    def send_one(self, message: Envelope) -> Result:
-        """Deliver one message. See `deliver()`."""
-        return self.deliver([message])[0]
-
     def close(self) -> None:
-        """Close the free sessions now, and any other when it is given back.
+        """Close the free sessions now, and the others when they are given back.
 
-        The pool can still be used, but keeps nothing any more.
+        The pool can still be used, but no longer keeps sessions.
         """
         stock = self._stock
         with stock.lock:
@@ -333,14 +268,14 @@ class Pool:
         return closed
 
     def _dismiss(self) -> None:
-        """Say QUIT to the sessions that are to go. Their replies are not waited for."""
+        """Say QUIT to the sessions that are to go, without waiting for their replies."""
         for session in _each(self._stock.retired):
             session.begin_quit()
             # Now, as another thread may hang up at once.
             self._stock.leaving.append(session)
 
     def _see_off(self) -> bool:
-        """Say QUIT and wait for the replies, not long; return whether there was any to be had."""
+        """Say QUIT and wait a little for the replies; return whether there was a session to end."""
         self._dismiss()
         seen = False
         for session in _each(self._stock.leaving):
@@ -356,11 +291,11 @@ class Pool:
             with stock.lock:
                 if stock.idle:
                     stock.expire(started)
-                # Not before those who wait; but a thread would not wait for itself.
+                # Threads that wait come first; but a thread must not wait for itself.
                 if stock.take(claim, len(stock.queue)) or (wait and stock.take_extra(claim)):
                     return
         if not wait:
-            raise PoolTimeout(f"{self.server.place}: No session is free.")
+            raise PoolTimeout(f"{self.server.endpoint}: No session is free.")
         timeout, turn, begun = self.options.acquire_timeout, Turn(), time.monotonic()
         try:
             with stock.lock:
@@ -374,23 +309,23 @@ class Pool:
                 if left <= 0:
                     self.count("timeouts")
                     raise PoolTimeout(
-                        f"{self.server.place}: No session became free in {timeout} seconds."
+                        f"{self.server.endpoint}: No session became free in {timeout} seconds."
                     ) from (None if refusal is None else refusal.error)
                 turn.wait(min(left, LOOK if refusal is None else RETRY))
         finally:
             with stock.lock:
                 stock.queue.leave(turn)
                 stock.seconds["wait"] += time.monotonic() - begun
-                # Whether it has taken something or was interrupted: the next may find some, too.
+                # Whether it has taken something or was interrupted: there may be more for the next.
                 stock.wake()
 
     def _refused(self, claim: Claim, error: smtplib.SMTPException) -> Refusal | None:
-        """Say what a thread that was refused a session has to wait for; None to try again.
+        """Return what a thread that was refused a session has to wait for; None to try again.
 
-        Raises `error` if there is nothing.
+        Raises `error` if there is nothing to wait for.
         """
-        # They count with the server until they have ended. Our slot is still taken meanwhile, so
-        # that another thread that is refused waits for us.
+        # The server counts them until they have ended. Our slot is still taken meanwhile, so that
+        # another thread that is refused waits for us.
         if self._see_off():
             return None
         with self._stock.lock:
@@ -427,8 +362,8 @@ class Pool:
             return True
         if session.answers():
             return True
-        # Whatever became of it (a server restarted, a firewall forgot) became of those that have
-        # been idle for longer, too: asking each would take as long again.
+        # Whatever happened to it (a server restarted, a firewall forgot) happened to those that
+        # have been idle for longer, too: asking each of them would take as long again.
         stock = self._stock
         with stock.lock:
             for old in stock.idle[:]:
@@ -458,10 +393,7 @@ def _each(sessions: deque[Session]) -> Iterator[Session]:
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 
 
-def _after_fork() -> None:
+@after_fork
+def _abandon_all() -> None:
     for pool in list(_pools):
         pool._abandon()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

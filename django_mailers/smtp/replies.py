@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-import selectors
+import select
 import smtplib
 import socket
 import ssl
 from collections.abc import Sequence
 from functools import lru_cache
 from time import monotonic
+from typing import Any
 
 from .envelope import Reply
 
-# As smtplib's. RFC 5321, 4.5.3.1.5 has 512.
+# In bytes, as smtplib's. RFC 5321, 4.5.3.1.5 has 512.
 MAX_LINE = 8192
 # For all lines of a reply. The longest are replies to EHLO, of about one kilobyte.
 MAX_REPLY = 64 * 1024
 MALFORMED = -1
-# A reply of one line, as nearly all are. Some servers have a tab behind the code, and smtplib takes
+# A reply of one line, as nearly all are. Some servers send a tab behind the code, and smtplib takes
 # any character there; but one more digit makes it another number.
 ONE_LINE = re.compile(rb"([0-9]{3})[^-0-9\r\n]([^\r\n]{0,1000})\r\n")
 # Replies up to this size are remembered: a server says the same to each message.
@@ -26,7 +27,7 @@ USUAL_SIZE = 256
 
 
 def is_end(error: OSError) -> bool:
-    """Whether `error` says that the other side ended the connection, and not that time was up."""
+    """Whether `error` means that the other side ended the connection, and not a timeout."""
     if isinstance(error, smtplib.SMTPServerDisconnected):
         cause = error.__cause__
         return cause is None or (isinstance(cause, OSError) and is_end(cause))
@@ -36,31 +37,32 @@ def is_end(error: OSError) -> bool:
 class ReplyReader:
     """The replies that come from a socket, and how much of them has come already.
 
-    smtplib reads through a file object, which cannot tell what it has buffered: but what is there
-    and was not asked for is how a session that is out of step, or over, gives itself away.
+    smtplib reads through a file object, which does not show what it has buffered: but data that
+    nobody asked for is how a session that is out of step, or over, gives itself away.
 
-    The socket's timeout is that of a whole reply, however it comes: a byte each second is no reply.
+    The socket's timeout is that of a whole reply, however it comes: a byte each second is not a
+    reply.
     """
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Drop what has come and was not read yet, and forget the socket."""
+        """Drop everything that has come and was not read, and forget the socket."""
         self._data = b""
         self._position = 0
-        self._selector: selectors.BaseSelector | None = None
+        self._poll: Any = None
 
     @property
     def buffered(self) -> bool:
-        """Whether anything has come that was not read yet."""
+        """Whether anything has come that was not read."""
         return self._position < len(self._data)
 
     def is_quiet(self, sock: socket.socket) -> bool:
-        """Whether nothing has come that was not asked for, as the end of the connection.
+        """Whether nothing has come, such as the end of the connection, that nobody asked for.
 
-        It costs no round trip: a server that closed an idle session, with or without a 421, has
-        said so already in nearly all cases.
+        That costs no round trip: when a server has closed an idle session, with or without a 421,
+        the news has arrived already in nearly all cases.
         """
         if self.buffered:
             return False
@@ -68,12 +70,11 @@ class ReplyReader:
             return True
         if not isinstance(sock, ssl.SSLSocket):
             return False
-        # Records without data, as session tickets, are nothing to be asked for.
+        # TLS records without data (session tickets) are harmless.
         timeout = sock.gettimeout()
         try:
             sock.settimeout(0)
-            # Not MSG_PEEK, which TLS does not have. If there is something, the session is of no
-            # use.
+            # Not MSG_PEEK, which TLS does not have. If there is data, the session is useless.
             sock.recv(1)
         except ssl.SSLWantReadError:
             return True
@@ -87,14 +88,17 @@ class ReplyReader:
         """Whether there is anything to read now, the end of the connection included."""
         if isinstance(sock, ssl.SSLSocket) and sock.pending():
             return True
-        if self._selector is None:
-            # Neither has a file descriptor of its own, to be closed, and to be lost in a fork.
-            # select() is all that Windows has; elsewhere it cannot do with numbers above 1023.
-            kind = getattr(selectors, "PollSelector", selectors.SelectSelector)
-            selector = self._selector = kind()
+        # Neither has a file descriptor of its own, to be closed, and to be lost in a fork. select()
+        # is all that Windows has; elsewhere it cannot handle numbers above 1023. Looked up here:
+        # gevent and eventlet may replace them late.
+        kind = getattr(select, "poll", None)
+        if kind is None:
+            return bool(select.select([sock], [], [], 0)[0])
+        if self._poll is None:
+            self._poll = kind()
             # By its number, which remains the same with TLS.
-            selector.register(sock, selectors.EVENT_READ)
-        return bool(self._selector.select(0))
+            self._poll.register(sock, select.POLLIN)
+        return bool(self._poll.poll(0))
 
     def read_some(self, sock: socket.socket, most: int) -> Sequence[Reply]:
         """Read one reply, and up to `most` if they have come already. See `_read()`."""
@@ -112,7 +116,7 @@ class ReplyReader:
     def _read(self, sock: socket.socket, started: float) -> Reply:
         """Read one reply, which is waited for since `started`.
 
-        Its code is -1 if it is none: no code, or lines with different ones.
+        Its code is -1 if it is malformed: without a code, or with lines whose codes differ.
 
         Raises `smtplib.SMTPServerDisconnected` at an end of the connection, also in the midst of a
         reply (half a "250" may have been a 2 of anything), `smtplib.SMTPResponseException` if
@@ -148,7 +152,7 @@ class ReplyReader:
         return data
 
     def _receive_rest(self, sock: socket.socket, started: float) -> bytes:
-        """Receive more of a reply, in what is left of the time for it."""
+        """Receive more of a reply, in the time that is left for it."""
         timeout = sock.gettimeout()
         if timeout is None:
             return self._receive(sock)

@@ -10,42 +10,39 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .auth import log_in
-from .chunks import consumes_chunks
 from .envelope import Envelope, Reply, Result
-from .errors import OutOfStepError, add_place, hide, place, without_frames
+from .errors import add_endpoint, without_frames
 from .interrupts import injected, is_injected
 from .pipelining import Delivery
 from .replies import ReplyReader
-from .slots import Slot
-from .tls import TLSConfig, shared_tls
+
+if TYPE_CHECKING:
+    from .slots import Slot
 
 # How long, in seconds, a server is given to answer QUIT, from when it was sent: nothing depends on
-# it.
+# the answer.
 QUIT_TIMEOUT = 2
-# How many messages may be refused in a row. Servers end a session that makes errors only.
+# How many messages may be refused in a row. Servers end a session that makes nothing but errors.
 WORN = 8
 # Exim leaves what comes as 11th on a connection to its next queue run, half an hour later on Debian
-# (smtp_accept_queue_per_connection); Stalwart refuses it. Behind the name of the host.
-TEN_MESSAGES = re.compile(rb"\S+ .*\b(?:exim|stalwart)\b", re.IGNORECASE | re.DOTALL)
+# (smtp_accept_queue_per_connection); Stalwart refuses it. The greeting names them behind the host.
+TEN_MESSAGES = rb"(?is)\S+ .*\b(?:exim|stalwart)\b"
 # RFC 9422
-MAILMAX = re.compile(r"\bMAILMAX=([0-9]{1,9})\b", re.IGNORECASE)
-# How long an idle session is given to prove itself, if its own timeout is not shorter: one that a
-# firewall has forgotten would not answer at all, and a new one is soon made.
+MAILMAX = r"(?i)\bMAILMAX=([0-9]{1,9})\b"
+# How long, in seconds, an idle session is given to prove itself, if its own timeout is not shorter:
+# one that a firewall has forgotten would not answer at all, and a new one is soon made.
 CHECK_TIMEOUT = 5
 
 
 class Session(smtplib.SMTP):
-    """An smtplib.SMTP with `deliver()`. All else works as documented there.
+    """An smtplib.SMTP with `deliver()`. Everything else works as documented there.
 
-    What differs, for the better: commands are not delayed by Nagle's algorithm, a reply has a
-    maximum length, half a reply at the end of a connection is none, a NUL in a command is refused
-    as a line end is, a plaintext reply that a man in the middle put behind the one to STARTTLS
-    is dropped (RFC 3207, 6), and `login()` tries no other mechanism with a password that was
-    refused.
+    These things differ, for the better: commands are not delayed by Nagle's algorithm, a reply has
+    a maximum length, a truncated reply counts as a disconnect, a NUL in a command is refused as a
+    line end is, a plaintext reply that a man in the middle put behind the one to STARTTLS is
+    dropped (RFC 3207, 6), and `login()` tries no other mechanism with a password that was refused.
 
     pipelining, chunking  Whether to use these extensions if the server offers them.
     consumes_chunks       Whether the server is known to read the octets of a BDAT command that it
@@ -53,18 +50,16 @@ class Session(smtplib.SMTP):
                           message. Without that knowledge, content goes by DATA.
     messages              How many messages `deliver()` began in the life of this session.
     taken                 How many of them the server has taken.
-    refusals              How many of the last ones it has refused, in a row.
-    most_messages         How many messages its pool gives it at most.
+    refusals              How many of the last ones the server has refused, in a row.
+    most_messages         How many messages its pool gives it at most, see `Pool.room()`.
     quit_at               When QUIT was sent, if it was.
     in_transaction        Whether smtplib's `mail()` and `rcpt()` have begun a message that is not
                           at its end.
-    place                 The server, for errors to name.
+    endpoint              The server's host and port, for errors to name.
     meanwhile             Called while the server's greeting is on its way.
-    slot                  What it takes up in its pool, as long as it lives.
+    slot                  The slot of its pool that it takes up, as long as it lives.
     """
 
-    pipelining = True
-    chunking = True
     consumes_chunks: bool | None = None
     messages = 0
     taken = 0
@@ -72,19 +67,26 @@ class Session(smtplib.SMTP):
     most_messages = 0
     greeting = b""
     in_transaction = False
-    place = ""
     slot: Slot | None = None
 
     def __init__(
-        self, *args: Any, meanwhile: Callable[[], object] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        endpoint: str = "",
+        pipelining: bool = True,
+        chunking: bool = True,
+        meanwhile: Callable[[], object] | None = None,
+        **kwargs: Any,
     ) -> None:
+        self.endpoint = endpoint
+        self.pipelining, self.chunking = pipelining, chunking
         self._replies = ReplyReader()
         self._meanwhile = meanwhile
         self.quit_at: float | None = None
         super().__init__(*args, **kwargs)
 
     def __del__(self) -> None:
-        # It was left to the garbage collector, by an interrupt or by somebody who did not call
+        # It was left to the garbage collector, by an interrupt or by code that did not call
         # close(): as with smtplib it ends then, but without a ResourceWarning about our socket.
         sock = vars(self).get("sock")
         if sock is not None:
@@ -101,37 +103,40 @@ class Session(smtplib.SMTP):
 
     @property
     def may_pipeline(self) -> bool:
+        """Whether commands may be sent before the replies to those before have come."""
         return self.pipelining and "pipelining" in self.esmtp_features
 
     @property
     def may_chunk(self) -> bool:
+        """Whether content may go by BDAT."""
         return self.consumes_chunks is True and self.offers_chunking
 
     @property
     def offers_chunking(self) -> bool:
+        """Whether the server knows BDAT, by its own account."""
         return self.chunking and "chunking" in self.esmtp_features
 
     @property
     def is_worn(self) -> bool:
-        """Whether so much was refused in a row that the server may have had enough."""
+        """Whether so many messages were refused in a row that the server may have had enough."""
         return self.refusals >= WORN
 
     @property
     def message_limit(self) -> int | None:
         """How many messages the server takes in a session, as far as it says so itself."""
-        limits = [10] if TEN_MESSAGES.match(self.greeting) else []
-        if told := MAILMAX.search(self.esmtp_features.get("limits", "")):
+        limits = [10] if re.match(TEN_MESSAGES, self.greeting) else []
+        if told := re.search(MAILMAX, self.esmtp_features.get("limits", "")):
             limits.append(max(1, int(told[1])))
         return min(limits, default=None)
 
     def deliver(self, messages: Sequence[Envelope], *, checked: bool = False) -> list[Result]:
         """Deliver `messages`, in order; return a Result for each.
 
-        `checked` says that `is_quiet()` was true a moment ago.
+        `checked` says whether `is_quiet()` was true a moment ago.
 
         Raises nothing that the server or the network does: see `Result.error`. If the session broke
-        (`is_open` is false then), or was refused too much (`is_worn` is true), the messages it did
-        not come to are "skipped". No message is sent twice.
+        (`is_open` is false then), or was refused too much (`is_worn` is true), the messages that it
+        did not come to are "untried". No message is sent twice.
         """
         try:
             self.ehlo_or_helo_if_needed()
@@ -141,26 +146,28 @@ class Session(smtplib.SMTP):
             if not checked and not self.is_quiet():
                 raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
             if self.consumes_chunks is None and (self.messages or len(messages) > 1):
-                # Whatever comes of it, it is not tried again.
-                self.consumes_chunks = False
-                if self.offers_chunking:
-                    self.consumes_chunks = consumes_chunks(self, messages[0].mail_from)
+                self._find_out(messages[0].mail_from)
         except OSError as error:
             self.close()
             if is_injected(error):
                 raise
-            add_place(error, self.place)
-            return [Result("skipped", error=error, is_open=True) for _ in messages]
+            add_endpoint(error, self.endpoint)
+            return [Result("untried", error=error, is_open=True) for _ in messages]
         return Delivery(self, messages).run()
 
-    def send_one(self, message: Envelope) -> Result:
-        """Deliver one message."""
-        return self.deliver([message])[0]
+    def _find_out(self, mail_from: str) -> None:
+        """Find out whether the server reads the octets of a BDAT command that it refuses."""
+        # Whatever comes of it, it is not tried again.
+        self.consumes_chunks = False
+        if self.offers_chunking:
+            from .chunks import consumes_chunks
+
+            self.consumes_chunks = consumes_chunks(self, mail_from)
 
     def is_quiet(self) -> bool:
-        """Whether the session is open, as far as one can tell for nothing, and in step.
+        """Whether the session is in step and open, as far as that shows without a round trip.
 
-        It is closed if it is not: it cannot be used, and what it had to say is gone.
+        If it is not, it is closed: it cannot be used, and what the server had to say is gone.
         """
         if self.sock is None:
             return False
@@ -185,12 +192,8 @@ class Session(smtplib.SMTP):
         return is_good
 
     def has_unread(self) -> bool:
-        """Whether more has come already than the replies that were read."""
+        """Whether more has come than the replies that were read."""
         return self._replies.buffered
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Write `data`; unlike `send()`, say by an `OSError` why that was not possible."""
-        (self.sock or self._require_socket()).sendall(data)
 
     def begin_quit(self) -> None:
         """Say QUIT; `disconnect()` will wait for the reply, `hang_up()` will not."""
@@ -206,13 +209,13 @@ class Session(smtplib.SMTP):
                 raise
 
     def hang_up(self) -> None:
-        """Close, and do not wait for a reply to QUIT."""
-        # With what has come read, the server sees an end, and no reset.
+        """Close, without waiting for a reply to QUIT."""
+        # Once everything that has come is read, the server sees an end, not a reset.
         self.is_quiet()
         self.close()
 
     def disconnect(self) -> None:
-        """Say QUIT and close, without waiting long for it, and whatever happens."""
+        """Say QUIT and close, whatever happens, and without waiting long for the reply."""
         try:
             self.begin_quit()
             if self.sock is not None and self.quit_at is not None:
@@ -263,9 +266,9 @@ class Session(smtplib.SMTP):
         try:
             reply = super().connect(*args, **kwargs)
             self.greeting = reply[1]
-            # Else what is written while the server has not acknowledged what was written before
-            # waits for that, a round trip: the EHLO after the last message of a TLS handshake.
-            self._require_socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # Otherwise data is held back until the server has acknowledged the data before it,
+            # which costs a round trip: the EHLO after the last message of a TLS handshake.
+            self.require_socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:
             self.close()
             raise
@@ -283,7 +286,7 @@ class Session(smtplib.SMTP):
         try:
             super().send(s)
         except smtplib.SMTPServerDisconnected as error:
-            # smtplib says that in place of any OSError, be it a job's limit.
+            # smtplib says that in place of any OSError, be it the time limit of a job.
             interrupt = injected(error)
             if interrupt is not None:
                 raise interrupt  # noqa: B904
@@ -297,7 +300,7 @@ class Session(smtplib.SMTP):
     def putcmd(self, cmd: str, args: str = "") -> None:
         if "\0" in cmd or "\0" in args:
             raise ValueError(f"A command must not contain NUL: {f'{cmd} {args}'!r}")
-        # Whoever is lent a session may use all of smtplib, and leave in the middle.
+        # Code that is lent a session may use all of smtplib, and leave in the middle.
         verb = cmd.partition(" ")[0].lower()
         if verb in {"mail", "rcpt", "data"}:
             self.in_transaction = True
@@ -309,6 +312,8 @@ class Session(smtplib.SMTP):
         self, user: str, password: str, *, initial_response_ok: bool = True
     ) -> tuple[int, bytes]:
         try:
+            from .auth import log_in
+
             return log_in(self, user, password, initial_response_ok=initial_response_ok)
         except BaseException:
             del user, password  # or a page about the error would show them
@@ -321,7 +326,7 @@ class Session(smtplib.SMTP):
         except BaseException as error:
             without_frames(error, outer)
             if isinstance(error, binascii.Error):
-                text = f"AUTH: the server asks in no base64: {error}."
+                text = f"AUTH: the server's challenge is not base64: {error}."
                 raise smtplib.SMTPException(text) from None
             raise error
 
@@ -336,7 +341,7 @@ class Session(smtplib.SMTP):
     def read_replies(self, most: int) -> Sequence[Reply]:
         """Read a reply, as `getreply()` does, and up to `most` if they have come already."""
         try:
-            replies = self._replies.read_some(self.sock or self._require_socket(), most)
+            replies = self._replies.read_some(self.sock or self.require_socket(), most)
         except smtplib.SMTPException:
             self.close()
             raise
@@ -356,7 +361,8 @@ class Session(smtplib.SMTP):
         self._replies.clear()
         super().close()
 
-    def _require_socket(self) -> socket.socket:
+    def require_socket(self) -> socket.socket:
+        """Return the socket. Raises `smtplib.SMTPServerDisconnected` if there is none."""
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("please run connect() first")
         return self.sock
@@ -364,112 +370,3 @@ class Session(smtplib.SMTP):
 
 class TLSSession(Session, smtplib.SMTP_SSL):
     """A Session over TLS from its first byte on (port 465)."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where a session goes, and how it begins. Servers that are equal share a pool.
-
-    host, port            Port 0 is the protocol's own: 25, or 465 with implicit TLS.
-    security              None, "starttls" (required then) or "tls", from the first byte on.
-    tls                   How the server is verified.
-    username, password    For AUTH, if there is a username, by a mechanism that both sides know.
-    authenticate          Called with the session instead, if given; to log in some other way, as
-                          `XOAuth2` does. Servers share a pool if theirs are equal.
-    timeout               In seconds, for each operation; None for none.
-    local_hostname        For EHLO; None for the name of this machine.
-    source_address        The (address, port) to connect from; None for any.
-    pipelining, chunking  Whether to use these extensions if the server offers them.
-    """
-
-    host: str
-    port: int = 0
-    security: str | None = None
-    tls: TLSConfig = field(default_factory=TLSConfig)
-    username: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
-    authenticate: Callable[[Session], object] | None = field(default=None, repr=False)
-    timeout: float | None = 30
-    local_hostname: str | None = None
-    source_address: tuple[str, int] | None = None
-    pipelining: bool = True
-    chunking: bool = True
-
-    def __post_init__(self) -> None:
-        if self.security not in (None, "starttls", "tls"):
-            raise ValueError(f"'security' must be None, 'starttls' or 'tls', not {self.security!r}")
-
-    @property
-    def place(self) -> str:
-        """Host and port, for errors and logs."""
-        return place(self.host, self.port or (465 if self.security == "tls" else 25))
-
-    def connect(self) -> Session:
-        """Return a session that is ready for a message.
-
-        Raises smtplib's exceptions and `OSError`, which name the host. Before TLS is up and
-        verified nothing is said but EHLO and STARTTLS.
-        """
-        try:
-            session = self._connect()
-            if not session.is_quiet():
-                # Replies would be taken for those to the next commands.
-                session = self._connect()
-                if not session.is_quiet():
-                    raise OutOfStepError("The server said more than it was asked.")
-            return session
-        except OSError as error:
-            if is_injected(error):
-                raise
-            if isinstance(error, smtplib.SMTPException) and self.username and self.password:
-                # As they go over the wire with PLAIN, and with LOGIN.
-                hide(error, f"\0{self.username}\0{self.password}", self.password)
-            add_place(error, self.place, self._way_out(error))
-            raise
-
-    def _way_out(self, error: OSError) -> str:
-        """Return what to change, if the server has probably waited for TLS, or for none."""
-        is_smtp = isinstance(error, smtplib.SMTPException)
-        is_lost = not is_smtp or isinstance(error, smtplib.SMTPServerDisconnected)
-        # Where there was a greeting, or a certificate, the port is not what is wrong.
-        if self.security != "tls":
-            if self.port == 465 and is_lost and not isinstance(error, ssl.SSLError):
-                return "port 465 speaks TLS from the first byte: use_ssl"
-        elif self.port == 587 and not (is_smtp or isinstance(error, ssl.SSLCertVerificationError)):
-            return "port 587 speaks TLS only after STARTTLS: use_tls"
-        return ""
-
-    def _connect(self) -> Session:
-        options: dict[str, Any] = {
-            "local_hostname": self.local_hostname,
-            "timeout": self.timeout,
-            "source_address": self.source_address,
-        }
-        tls = None
-        if self.security == "tls":
-            tls = shared_tls(self.tls)
-            session: Session = TLSSession(self.host, self.port, context=tls, **options)
-        elif self.security == "starttls":
-            # The first time, that takes as long as it takes the server to answer.
-            session = Session(
-                self.host, self.port, meanwhile=lambda: shared_tls(self.tls), **options
-            )
-            tls = shared_tls(self.tls)
-        else:
-            session = Session(self.host, self.port, **options)
-        try:
-            session.pipelining, session.chunking = self.pipelining, self.chunking
-            session.place = self.place
-            if self.security == "starttls":
-                session.starttls(context=tls)
-            session.ehlo_or_helo_if_needed()
-            if tls is not None and isinstance(session.sock, ssl.SSLSocket):
-                tls.remember(session.sock)
-            if self.authenticate is not None:
-                self.authenticate(session)
-            elif self.username:
-                session.login(self.username, self.password or "")
-        except BaseException:
-            session.close()
-            raise
-        return session

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 
-from .pool import Pool, PoolOptions
-from .session import Server
+from .fork import after_fork
+from .pool import Pool
+from .pooloptions import PoolOptions
+from .server import Server
 
 _shared: dict[tuple[Server, PoolOptions], Pool] = {}
 # One that the same thread may take again: a signal handler may send mail in the middle of it.
@@ -20,10 +21,13 @@ def shared_pool(server: Server, options: PoolOptions | None = None) -> Pool:
     with _lock:
         pool = _shared.get(key)
         if pool is not None:
-            return pool
+            if not pool.is_closed:
+                return pool
+            # By another thread, say, which found it unused, and is about to forget it.
+            del _shared[key]
         others = list(_shared.items())
         pool = _shared.setdefault(key, Pool(*key))
-    # Settings may come and go, as with mailers of tenants or passwords that are renewed.
+    # Settings may come and go: those of tenants' mailers, say, or passwords that are renewed.
     for other_key, other in others:
         if other.close_if_unused():
             with _lock:
@@ -33,7 +37,7 @@ def shared_pool(server: Server, options: PoolOptions | None = None) -> Pool:
 
 
 def close_pools() -> None:
-    """Close and forget the pools that `shared_pool()` gave; done at exit by itself."""
+    """Close and forget the pools that `shared_pool()` returned; done automatically at exit."""
     with _lock:
         pools = list(_shared.values())
         _shared.clear()
@@ -41,6 +45,7 @@ def close_pools() -> None:
         pool.close()
 
 
+@after_fork
 def _renew_lock() -> None:
     # A thread that the child does not have may hold it. The pools have forgotten their sessions.
     global _lock  # noqa: PLW0603
@@ -48,5 +53,3 @@ def _renew_lock() -> None:
 
 
 atexit.register(close_pools)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)

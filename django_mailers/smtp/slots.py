@@ -1,4 +1,4 @@
-"""What a pool counts: the slots that are taken, and the threads that wait for one.
+"""Everything that a pool counts: the slots that are taken, and the threads that wait for one.
 
 An exception can come between any two bytecodes: of a signal handler, of a greenlet's timeout, of
 `PyThreadState_SetAsyncExc()`. No `try` closes the gap between a call that takes something and the
@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .session import Session
 
-# Seconds after which a thread that waits looks for itself, whether it was woken or not.
+# Seconds after which a thread that waits looks by itself, whether it was woken or not.
 LOOK = 1.0
-# Seconds after which one that has not done so does not wait any more, whatever the queue says.
+# Seconds after which a thread that has not done so counts as gone, whatever the queue says.
 GONE = 3 * LOOK
 
 
 class Slot:
     """A slot that is taken: by a thread that connects, then by the session that it got.
 
-    ref         What the pool knows of it, once it is counted.
+    ref         The reference by which the pool knows it, once it is counted.
     user        (thread,), a new tuple for each use; None while the session is free.
-    is_extra    Whether it is one beyond the size of the pool.
+    is_extra    Whether it goes beyond the size of the pool.
     session     The session, once there is one. It refers to its slot, not the other way round.
     expires     When the session is to be closed.
     idle_since  When it was used last.
@@ -55,8 +55,8 @@ class Slots:
 
     def __init__(self) -> None:
         self.taken: set[weakref.ref[Slot] | None] = set()
-        # Of slots that nobody holds any more. That is found out anywhere, in any thread, maybe
-        # under the pool's own lock: it can be noted there, and no more.
+        # References to slots that nobody holds any more. They die anywhere, in any thread, maybe
+        # under the pool's own lock: that can only be noted there.
         self._lost: deque[weakref.ref[Slot]] = deque()
 
     def take(self, slot: Slot) -> None:
@@ -65,13 +65,13 @@ class Slots:
         self.taken.add(slot.ref)
 
     def free(self, slot: Slot) -> None:
-        """Count `slot` no more; it need not be counted."""
+        """No longer count `slot`, if it is counted."""
         self.taken.discard(slot.ref)
 
     def __len__(self) -> int:
         while self._lost:
             try:
-                # In this order: what is interrupted in between is done again.
+                # In this order: if it is interrupted in between, it is done again.
                 ref = self._lost[0]
                 self.taken.discard(ref)
                 self._lost.remove(ref)
@@ -92,20 +92,20 @@ class Turn:
     __slots__ = ("_woken", "seen")
 
     def __init__(self) -> None:
-        # Looked up here: gevent and eventlet may put theirs in place late.
+        # Looked up here: gevent and eventlet may replace it late.
         self._woken = threading.Lock()
         self._woken.acquire()
         self.seen = time.monotonic()
 
     def wait(self, timeout: float) -> None:
         """Wait until `wake()` is or was called, and at most `timeout` seconds."""
-        # Not a Condition, whose `with` is a method in Python: an exception behind the call in it
+        # Not a Condition: its `with` is a method in Python, and an exception behind the call in it
         # that takes the lock would leave that locked.
         self._woken.acquire(timeout=timeout)
         self.seen = time.monotonic()
 
     def wake(self) -> None:
-        with suppress(RuntimeError):  # It was woken, and has not looked yet.
+        with suppress(RuntimeError):  # It was woken already, and has not looked yet.
             self._woken.release()
 
 
@@ -117,14 +117,14 @@ class Queue(deque[Turn]):
             self.remove(turn)
 
     def ahead_of(self, turn: Turn) -> int:
-        """Return how many come before `turn`."""
+        """Return how many turns come before `turn`."""
         number, oldest = 0, time.monotonic() - GONE
         for other in tuple(self):
             if other is turn:
                 return number
             if other.seen < oldest:
-                # Its thread was interrupted at the wrong moment, most likely. If it is not gone, it
-                # will look, and come last.
+                # Most likely its thread was interrupted at the wrong moment. If the thread is not
+                # gone, it will look, and come last.
                 self.leave(other)
             else:
                 number += 1

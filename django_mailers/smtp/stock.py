@@ -1,4 +1,4 @@
-"""What a pool has, and who gets it: all that is decided under its lock, and no more than that."""
+"""What a pool has, and which thread gets it: everything that is decided under its lock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import smtplib
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .slots import Queue, Slot, Slots, Turn
@@ -17,14 +16,14 @@ if TYPE_CHECKING:
 
 # For how long, in seconds, a pool opens no more sessions than a server has let it have.
 REMEMBER = 60
-# How often a thread that was refused a session looks what became of the others, in seconds; and for
-# how long the server may count one that has ended.
+# How often, in seconds, a thread that was refused a session looks at the others; and for how long
+# the server may count a session that has ended.
 RETRY = 0.1
 LINGER = 1.0
 
 
 class Claim:
-    """What a thread has taken so far, to be given up again if it is interrupted."""
+    """What a thread has taken so far; it is given up again if the thread is interrupted."""
 
     slot: Slot | None = None
     session: Session | None = None
@@ -32,25 +31,27 @@ class Claim:
     started: float = 0.0
 
 
-@dataclass
 class Refusal:
     """A connection that the server refused.
 
-    started, ended  When it was tried, and when it was refused.
+    error           Its refusal.
+    started, ended  When the connection was tried, and when it was refused.
     learned         Whether there were sessions then, so that the pool knows how many it may have.
     """
 
-    error: smtplib.SMTPException
-    started: float
-    ended: float
-    learned: bool
+    def __init__(
+        self, error: smtplib.SMTPException, started: float, ended: float, learned: bool
+    ) -> None:
+        self.error = error
+        self.started, self.ended = started, ended
+        self.learned = learned
 
 
 class Stock:
     """The sessions that are free, the slots that are taken, the threads that wait for either.
 
-    Everything but `lock` is to be used under that. Each step leaves all in order, as it may be the
-    last: an exception may come between any two, and a signal handler may send mail there.
+    Everything but `lock` is to be used under `lock`. Each step leaves everything in order, as it
+    may be the last: an exception may come between two steps, and a signal handler may send mail.
 
     size      Sessions at most; `math.inf` for any number.
     max_idle  Seconds without use after which a session is retired.
@@ -58,17 +59,17 @@ class Stock:
 
     def __init__(self, size: float, max_idle: float) -> None:
         self.size, self.max_idle = size, max_idle
-        # Used by `with` alone: of a lock written in C, nothing comes between its being taken and
-        # the block. A Condition has methods in Python there.
+        # Used by `with` alone: nothing can come between taking a lock written in C and the block. A
+        # Condition has methods in Python there.
         self.lock = threading.RLock()
         self.slots = Slots()
         self.queue = Queue()
-        # Sessions that are free, the last used last: the others get their chance to expire.
+        # Sessions that are free, the last used last: the others have their chance to expire.
         self.idle: list[Session] = []
-        # Those that are to be told QUIT, and those that were, for whose reply nobody waits.
+        # Sessions to which QUIT is to be sent, and those to which it was.
         self.retired: deque[Session] = deque()
         self.leaving: deque[Session] = deque()
-        # How many sessions the server has let us have, and until when that counts.
+        # How many sessions the server has allowed, and until when that counts.
         self._allowed, self.allowed_until = math.inf, 0.0
         # When a session ended last.
         self.ended = -math.inf
@@ -87,7 +88,7 @@ class Stock:
         return self.take(claim, self.queue.ahead_of(turn), may_connect=may_connect)
 
     def take(self, claim: Claim, ahead: int, *, may_connect: bool = True) -> bool:
-        """Claim a session or a slot, if there are more of them than threads that come first."""
+        """Claim a session or a slot, if there are more of them than threads that come before."""
         if len(self.idle) <= ahead and not (may_connect and ahead < self._room()):
             return False
         user = (threading.get_ident(),)
@@ -106,7 +107,7 @@ class Stock:
         return True
 
     def take_extra(self, claim: Claim) -> bool:
-        """Claim a slot beyond the size, if this thread has none such, and would wait for itself."""
+        """Claim a slot beyond the size, once, for a thread that would wait for itself."""
         user = (threading.get_ident(),)
         mine = [slot for slot in self.slots if slot.user == user]
         if not mine or any(slot.is_extra for slot in mine):
@@ -119,7 +120,7 @@ class Stock:
     # Giving back
 
     def keep(self, session: Session, slot: Slot) -> None:
-        """Let the next thread have `session`, which is not the caller's any more."""
+        """Let the next thread have `session`, which is no longer the caller's."""
         slot.idle_since = time.monotonic()
         slot.is_extra = False
         # Nothing can come between these two.
@@ -148,7 +149,7 @@ class Stock:
                 self.retire(session)
 
     def retire(self, session: Session, count: str = "closed") -> None:
-        """Take a free session out. Outside of the lock it is to be told QUIT."""
+        """Take a free session out. QUIT is to be sent to it outside of the lock."""
         try:
             self.idle.remove(session)
         except ValueError:
@@ -182,9 +183,9 @@ class Stock:
             self._allowed = max(self._allowed, self._others()[0])
 
     def refused(self, claim: Claim, error: smtplib.SMTPException) -> Refusal:
-        """Remember what the server allows; say what a thread that was refused has to wait for.
+        """Remember how many sessions the server allows; return what the thread has to wait for.
 
-        Raises `error` if there is nothing.
+        Raises `error` if there is nothing to wait for.
         """
         opened, others, changing = self._others(claim.slot)
         if opened:
@@ -200,9 +201,9 @@ class Stock:
             self._learn(opened)
             refusal.learned = True
         if others:
-            return True  # If it is allowed by what was learned.
+            return True  # If the number that was learned allows it.
         if changing:
-            return False  # They may get what this thread did not.
+            return False  # They may get the session that this thread did not.
         if self._may_linger(refusal.started):
             return time.monotonic() > refusal.ended + RETRY
         raise refusal.error
@@ -229,9 +230,9 @@ class Stock:
 
 
 def is_limit(error: smtplib.SMTPException) -> bool:
-    """Whether a server refuses a session because there are enough, as far as one can tell."""
+    """Whether a server refuses a session because there are enough, as far as that shows."""
     if not isinstance(error, smtplib.SMTPResponseException):
         return False
-    # Anything temporary instead of a greeting, or what always means that the session ends.
+    # Anything temporary instead of a greeting, or the code that always ends a session.
     is_greeting = isinstance(error, smtplib.SMTPConnectError) and 400 <= error.smtp_code < 500
     return is_greeting or error.smtp_code == 421

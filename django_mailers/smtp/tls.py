@@ -1,6 +1,6 @@
 """One verified TLS context per distinct configuration and process.
 
-To load the CA bundle takes longer than everything else that a new session costs the client.
+Loading the CA bundle takes longer than everything else that a new session costs the client.
 """
 
 from __future__ import annotations
@@ -11,46 +11,36 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .errors import add_place
+from .errors import add_endpoint
+from .fork import after_fork
+
+if TYPE_CHECKING:
+    from .server import FilePath, TLSConfig
 
 MAX_SESSIONS = 64
 
-FilePath = str | bytes | os.PathLike[str]
+
+def create_context(config: TLSConfig) -> ssl.SSLContext:
+    """Return a new context for `config`. Raises `OSError`, of which `ssl.SSLError` is one."""
+    with _naming(config.ca_file):
+        context = ssl.create_default_context(cafile=config.ca_file)
+    if config.minimum_version is not None:
+        context.minimum_version = config.minimum_version
+    if config.certfile or config.keyfile:
+        # OpenSSL would ask for the password of a key on the terminal, and wait for ever.
+        with _naming(config.certfile, config.keyfile):
+            context.load_cert_chain(config.certfile or "", config.keyfile, password="")
+    return context
 
 
-@dataclass(frozen=True)
-class TLSConfig:
-    """How servers are verified, and what they are shown.
-
-    ca_file           The certificates to trust, as a PEM file, instead of the system's.
-    certfile, keyfile The client's own certificate and its key, as PEM files.
-    minimum_version   The lowest version of TLS, None for what Python has as its default.
-    """
-
-    ca_file: FilePath | None = None
-    certfile: FilePath | None = None
-    keyfile: FilePath | None = None
-    minimum_version: ssl.TLSVersion | None = None
-
-    def create_context(self) -> ssl.SSLContext:
-        with _naming(self.ca_file):
-            context = ssl.create_default_context(cafile=self.ca_file)
-        if self.minimum_version is not None:
-            context.minimum_version = self.minimum_version
-        if self.certfile or self.keyfile:
-            # OpenSSL would ask for the password of a key on the terminal, and wait for ever.
-            with _naming(self.certfile, self.keyfile):
-                context.load_cert_chain(self.certfile or "", self.keyfile, password="")
-        return context
-
-    def fingerprint(self) -> tuple[object, ...]:
-        """Something that is different once a file is: certificates are rotated in place."""
-        # create_default_context() goes by these two, see OpenSSL's SSL_CTX_load_verify_locations.
-        trust = [self.ca_file] if self.ca_file else [os.environ.get("SSL_CERT_FILE")]
-        directory = None if self.ca_file else os.environ.get("SSL_CERT_DIR")
-        return (directory, *map(_file_state, [*trust, self.certfile, self.keyfile]))
+def fingerprint(config: TLSConfig) -> tuple[object, ...]:
+    """Return something that changes when a file does: certificates are rotated in place."""
+    # create_default_context() goes by these two, see OpenSSL's SSL_CTX_load_verify_locations.
+    trust = [config.ca_file] if config.ca_file else [os.environ.get("SSL_CERT_FILE")]
+    directory = None if config.ca_file else os.environ.get("SSL_CERT_DIR")
+    return (directory, *map(_file_state, [*trust, config.certfile, config.keyfile]))
 
 
 @contextmanager
@@ -60,7 +50,7 @@ def _naming(*paths: FilePath | None) -> Iterator[None]:
         yield
     except OSError as error:
         if not error.filename:
-            add_place(error, " and ".join(os.fsdecode(path) for path in paths if path))
+            add_endpoint(error, " and ".join(os.fsdecode(path) for path in paths if path))
         raise
 
 
@@ -70,14 +60,14 @@ def _file_state(path: FilePath | None) -> tuple[object, ...] | None:
     try:
         state = os.stat(path)
     except OSError:
-        return (path,)  # create_context() will say what is wrong with it.
+        return (path,)  # create_context() will raise what is wrong with it.
     return (path, state.st_ino, state.st_mtime_ns, state.st_size)
 
 
 class TLS:
     """A context together with the sessions that it can resume.
 
-    It stands where smtplib wants a context, of which it uses nothing but `wrap_socket()`.
+    smtplib takes it for a context, of which it uses nothing but `wrap_socket()`.
     """
 
     def __init__(self, context: ssl.SSLContext) -> None:
@@ -89,7 +79,7 @@ class TLS:
     ) -> ssl.SSLSocket:
         """Do the handshake, a short one if `remember()` was called for that host and port.
 
-        A server that resumes a session is not verified anew: it proves that it is the one that was
+        A server that resumes a session is not verified again: it proves that it is the one that was
         verified when the session began.
         """
         session = self._sessions.get((server_hostname, sock.getpeername()[1]))
@@ -98,7 +88,7 @@ class TLS:
     def remember(self, sock: ssl.SSLSocket) -> None:
         """Keep what is needed to resume the session of `sock`.
 
-        To be called after something was read from it: TLS 1.3 sends its tickets that late.
+        Call it after something was read from the socket: TLS 1.3 sends its tickets that late.
         """
         session = sock.session
         if session is None or not session.has_ticket:
@@ -120,21 +110,18 @@ def shared_tls(config: TLSConfig) -> TLS:
     Raises what `ssl` raises: `OSError` for a file that cannot be read, `ssl.SSLError` (which is
     one) for one that cannot be understood.
     """
-    fingerprint = config.fingerprint()
+    found = fingerprint(config)
     # Held while the files are read: several threads that need the same context at the start of a
     # process would all load it, at the same time.
     with _lock:
         known = _shared.get(config)
-        if known is None or known[0] != fingerprint:
-            known = _shared[config] = fingerprint, TLS(config.create_context())
+        if known is None or known[0] != found:
+            known = _shared[config] = found, TLS(create_context(config))
         return known[1]
 
 
+@after_fork
 def _renew_lock() -> None:
     # A thread that the child does not have may hold it. The contexts stay good in a child.
     global _lock  # noqa: PLW0603
     _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)

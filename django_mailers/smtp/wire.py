@@ -8,24 +8,25 @@ from collections.abc import Iterator
 
 WRITE_SIZE = 64 * 1024
 
-# What needs no quoting, so that smtplib.quoteaddr() need not parse it.
+# An address that needs no quoting, so that smtplib.quoteaddr() need not parse it. The other
+# patterns are rarely needed: `re` compiles them when they are.
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_.+=-]+@[A-Za-z0-9.-]+", re.ASCII)
-# A local part in quotes, and what must not stand between "<" and ">" elsewhere: what ends an
-# address there, or a command.
-QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*"(?=@|\Z)')
-FORBIDDEN = re.compile(r"[<> \x00-\x1f\x7f]")
-BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
+# A local part in quotes, and the characters that must not stand between "<" and ">" outside of one:
+# they end an address there, or a command.
+QUOTED = r'"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*"(?=@|\Z)'
+FORBIDDEN = r"[<> \x00-\x1f\x7f]"
+BARE_LINE_END = rb"\r\n|\r|\n"
 
 
 def normalize(content: bytes) -> bytes:
     """Return `content` with CRLF as its only line end, and at its end.
 
-    A bare CR or LF before a dot is, to some server on the way, the end of a message: what follows
+    Some server on the way takes a bare CR or LF before a dot for the end of a message: the rest
     would be commands ("SMTP smuggling").
     """
     pairs = content.count(b"\r\n")
     if content.count(b"\n") != pairs or content.count(b"\r") != pairs:
-        content = BARE_LINE_END.sub(b"\r\n", content)
+        content = re.sub(BARE_LINE_END, b"\r\n", content)
     return content if content.endswith(b"\r\n") else content + b"\r\n"
 
 
@@ -36,41 +37,41 @@ def stuff_dots(content: bytes) -> bytes:
 
 
 def command(text: str) -> bytes:
-    """Return a command as bytes. Raises `ValueError` if it is more than one, or could be."""
+    """Return a command as bytes. Raises `ValueError` if it could be more than one."""
     if not text.isprintable() and not {"\r", "\n", "\0"}.isdisjoint(text):
         raise ValueError(f"A command must not contain CR, LF or NUL: {text!r}")
     return f"{text}\r\n".encode()
 
 
-def about(verb: str, address: str, parameters: str = "") -> bytes:
-    """Return MAIL FROM or RCPT TO, as `command()`."""
+def envelope_command(verb: str, address: str, parameters: str = "") -> bytes:
+    """Return MAIL FROM or RCPT TO as bytes. Raises `ValueError` as `command()` does."""
     if PLAIN_ADDRESS.fullmatch(address):
         return f"{verb}:<{address}>{parameters}\r\n".encode()
     # smtplib looks for the address in the string, and would not find one behind a line end.
     command(address)
     path = smtplib.quoteaddr(address)
-    # Nor does it see what it leaves out; but there may be a name before it.
+    # It ignores the rest of the string, too; but a name may come before the address.
     found = path[1:-1] if address.rstrip().endswith(path) else address
     return command(f"{verb}:<{checked(found)}>{parameters}")
 
 
 def checked(address: str) -> str:
-    """Return `address`, without a name, if it can be told to a server as that and nothing else.
+    """Return `address`, which has no name, if a server cannot take it for anything else.
 
-    IDNA makes ">" and a space of some characters that are neither: what follows in a domain would
-    be a parameter of the command.
+    IDNA turns some other characters into ">" and a space: the rest of the domain would be a
+    parameter of the command.
 
     Raises `ValueError`.
     """
-    quoted = QUOTED.match(address)
-    wrong = FORBIDDEN.search(address, quoted.end() if quoted else 0)
+    quoted = re.match(QUOTED, address)
+    wrong = re.search(FORBIDDEN, address[quoted.end() :] if quoted else address)
     if wrong is not None:
         raise ValueError(f"Invalid address {address!r}: it must not contain {wrong[0]!r}")
     return address
 
 
 def split(pieces: list[bytes]) -> Iterator[bytes | memoryview]:
-    """Join small pieces and cut large ones, so that each is worth a write, and none too large."""
+    """Join small pieces and cut large ones, so that each is worth a write and none is too large."""
     small: list[bytes] = []
     size = 0
     for piece in pieces:

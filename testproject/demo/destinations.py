@@ -1,4 +1,4 @@
-"""Where the mailers of the demo deliver to, and what has arrived there."""
+"""The destinations of the demo's mailers, and the mail that has arrived there."""
 
 import io
 import tempfile
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from django.core import mail
 from django.test import override_settings
 
-# The accounts of the SMTP mailers. By them the server tells the mailers apart.
+# The accounts of the SMTP mailers, by which the server distinguishes them.
 ACCOUNTS = {"default": "shop", "newsletter": "bulk", "errors": "monitor"}
 
 
@@ -25,7 +25,7 @@ class Arrival(NamedTuple):
 
 @contextmanager
 def configured_mailers(server) -> Iterator[Callable[[], list[Arrival]]]:
-    """Define MAILERS for the demo; give the function that says what has arrived so far."""
+    """Define MAILERS for the demo; yield a function that returns what has arrived so far."""
     screen = io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
         mailers = {
@@ -83,6 +83,6 @@ def in_memory() -> Iterator[Arrival]:
 
 
 def subjects(text) -> list[str]:
-    """Give the subjects of messages as the console and the file backend write them."""
+    """Return the subjects of the messages that the console or the file backend wrote."""
     messages = text.split("-" * 79 + "\n")[:-1]
     return [message_from_string(message, policy=policy.default)["subject"] for message in messages]

@@ -1,4 +1,4 @@
-"""What the demo sends: the mail of the site, and some through the other backends."""
+"""The mail that the demo sends: that of the site, and some through the other backends."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ ADA = "ada@example.com"
 
 
 class Letters(NamedTuple):
-    """What `send` sends, through which API, and the subjects that must then have arrived."""
+    """What `send()` sends and by which API, and the subjects that have to arrive then."""
 
     what: str
     api: str
@@ -27,8 +27,8 @@ class Letters(NamedTuple):
 def letters_of_the_site() -> list[Letters]:
     user = User.objects.create(username="ada", email=ADA, password="not a hash, but not unusable")
     browser = Client(SERVER_NAME="localhost", raise_request_exception=False)
-    # The first form of a process compiles what the site needs, which is not the time mail takes.
-    # This one is incomplete, so it sends nothing.
+    # The first form that a process handles compiles templates, which would be counted as time for
+    # mail. This one is incomplete, so it sends nothing.
     browser.post(reverse("contact"), {"email": ADA})
     question = {"name": "Ada", "email": ADA, "question": "Do you have Verne?"}
     return [

@@ -1,4 +1,4 @@
-"""The SMTP server of the demo: on a free port of 127.0.0.1, it requires TLS and a password."""
+"""The SMTP server of the demo, on a free port of 127.0.0.1. It requires TLS and a password."""
 
 import os
 import ssl
@@ -12,7 +12,7 @@ from django_mailers.testing.server import SMTPServer
 
 @contextmanager
 def running_server(accounts):
-    """Run a server whose certificate this process trusts, and no other process does."""
+    """Run a server whose certificate is trusted by this process only."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(SMTPServer.host).configure_cert(context)

@@ -1,12 +1,12 @@
-"""Settings of Quay Books, for development. The same file serves Django 5.2, 6.0 and 6.1."""
+"""Settings of Quay Books, for development on Django 5.2, 6.0 and 6.1."""
 
 from pathlib import Path
 
 import django_mailers
 
-# Needed for one line below, "using" in LOGGING: Django 5.2 and 6.0 configure logging before they
-# load the apps, with a handler that knows no "using" yet. Without that line, "django_mailers" in
-# INSTALLED_APPS is all it takes. On Django 6.1 this does nothing.
+# Needed for "using" in LOGGING: Django 5.2 and 6.0 configure logging before they load the apps,
+# with a handler that does not have "using" yet. Without that line, "django_mailers" in
+# INSTALLED_APPS is enough. On Django 6.1 this does nothing.
 django_mailers.install()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -57,8 +57,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
 
-# Mail. In production each of the three is an SMTP account, so that a newsletter which a provider
-# holds back delays no password reset.
+# In production each of these is an SMTP account of its own, so that a newsletter which the provider
+# holds back does not delay a password reset.
 MAILERS = {
     "default": {
         "BACKEND": "django.core.mail.backends.console.EmailBackend",

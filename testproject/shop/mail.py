@@ -1,4 +1,4 @@
-"""All mail that the shop itself sends, as Django 6.1 documents how to send it."""
+"""All mail that the shop itself sends, by the API that Django 6.1 documents."""
 
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, send_mail, send_mass_mail
@@ -15,7 +15,7 @@ def send_welcome(user):
 
 
 def forward_question(name, email, question):
-    """Hand a question to the shop. The answer goes to the customer, who is in Reply-To."""
+    """Forward a question to the shop. Reply-To is the customer, who gets the answer."""
     EmailMessage(
         "A question from the web site",
         f"{name} asks:\n\n{question}\n",
@@ -25,7 +25,7 @@ def forward_question(name, email, question):
 
 
 def send_pickup_notices(orders):
-    """Tell each customer that an order waits; `orders` are pairs of an address and a title."""
+    """Tell each customer that an order is ready; `orders` are pairs of address and title."""
     send_mass_mail(
         [
             (f"{title} is here", f"{title} waits for you at the counter.\n", None, [address])

@@ -1,4 +1,4 @@
-"""What a project tests about its mail. Django's test runner puts every mailer into mail.outbox."""
+"""Tests of a project's mail. Django's test runner puts all of it into mail.outbox."""
 
 import re
 
@@ -10,7 +10,7 @@ from django.urls import reverse
 from shop.mail import send_newsletter
 
 
-# The one in use is slow, which is its purpose, and would be all that these tests do.
+# The default hasher is slow on purpose, and these tests would do little else.
 @override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
 class MailTests(TestCase):
     def test_a_question_goes_to_the_shop(self):

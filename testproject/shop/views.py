@@ -31,5 +31,5 @@ class SignUpView(CreateView):
 
 
 def broken(request):
-    """Fails, to see the error report that arrives by mail when DEBUG is off."""
+    """Fail, to show the error report that is mailed when DEBUG is off."""
     raise LookupError("This shelf is empty.")

@@ -16,7 +16,7 @@ from .utils import BASE, CONSOLE, DUMMY, FILEBASED, LOCMEM, OURS, RECORDING, SMT
 def message(number, text, hint=None):
     """A message of the app's, by default with the cure of the table as its hint."""
     level = checks.Error if number.startswith("E") else checks.Warning
-    cures = {problem.id: problem.cure for problem in PROBLEMS}
+    cures = {problem.id: problem.hint for problem in PROBLEMS}
     return level(text, hint=hint or cures[f"mailers.{number}"], id=f"mailers.{number}")
 
 
@@ -95,8 +95,8 @@ SAID_AT_USE = [
             message(
                 "E008",
                 "MAILERS['bulk']: Unknown options 'host', 'use_tls'.",
-                "'host' and 'use_tls' are options of SMTP. Choose whole entries, BACKEND together "
-                "with its OPTIONS.",
+                "'host' and 'use_tls' are options of SMTP. Change BACKEND and OPTIONS of an entry "
+                "together.",
             )
         ],
     ),
@@ -106,8 +106,8 @@ SAID_AT_USE = [
             message(
                 "E008",
                 "MAILERS['bulk']: Unknown options 'timeout', 'steam', 'color'.",
-                "Did you mean 'stream' for 'steam'? 'timeout' is an option of SMTP. Choose whole "
-                "entries, BACKEND together with its OPTIONS. The backend takes 'stream' and "
+                "Did you mean 'stream' for 'steam'? 'timeout' is an option of SMTP. Change BACKEND "
+                "and OPTIONS of an entry together. The backend takes 'stream' and "
                 "'fail_silently'.",
             )
         ],
@@ -129,8 +129,8 @@ SAID_AT_USE = [
             message(
                 "E008",
                 "MAILERS['bulk']: Unknown options 'fail_silently'.",
-                "'fail_silently' is an option of SMTP. Choose whole entries, BACKEND together with "
-                "its OPTIONS.",
+                "'fail_silently' is an option of SMTP. Change BACKEND and OPTIONS of an entry "
+                "together.",
             )
         ],
     ),
@@ -184,14 +184,14 @@ SAID_HERE = [
         [
             message(
                 "E005",
-                "MAILERS['bulk']: BACKEND 'django.core.mail.backends.smtp' is no class.",
+                "MAILERS['bulk']: BACKEND 'django.core.mail.backends.smtp' is not a class.",
                 f"Did you mean '{SMTP}'?",
             )
         ],
     ),
     Case(
         {"bulk": {"BACKEND": f"{HERE}.factory"}},
-        [message("E005", f"MAILERS['bulk']: BACKEND '{HERE}.factory' is no class.")],
+        [message("E005", f"MAILERS['bulk']: BACKEND '{HERE}.factory' is not a class.")],
     ),
     *(
         Case(
@@ -222,8 +222,8 @@ SAID_HERE = [
         [
             message(
                 "E006",
-                f"MAILERS['bulk']: The __init__() of BACKEND '{HERE}.HandsOnOfOld' hands on "
-                f"'fail_silently', which '{BASE}' refuses.",
+                f"MAILERS['bulk']: The __init__() of BACKEND '{HERE}.HandsOnOfOld' passes on "
+                f"'fail_silently', which '{BASE}' does not accept.",
             )
         ],
         {"MAILERS_BRIDGE": False},
@@ -257,11 +257,17 @@ SAID_HERE = [
             [message("E010", f"MAILERS['bulk']: OPTIONS '{name}' must be {expected}.", hint)],
         )
         for name, value, expected, hint in [
-            ("port", "smtp", "an int from 0 to 65535", None),
+            ("port", "smtp", "an int from 0 to 65535", "The value is not a number."),
+            ("port", "65536", "an int from 0 to 65535", "The value is out of range."),
             ("port", 65536, "an int from 0 to 65535", "The value is out of range."),
             ("port", 25.5, "an int from 0 to 65535", "The value is of type float."),
             ("port", True, "an int from 0 to 65535", "The value is of type bool."),
-            ("timeout", "10", "a number of seconds greater than 0", None),
+            (
+                "timeout",
+                "10",
+                "a number of seconds greater than 0",
+                "Convert the value, as in float(os.environ['SMTP_TIMEOUT']).",
+            ),
             ("timeout", 0, "a number of seconds greater than 0", "The value is out of range."),
             ("username", 7, "a str", "The value is of type int."),
             ("password", b"x", "a str", "The value is of type bytes."),
@@ -284,13 +290,19 @@ SAID_HERE = [
             [message("E010", f"MAILERS['bulk']: OPTIONS '{name}' must be {expected}.", hint)],
         )
         for name, value, expected, hint in [
-            ("port", "smtp", "an int from 0 to 65535", None),
-            ("pool_size", "4", "an int, 0 or greater", None),
+            ("port", "smtp", "an int from 0 to 65535", "The value is not a number."),
+            (
+                "pool_size",
+                "4",
+                "an int, 0 or greater",
+                "Convert the value, as in int(os.environ['SMTP_POOL_SIZE']).",
+            ),
+            ("pool_size", "four", "an int, 0 or greater", "The value is not a number."),
             ("pool_size", -1, "an int, 0 or greater", "The value is out of range."),
             ("parallel", True, "an int greater than 0", "The value is of type bool."),
             ("check_after", -1, "a number of seconds, 0 or greater", "The value is out of range."),
-            ("pipelining", "on", "'auto' or False", "No other value is known."),
-            ("tls_min_version", "1.1", "'1.2' or '1.3'", "No other value is known."),
+            ("pipelining", "on", "'auto' or False", "No other value is allowed."),
+            ("tls_min_version", "1.1", "'1.2' or '1.3'", "No other value is allowed."),
             ("tls_min_version", 1.2, "'1.2' or '1.3'", "The value is of type float."),
             ("auth", "", "'xoauth2'", "The value is empty."),
         ]
@@ -323,7 +335,7 @@ SAID_HERE = [
                 message(
                     "E016",
                     f"MAILERS['bulk']: OPTIONS {problem}",
-                    "Add the other option, or remove this one.",
+                    "Add or change the other option, or remove this one.",
                 )
             ],
         )
@@ -473,7 +485,7 @@ WARNED_OF = [
             [
                 message(
                     "W002",
-                    f"MAILERS['bulk']: OPTIONS '{name}' should be {expected}, and is a str.",
+                    f"MAILERS['bulk']: OPTIONS '{name}' should be {expected}, not a str.",
                     hint,
                 )
             ],
@@ -483,7 +495,7 @@ WARNED_OF = [
                 "port",
                 "587",
                 "an int",
-                "Convert the value, as with int(os.environ['SMTP_PORT']).",
+                "Convert the value, as in int(os.environ['SMTP_PORT']).",
             ),
             ("use_tls", "False", "a bool", None),
             ("fail_silently", "", "a bool", None),
@@ -492,7 +504,11 @@ WARNED_OF = [
     *(
         Case(
             {"bulk": {"OPTIONS": {"host": host, "username": "shop", "password": "s3cr3t"}}},
-            [message("W004", "MAILERS['bulk']: The password goes over the network in plain text.")],
+            [
+                message(
+                    "W004", "MAILERS['bulk']: The password is sent over the network in plain text."
+                )
+            ],
         )
         for host in ["smtp.example.com", "192.0.2.1", "2001:db8::1", "localhost.example.com"]
     ),
@@ -505,15 +521,15 @@ WARNED_OF = [
         for options, text in [
             (
                 {"port": 465, "use_tls": True},
-                "OPTIONS 'use_tls' is set, but port 465 speaks TLS from the first byte.",
+                "OPTIONS 'use_tls' is set, but on port 465 TLS starts with the first byte.",
             ),
             (
                 {"port": 465},
-                "OPTIONS 'use_ssl' is not set, but port 465 speaks TLS from the first byte.",
+                "OPTIONS 'use_ssl' is not set, but on port 465 TLS starts with the first byte.",
             ),
             (
                 {"port": 587, "use_ssl": True},
-                "OPTIONS 'use_ssl' is set, but port 587 speaks TLS only after STARTTLS.",
+                "OPTIONS 'use_ssl' is set, but on port 587 TLS only starts after STARTTLS.",
             ),
         ]
     ),
@@ -544,12 +560,16 @@ WARNED_OF = [
     ),
     Case(
         {"default": GOOD},
-        [message("W008", "EMAIL_HOST has no effect beside MAILERS.")],
+        [message("W008", "EMAIL_HOST has no effect because MAILERS is defined.")],
         {"EMAIL_HOST": "smtp.example.com"},
     ),
     Case(
         {"default": GOOD},
-        [message("W008", "EMAIL_BACKEND, EMAIL_PORT have no effect beside MAILERS.")],
+        [
+            message(
+                "W008", "EMAIL_BACKEND and EMAIL_PORT have no effect because MAILERS is defined."
+            )
+        ],
         {"EMAIL_PORT": 25, "EMAIL_BACKEND": LOCMEM},
     ),
 ]
@@ -693,7 +713,7 @@ def run(*, deploy=False):
     return [
         message
         for check in registry.registry.get_checks(deploy)
-        if check.__module__.startswith("django_mailers.checks")
+        if check.__module__ == "django_mailers.apps"
         for message in check(app_configs=None)
     ]
 

@@ -40,21 +40,23 @@ def make_pool(port):
 
 def use(pool, chance):
     """Send in one of the ways there are."""
-    from django_mailers.smtp import Envelope
+    from django_mailers.smtp import Envelope, Lease, deliver
+
+    from .pools import borrowed, send_one
 
     message = Envelope("ada@example.com", ["bob@example.com"], b"Hello\r\n")
     way = chance.randrange(5)
     if way == 0:
-        with pool.session() as session:
+        with borrowed(pool) as session:
             session.noop()
     elif way == 1:
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             lease.open()
             lease.deliver([message] * 3)
     elif way == 2:
-        pool.deliver([message] * 4, parallel=2)
+        deliver(pool, [message] * 4, parallel=2)
     else:
-        pool.send_one(message)
+        send_one(pool, message)
 
 
 def lost(pool):

@@ -69,14 +69,11 @@ def inside(folder):
         os.chdir(before)
 
 
-NOT_SHOWN = "the password is not shown: put it into the environment, or see it with --show-secrets"
-KEYWORDS = "'django-upgrade --target-version 6.0 --only mail_api_kwargs' makes them keywords"
-HANDLE = (
-    "let the error out and handle it, or name an alias with using=, whose OPTIONS have "
-    "'fail_silently': True"
-)
+NOT_SHOWN = "the password is not shown: put it into the environment, or use --show-secrets"
+KEYWORDS = "'django-upgrade --target-version 6.0 --only mail_api_kwargs' adds the names"
+HANDLE = "handle the error, or pass using= with an alias whose OPTIONS have 'fail_silently': True"
 SILENT = f"fail-silently: fail_silently is deprecated; {HANDLE}"
-USING = "pass using= with an alias of MAILERS when the mail is sent"
+USING = "pass using= with an alias when the mail is sent"
 
 
 class LayoutMixin:

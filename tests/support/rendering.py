@@ -1,4 +1,4 @@
-"""Messages as Django renders them, and as we do."""
+"""Comparing what `django_mailers.render` makes of a message with what Django does."""
 
 import email.policy
 import random
@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import SimpleTestCase
 
 from django_mailers import render as rendering
-from django_mailers.render import known, render
+from django_mailers.render import eligible, render
 from django_mailers.render.localparts import DEFECT
 
 from .corpus import normalise, pinned
@@ -46,14 +46,8 @@ def is_local_part(made):
 class RenderTestCase(SimpleTestCase):
     maxDiff = None
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        # The first message of a process is none of these.
-        known.is_known()
-
     def setUp(self):
-        rendering._are_djangos.cache_clear()
+        eligible._verdicts.clear()
         self.enterContext_(pinned())
 
     def enterContext_(self, manager):
@@ -64,7 +58,7 @@ class RenderTestCase(SimpleTestCase):
 
     @contextmanager
     def watched(self):
-        """Give the list of the messages that take the normal road meanwhile."""
+        """Give the list of the messages that are not written directly meanwhile."""
         messages = []
         original = rendering.normally
 

@@ -1,1 +1,1 @@
-"""`django.core.mail.backends`: what the backends of Django 5.2 and 6.0 lack."""
+"""`django.core.mail.backends`, as in Django 6.1. (Django 6.0: this whole folder.)"""

@@ -1,4 +1,4 @@
-"""`django.core.mail.backends.base`."""
+"""`django.core.mail.backends.base`. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any
 
 from django_mailers.deprecation import module_of, warn_about_external_use
+from django_mailers.ownership import is_backend_of_django
 
 from ..exceptions import InvalidMailer
 
@@ -15,11 +16,11 @@ _NOT_PROVIDED = object()
 
 def _is_backend(frame: FrameType) -> bool:
     # Subclasses of Django's hand on what they were given.
-    return module_of(frame).startswith(("django.core.mail.backends.", __package__))
+    return is_backend_of_django(module_of(frame))
 
 
 class BaseEmailBackend:
-    """What goes into `django.core.mail.backends.base.BaseEmailBackend`."""
+    """Members for `django.core.mail.backends.base.BaseEmailBackend`."""
 
     def __init__(
         self,
@@ -34,6 +35,8 @@ class BaseEmailBackend:
         if fail_silently is not _NOT_PROVIDED:
             self._fail_silently = fail_silently
             kwargs["fail_silently"] = fail_silently
+        if not kwargs:
+            return
         unknown = [name for name in kwargs if name not in (_ignore_unknown_kwargs or ())]
         if not unknown:
             return

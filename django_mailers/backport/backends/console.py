@@ -1,4 +1,4 @@
-"""`django.core.mail.backends.console`."""
+"""`django.core.mail.backends.console`. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

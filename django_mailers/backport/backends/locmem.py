@@ -1,4 +1,4 @@
-"""`django.core.mail.backends.locmem`."""
+"""`django.core.mail.backends.locmem`. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core import mail
 
 
 class EmailBackend:
-    """What goes into `django.core.mail.backends.locmem.EmailBackend`."""
+    """Members for `django.core.mail.backends.locmem.EmailBackend`."""
 
     def send_messages(self: Any, messages: Iterable[Any]) -> int:
         """Put a copy of each message into `django.core.mail.outbox`, with the alias it was sent

@@ -1,10 +1,9 @@
-"""`django.core.mail.backends.smtp`."""
+"""`django.core.mail.backends.smtp`. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 
 import email.message
 import email.policy
-import inspect
 import smtplib
 import threading
 from email.headerregistry import Address, AddressHeader
@@ -16,24 +15,13 @@ from django.core.mail.backends import smtp as django_smtp
 from django.utils.encoding import force_str, punycode
 
 from django_mailers.deprecation import warn_about_external_use, warn_about_use
+from django_mailers.emailsettings import OPTIONS, default_port
+from django_mailers.signatures import takes_policy
 
-from .. import leniency
+from ..django52 import leniency  # Django 5.2: and what uses it
 from ..exceptions import InvalidMailer
 from ..message import PARSER_ERRORS
 from ..parents import parent_of
-
-# Until EMAIL_* goes: the settings behind the options of a backend that MAILERS knows nothing of.
-FALLBACKS = {
-    "host": "EMAIL_HOST",
-    "port": "EMAIL_PORT",
-    "username": "EMAIL_HOST_USER",
-    "password": "EMAIL_HOST_PASSWORD",
-    "use_tls": "EMAIL_USE_TLS",
-    "use_ssl": "EMAIL_USE_SSL",
-    "timeout": "EMAIL_TIMEOUT",
-    "ssl_keyfile": "EMAIL_SSL_KEYFILE",
-    "ssl_certfile": "EMAIL_SSL_CERTFILE",
-}
 
 # Defects of an address that is good enough to send to.
 NO_DOMAIN = "addr-spec local part with no domain"  # "From: webmaster" (#15042)
@@ -93,12 +81,14 @@ def _complete(backend: Any) -> None:
         wrong = "The 'use_ssl' and 'use_tls' OPTIONS are incompatible."
         raise InvalidMailer(f"{wrong} Set at most one of them to True.", alias=backend.alias)
     if backend.port is None:
-        backend.port = 465 if backend.use_ssl else 587 if backend.use_tls else 25
+        backend.port = default_port(use_tls=backend.use_tls, use_ssl=backend.use_ssl)
 
 
 def _complete_from_settings(backend: Any) -> None:
     """Take what a backend made without MAILERS was not given from the EMAIL_* settings."""
-    for name, setting in FALLBACKS.items():
+    for setting, name in OPTIONS.items():
+        if name == "file_path":
+            continue
         value = getattr(backend, name)
         if value is None or (name in {"host", "port"} and not value):
             setattr(backend, name, getattr(settings, setting))
@@ -110,7 +100,7 @@ def _complete_from_settings(backend: Any) -> None:
 
 
 class EmailBackend:
-    """What goes into `django.core.mail.backends.smtp.EmailBackend`."""
+    """Members for `django.core.mail.backends.smtp.EmailBackend`."""
 
     def _send(self: Any, email_message: Any) -> bool:
         if not email_message.recipients():
@@ -166,29 +156,17 @@ def _addr_spec(address: str, force_ascii: bool) -> str:
     return str(Address(username=mailbox.local_part, domain=punycode(mailbox.domain)))
 
 
-def _takes_policy(message: Any) -> bool:
-    """Whether `message.message()` takes `policy`.
-
-    What takes anything (`**kwargs`) hands it on to Django's, which may be 5.2's, if somebody put a
-    function of his own in its place before the install.
-    """
-    parameters = dict(inspect.signature(message.message).parameters)
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        parameters.update(inspect.signature(django_message.EmailMessage.message).parameters)
-    return "policy" in parameters
-
-
 def _wire_form(message: Any) -> bytes:
     """Return the bytes of `message` for SMTP: with CRLF at each line's end.
 
     A `message()` written for 5.2 takes no policy and may return one of 5.2's classes (H27).
     """
-    if _takes_policy(message):
+    if takes_policy(message):
         rendered = message.message(policy=email.policy.SMTP)
     else:
         cls = type(message)
         name = f"{cls.__module__}.{cls.__qualname__}"
-        warn_about_use(f"{name}.message() must accept 'policy' from Django 6.0 on.")
+        warn_about_use(f"{name}.message() must accept 'policy' since Django 6.0.")
         rendered = message.message()
     # The backport's are both, on Django 5.2.
     modern = isinstance(rendered, email.message.EmailMessage)

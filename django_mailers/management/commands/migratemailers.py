@@ -1,4 +1,4 @@
-"""`migratemailers`: write the EMAIL_* settings as MAILERS, find and change what has to change."""
+"""`migratemailers`: write the EMAIL_* settings as MAILERS, and find and change code for it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,23 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from django_mailers.migrate import audit, block, configuration, files, rewrite
-from django_mailers.migrate.findings import Finding, Report, listed
+from django_mailers.migrate.findings import AuditResult, Finding
+from django_mailers.wording import listed
 
 DESCRIPTION = (
-    "Prints a MAILERS setting that does what the EMAIL_* settings of this project do, and lists "
-    "the code that has to change. Changes nothing unless told so with --write."
+    "Prints a MAILERS setting with the same effect as the EMAIL_* settings of this project, and "
+    "lists the code that has to change. Changes files only with --write."
+)
+NO_SETTINGS = (
+    "There are no settings. Name their module with --settings, or in the environment variable "
+    "DJANGO_SETTINGS_MODULE."
 )
 NEEDS_LIBCST = '--diff and --write need LibCST: python -m pip install "django-mailers[migrate]"'
 
 
 class Command(BaseCommand):
     help = DESCRIPTION
-    # The checks are for projects that are through with this.
+    # The checks are for projects that have finished the migration.
     requires_system_checks: tuple[str, ...] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,20 +48,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--installed",
             action="store_true",
-            help="audit the installed packages that use Django as well",
+            help="also audit the installed packages that use Django",
         )
         parser.add_argument(
             "--show-secrets",
             action="store_true",
-            help="print a password that the settings hold; otherwise it is to be read from the "
-            "environment",
+            help="print the password; otherwise the printed setting reads it from the environment",
         )
         mode = parser.add_mutually_exclusive_group()
         mode.add_argument(
             "--check",
             action="store_true",
-            help="only list what has to change; the exit status is 1 if there is anything, and 2 "
-            "if a file cannot be read",
+            help="only list the places to change; the exit status is 1 if there are any, and 2 if "
+            "a file cannot be read",
         )
         mode.add_argument(
             "--diff", action="store_true", help="show what --write would change, as a patch"
@@ -65,7 +69,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for stream in (self.stdout, self.stderr):
-            stream._out = Pipe(stream._out)
+            stream._out = Pipe(stream._out)  # type: ignore[attr-defined]
         try:
             self._handle(options)
         finally:
@@ -77,30 +81,32 @@ class Command(BaseCommand):
             if not rewrite.is_available():
                 raise CommandError(NEEDS_LIBCST, returncode=2)
             if options["installed"]:
-                raise CommandError("--installed is only for reading.", returncode=2)
+                raise CommandError(
+                    "--installed cannot be combined with --diff or --write.", returncode=2
+                )
         current, failed = _configuration()
         name = current.module_name if current is not None else None
         if failed is not None:
             name = failed.name
         paths = self._paths(current, name, options)
-        report = audit.audit(
+        result = audit.audit(
             paths,
             name,
             current.places if current is not None else (),
             current.source.files if current is not None and current.source is not None else (),
         )
         if failed is not None:
-            report.unreadable.append(str(failed))
+            result.unreadable.append(str(failed))
         if options["check"]:
-            self._check(report)
+            self._check(result)
         elif options["diff"] or options["write"]:
-            self._rewrite(report, write=options["write"])
+            self._rewrite(result, write=options["write"])
         else:
             if current is not None:
-                self._print_block(current, report, show_secrets=options["show_secrets"])
-            self._print_findings(report)
-        if report.unreadable:
-            raise CommandError("Not audited:\n" + "\n".join(report.unreadable), returncode=2)
+                self._print_block(current, result, show_secrets=options["show_secrets"])
+            self._print_findings(result)
+        if result.unreadable:
+            raise CommandError("Not audited:\n" + "\n".join(result.unreadable), returncode=2)
 
     def _paths(
         self,
@@ -124,31 +130,32 @@ class Command(BaseCommand):
     # The setting.
 
     def _print_block(
-        self, current: configuration.Configuration, report: Report, *, show_secrets: bool
+        self, current: configuration.Configuration, result: AuditResult, *, show_secrets: bool
     ) -> None:
         if current.has_mailers and not current.explicit:
-            left = ", and no EMAIL_* setting is left beside it."
+            left = ", and no EMAIL_* setting is left."
             if current.names:
                 names = listed(sorted(current.names))
-                left = f". Delete what is assigned and not in force now as well: {names}."
+                left = f". Also delete the assignments that are not in force now: {names}."
             self._say(f"MAILERS is defined{left}\n\n")
             return
         rendered = block.render(current, show_secrets=show_secrets)
         path = current.source.path if current.source is not None else None
         where = f"Put this at the end of {files.shown(path)}" if path else "Define this"
-        delete = f", and delete {', '.join(rendered.replaced)}" if rendered.replaced else ""
+        delete = f", and delete {listed(rendered.replaced)}" if rendered.replaced else ""
         self._comment(f"{where}{delete}.")
         if current.error is not None:
             error = files.shortened(str(current.error))
             self._comment(f"Django cannot load the settings as they are: {error}")
         elif current.has_mailers:
             self._comment(
-                "MAILERS is there already, and Django allows no EMAIL_* setting beside it: compare."
+                "MAILERS is already defined, and Django does not allow EMAIL_* settings with it: "
+                "compare the two."
             )
         self.stdout.write(f"\n{rendered.source}")
         notes = rendered.notes + [
-            f"{name} defines some of these settings, too: see --settings {name}"
-            for name in report.other_settings
+            f"{name} also defines some of these settings: run the command with --settings {name}"
+            for name in result.other_settings
         ]
         for title, lines in [("Not carried over:", rendered.lost), ("Notes:", notes)]:
             if lines:
@@ -162,17 +169,17 @@ class Command(BaseCommand):
 
     # The code.
 
-    def _print_findings(self, report: Report) -> None:
-        for finding in report.findings:
+    def _print_findings(self, result: AuditResult) -> None:
+        for finding in result.findings:
             self.stdout.write(self._line(finding))
-        places = len(report.findings)
-        if not places and report.unreadable:
+        places = len(result.findings)
+        if not places and result.unreadable:
             return
         if not places:
             self._say("Nothing in the code has to change.", self.style.SUCCESS)
             return
-        sure = sum(bool(finding.fixes) for finding in report.findings)
-        of_files = len({finding.path for finding in report.findings})
+        sure = sum(bool(finding.fixes) for finding in result.findings)
+        of_files = len({finding.path for finding in result.findings})
         found = f"{_count(places, 'place')} in {_count(of_files, 'file')}"
         self._say(f"\n{found}; --write changes {sure} of them.")
 
@@ -187,24 +194,24 @@ class Command(BaseCommand):
             return f"{text} [not by --write: {finding.refusal}]"
         return text
 
-    def _check(self, report: Report) -> None:
-        self._print_findings(report)
-        if report.findings and not report.unreadable:
-            # Not a CommandError, which would say on stderr what stdout has just said.
+    def _check(self, result: AuditResult) -> None:
+        self._print_findings(result)
+        if result.findings and not result.unreadable:
+            # Not a CommandError, which would repeat the output on stderr.
             raise SystemExit(1)
 
-    def _rewrite(self, report: Report, *, write: bool) -> None:
-        """Print a patch to stdout, or write; what is left to do goes to stderr with a patch."""
-        left = [finding for finding in report.findings if not finding.fixes]
+    def _rewrite(self, result: AuditResult, *, write: bool) -> None:
+        """Print a patch to stdout, or write; the places that are left go to stderr."""
+        left = [finding for finding in result.findings if not finding.fixes]
         changed = 0
-        for path, changes in report.fixes().items():
+        for path, changes in result.fixes().items():
             before = path.read_bytes()
             try:
                 after = rewrite.rewritten(before, changes)
             except rewrite.Unfaithful as error:
                 left += [
                     replace(finding, fixes=(), refusal=str(error))
-                    for finding in report.findings
+                    for finding in result.findings
                     if finding.path == path and finding.fixes
                 ]
                 continue
@@ -226,7 +233,7 @@ class Command(BaseCommand):
 
 
 class Pipe:
-    """A stream whose reader may leave, as `head` does: the rest of the output is dropped."""
+    """A stream that drops the rest of the output if its reader has left, as `head` does."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -244,10 +251,10 @@ class Pipe:
         try:
             action()
         except OSError as error:
-            # EINVAL is what Windows says.
+            # Windows raises EINVAL.
             if error.errno not in {errno.EPIPE, errno.EINVAL}:
                 raise
-            # What is in the buffer goes nowhere, else Python complains when it exits.
+            # The buffer needs a place to go, or Python complains when it exits.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
@@ -256,19 +263,19 @@ class Pipe:
 def _configuration() -> tuple[
     configuration.Configuration | None, configuration.Unimportable | None
 ]:
-    """Return the configuration, or why the settings cannot be imported."""
+    """Return the configuration, or the error if the settings cannot be imported."""
     try:
         return configuration.current(), None
     except ImproperlyConfigured as error:
-        raise CommandError(str(error), returncode=2) from error
+        raise CommandError(NO_SETTINGS, returncode=2) from error
     except configuration.Unimportable as error:
-        # At the end of a command Django closes the databases, for which it asks the settings.
+        # At the end of a command Django closes the databases, for which it needs settings.
         settings.configure()
         return None, error
 
 
 def _plain(text: str) -> str:
-    """What is left to do is no error, which is how Django would print it on stderr."""
+    """A style for stderr that is not the style of an error."""
     return text
 
 
@@ -278,7 +285,7 @@ def _count(number: int, noun: str) -> str:
 
 def _patch(path: Path, before: bytes, after: bytes) -> str:
     encoding, _ = tokenize.detect_encoding(io.BytesIO(before).readline)
-    # StringIO and not splitlines(), which takes a form feed for the end of a line.
+    # Not splitlines(), which ends a line at a form feed.
     old, new = (list(io.StringIO(text.decode(encoding), newline="")) for text in (before, after))
     lines = difflib.unified_diff(old, new, f"a/{path}", f"b/{path}")
     ended = (

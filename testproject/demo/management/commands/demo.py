@@ -16,9 +16,9 @@ from demo.letters import letters_for_other_mailers, letters_of_the_site
 
 @contextmanager
 def database_in_memory():
-    """Use the database that Django's tests would use, which with SQLite is no file.
+    """Use the database that Django's tests would use. With SQLite it is in memory.
 
-    Only the database: Django's test environment would put its own mailers in place of the real.
+    Only the database: the rest of Django's test environment would replace the mailers.
     """
     before = setup_databases(verbosity=0, interactive=False)
     try:
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS("\nEverything arrived."))
 
     def send(self, all_letters, arrivals):
-        """Send, look for what was sent, print the table; return the names of what is missing."""
+        """Send the letters, look for them, print the table; return the names of those missing."""
         table = [("What", "API", "Alias", "Backend", "Arrived", "ms")]
         missing = []
         for letters in all_letters:
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         return missing
 
     def print_table(self, table):
-        """Print rows in columns as wide as they need, the last one flush right."""
+        """Print rows in columns of the width that they need, the last one right-aligned."""
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for row in table:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]

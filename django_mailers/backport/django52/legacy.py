@@ -1,18 +1,22 @@
-"""Names of `django.core.mail` and its `message` that the modern email API leaves without a use.
+"""Names of mail that the modern email API leaves without a use. (Django 5.2: this whole file.)
 
-Django 6.0 deprecates them itself; this is for 5.2.
+They are in `django.core.mail` and its `message`. Django 6.0 deprecates them itself.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from django.core import mail
 from django.core.mail import message
 
-from django_mailers.deprecation import module_of, warn_about_external_use, warn_about_use
+from django_mailers.deprecation import (
+    module_of,
+    reader,
+    warn_about_external_use,
+    warn_about_use,
+)
 
 MODERN = "Python's modern email API (with email.message.EmailMessage or email.policy.default)"
 CLASS_WARNING = (
@@ -20,8 +24,8 @@ CLASS_WARNING = (
     "email.message.EmailMessage."
 )
 LEGACY_NAMES = {
-    # What the email package raises is ValueError. The class of 5.2 stays with whoever imported it
-    # before the install: see rendering.py.
+    # The email package raises ValueError. Code that imported the class of 5.2 before the install
+    # still has that: see rendering.py.
     "BadHeaderError": (ValueError, "BadHeaderError is deprecated. Replace with ValueError."),
     "SafeMIMEText": (message.SafeMIMEText, CLASS_WARNING.format(name="SafeMIMEText")),
     "SafeMIMEMultipart": (
@@ -37,7 +41,7 @@ def getattribute(name: str) -> Any:
         raise AttributeError(f"module {mail.__name__!r} has no attribute {name!r}")
     value, warning = LEGACY_NAMES[name]
     # `from django.core.mail import name` asks twice, the first time only whether it is there.
-    if module_of(sys._getframe(1)) != "importlib._bootstrap":
+    if module_of(reader()) != "importlib._bootstrap":
         warn_about_use(warning)
     return value
 

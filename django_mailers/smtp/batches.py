@@ -1,52 +1,81 @@
-"""A batch that is spread over several sessions of a pool."""
+"""Batches: a list of messages, over one session of a pool or spread over several of them."""
 
 from __future__ import annotations
 
 import _thread
 import math
+import os
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from .envelope import Envelope, Result
 from .interrupts import note_sent
+from .lease import Lease
+from .pool import Pool
 from .slots import LOOK
 
-if TYPE_CHECKING:
-    from .pool import Pool
-
-# Messages by which a helper finds out whether it is of any help, and the part of the time that the
-# process computes in, above which it is not.
+# After how many messages a helper finds out whether it helps, and the share of its time that the
+# process may spend computing so that it does.
 TRIAL = 8
 FULL_LOAD = 0.7
-# Seconds that a helper works on, in about, before it looks whether it is to stop: each time it has
-# to wait for the last reply. And how long it is waited for when it is to stop.
+# About how many seconds a helper works before it looks whether it is to stop: each time it has to
+# wait for the last reply. And how many seconds it is waited for when it is to stop.
 STRETCH = 1.0
 PATIENCE = 5.0
 
 
+def deliver(pool: Pool, messages: Sequence[Envelope], *, parallel: int = 1) -> list[Result]:
+    """Deliver `messages` over sessions of `pool`; return a Result for each, in order.
+
+    They go over one session, in order, or over up to `parallel` at a time, each of which gets a
+    share. Raises nothing that the server or the network does, see `Lease.deliver()`.
+    """
+    if parallel > 1:
+        # A pool without a size keeps none, but opens as many as it is asked for.
+        parallel = min(parallel, pool.options.pool_size or parallel, len(messages))
+    if parallel > 1:
+        return deliver_in_parallel(pool, messages, parallel)
+    lease = Lease(pool)
+    try:
+        return lease.deliver(messages)
+    finally:
+        lease.close()
+
+
 class Load:
-    """Whether this process computes all the time, since this was made, so that the threads of it
-    wait for each other instead of for a server."""
+    """Whether this process has been computing all the time since this was made.
+
+    Then its threads wait for the GIL and not for a server, and more of them only make it change
+    hands more often. With one core they would take turns anyway, and while one of them waits for
+    the server, the next one computes.
+    """
 
     def __init__(self) -> None:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
-    def is_full(self) -> bool:
-        if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    def is_cpu_bound(self) -> bool:
+        if cores() == 1 or not getattr(sys, "_is_gil_enabled", lambda: True)():
             return False
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
         return cpu > FULL_LOAD * wall
 
 
-class Helper:
-    """A thread that delivers a share, or only the beginning of it if that is no help.
+def cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):  # Not on macOS and Windows.
+        return os.cpu_count() or 1
 
-    Whatever happens to it, what it has found out stays in `results()`.
+
+class Helper:
+    """A thread that delivers a share, or only the beginning of it if that does not help.
+
+    Whatever happens to it, `results()` has everything that is known by then.
     """
 
     def __init__(self, pool: Pool, share: Sequence[Envelope], load: Load) -> None:
@@ -56,20 +85,20 @@ class Helper:
         self._begun = 0
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="django_mailers-smtp")
-        # Held until it has come to its end.
+        # Held until the thread has come to its end.
         self._at_work = threading.Lock()
         self._at_work.acquire()
 
     def start(self) -> None:
-        """Begin. Raises `RuntimeError` where no thread can be had."""
+        """Begin. Raises `RuntimeError` if no thread can be started."""
         self._thread.start()
 
     def leave(self) -> None:
-        """Let `join()` return: nothing more is to come."""
+        """Let `join()` return: there is nothing more to come."""
         self._at_work.release()
 
     def join(self, timeout: float = math.inf) -> None:
-        """Wait until it has come to its end, and at most `timeout` seconds."""
+        """Wait until the thread has come to its end, and at most `timeout` seconds."""
         # Not Thread.join(), see _start().
         deadline = time.monotonic() + timeout
         while not self._at_work.acquire(timeout=max(0, min(LOOK, deadline - time.monotonic()))):
@@ -78,37 +107,37 @@ class Helper:
                 break
 
     def results(self) -> list[Result]:
-        """Return a Result for each message of the share; "skipped" for those it left."""
+        """Return a Result for each message of the share; "untried" for those left."""
         results, error = list(self.done), self._error
         told = error if isinstance(error, Exception) else None
         if error is not None and told is None:
             told = RuntimeError(f"The thread was ended by {type(error).__name__}.")
-        # Nobody knows how far it came with those.
+        # Nobody knows how far the thread came with these.
         results += [Result("unknown", error=told) for _ in range(self._begun - len(results))]
         if told is None and results:
             told = results[-1].error
         left = len(self._share) - len(results)
-        return results + [Result("skipped", error=told) for _ in range(left)]
+        return results + [Result("untried", error=told) for _ in range(left)]
 
     def _run(self) -> None:
         try:
             self._deliver()
         except BaseException as error:
-            # In a thread it would only be printed. It is told as what became of the messages.
+            # In a thread it would only be printed. Here it becomes the error of the messages.
             self._error = error
         finally:
             self.leave()
 
     def _deliver(self) -> None:
-        # Who waits for a session is no help, and all would wait for him.
-        with self._pool.lease(wait=False) as lease:
+        # A helper that has to wait for a session does not help: the whole batch would wait for it.
+        with Lease(self._pool, wait=False) as lease:
             size = TRIAL
             while self._begun < len(self._share) and not self.stop:
                 part = self._share[self._begun : self._begun + size]
                 is_trial, started = not self._begun, time.monotonic()
                 self._begun += len(part)
                 self.done += lease.deliver(part)
-                if self.done[-1].status == "skipped" or (is_trial and self._load.is_full()):
+                if self.done[-1].status == "untried" or (is_trial and self._load.is_cpu_bound()):
                     break
                 rate = len(part) / max(time.monotonic() - started, 0.001)
                 size = max(TRIAL, int(rate * STRETCH))
@@ -124,21 +153,21 @@ def deliver_in_parallel(pool: Pool, messages: Sequence[Envelope], parallel: int)
     results: list[Result] = []
     try:
         _start(helpers)
-        with pool.lease() as lease:
+        with Lease(pool) as lease:
             results += lease.deliver(shares[0])
             for helper in helpers:
                 helper.join()
             results += [result for helper in helpers for result in helper.results()]
             # What a helper left, or could not get a session or a thread for: many servers take
-            # fewer at a time than one would like.
-            left = [number for number, result in enumerate(results) if result.status == "skipped"]
+            # fewer sessions at a time than they are asked for.
+            left = [number for number, result in enumerate(results) if result.status == "untried"]
             if len(left) < len(results):
                 again = lease.deliver([messages[number] for number in left])
                 for number, result in zip(left, again, strict=True):
                     results[number] = result
     except BaseException as error:
         _stop(helpers)
-        # All that is known by now; of a delivery that was interrupted its own note tells.
+        # All that is known by now; the note of an interrupted delivery tells the rest.
         known = results if len(results) > len(shares[0]) else results + _done(helpers)
         note_sent(error, sum(result.status == "sent" for result in known), len(messages))
         raise
@@ -148,8 +177,8 @@ def deliver_in_parallel(pool: Pool, messages: Sequence[Envelope], parallel: int)
 def _start(helpers: Sequence[Helper]) -> None:
     """Start as many of `helpers` as there are threads for.
 
-    That is done by another thread: of Thread.start(), an Event is part, and an interrupt of the
-    main thread there can leave its lock taken, so that the new thread would wait for ever.
+    Another thread does that: Thread.start() uses an Event, and an interrupt of the main thread in
+    it can leave the lock of the Event taken, so that the new thread would wait for ever.
     """
     try:
         _thread.start_new_thread(_start_each, (helpers,))

@@ -1,7 +1,7 @@
-"""What Django 5.2 sent and 6.0 refuses: sent all the same, and deprecated at the line that sends.
+"""Sending messages that Django 5.2 sent and 6.0 refuses. (Django 5.2: this whole file.)
 
-As long as the bridge is on, that is, which it is unless MAILERS_BRIDGE says otherwise. Like
-rendering.py this goes with Django 5.2, before the rest of the backport does.
+They are deprecated at the line that sends. All this is only done while the bridge is on, which it
+is unless MAILERS_BRIDGE says otherwise.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from email.policy import EmailPolicy, Policy
 from email.utils import encode_rfc2231, formataddr, parsedate_to_datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.mail import message as django_message
 from django.utils.encoding import punycode
 from django.utils.functional import Promise
 
+from django_mailers.conf import is_bridge_wanted
 from django_mailers.deprecation import warn_about_use
 
 # At what str.splitlines() breaks lines, and no mail server does: pasted from a word processor.
 PASTED = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
-# What an address may be that Django 6.0 calls invalid: whatever its local part, it must not be able
-# to end the command that it becomes an argument of.
+# The form of an address that Django 6.0 calls invalid and that is sent to: it must not be able to
+# end the command of which it becomes an argument.
 _LOCAL_PART = r"""(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"(?:[ !#-[\]-~]|\\[ -~])*")"""
 _DOMAIN = r"(?:[A-Za-z0-9._-]+|\[[A-Za-z0-9.:-]+\])"
 _ADDRESS = rf"{_LOCAL_PART}(?:@{_DOMAIN})?"
 # Whatever the name is: it may be folded.
 HARMLESS = re.compile(rf"(?:.* )?<(?P<named>{_ADDRESS})>|(?P<bare>{_ADDRESS})", re.DOTALL)
 
-# What goes into an encoded word, which is 75 characters at most (RFC 2047, section 2): less, as the
-# name of the header is before the first.
+# The bytes in an encoded word, which has 75 characters at most (RFC 2047, section 2). Fewer, as the
+# name of the header stands before the first.
 WORD_BYTES = 30
 LINE = 78
 
@@ -46,11 +46,9 @@ LEFT_OUT = object()
 
 
 def is_on() -> bool:
-    """Return whether what Django 5.2 sent is to be sent; never on a Django from 6.0 on."""
+    """Whether what Django 5.2 sent is to be sent; never on a Django from 6.0 on."""
     # The hook marks a Django that renders with the legacy email API.
-    return hasattr(django_message.EmailMessage, "_create_message") and bool(
-        getattr(settings, "MAILERS_BRIDGE", True)
-    )
+    return hasattr(django_message.EmailMessage, "_create_message") and is_bridge_wanted()
 
 
 # --- Addresses
@@ -128,7 +126,7 @@ def text_options(encoding: Any) -> dict[str, str]:
 
 
 def header(message: Message, name: str, value: Any, *, replace: bool = False) -> Any:
-    """Return the value that `message` gets as the header `name`, for one that is given.
+    """Return the value that `message` gets as the header `name`, for a `value` that is given.
 
     LEFT_OUT is to set nothing: there is such a header, and there may be only one.
     """
@@ -168,7 +166,7 @@ def _text_header(policy: EmailPolicy, name: str, value: Any) -> Any:
 
 
 def _is_structured(name: str, value: Any) -> bool:
-    """Whether `value` is what Python makes that header of, besides text."""
+    """Whether Python makes that header of a `value` that is not text."""
     if name.lower() in DATES:
         return hasattr(value, "utcoffset")
     values = value if isinstance(value, list | tuple) else [value]

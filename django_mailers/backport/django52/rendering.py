@@ -1,7 +1,7 @@
-"""The rendering half of `django.core.mail.message`, for Django 5.2 alone.
+"""The rendering half of `django.core.mail.message`. (Django 5.2: this whole file.)
 
 Django 6.0 renders with Python's modern email API; 5.2 does so with the legacy one, whose bytes
-differ. This file goes with Django 5.2, before the rest of the backport does.
+differ.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from django.utils.encoding import force_bytes, force_str, punycode
 from django.utils.timezone import get_current_timezone
 
 from django_mailers.deprecation import warn_about_external_use, warn_about_use
+from django_mailers.ownership import is_defined_in
 
+from ..message import alternative_pair
+from ..message import message as checked_message
+from ..parents import parent_of
 from . import leniency
-from .message import alternative_pair
-from .message import message as checked_message
-from .parents import parent_of
 
-# What Django 5.2's message() calls, one inside the other. A subclass that overrides one (to sign or
-# to encrypt, say) is rendered by 5.2's own code, as skipping the hook in silence would send the
+# Methods that Django 5.2's message() calls, one inside the other. A subclass that overrides one (to
+# sign or to encrypt, say) is rendered by 5.2's own code: silently skipping the hook would send the
 # message without what it adds.
 CREATION_HOOKS = (
     "_create_message",
@@ -88,8 +89,8 @@ class PythonEmailMessage(email.message.EmailMessage):
 class ModernFirst(type):
     """Lets a class inherit from 5.2's classes of parts in name alone.
 
-    They come last, behind the whole of the modern API, so that nothing of theirs is ever used: but
-    code of the time asks by `isinstance()` what a part is, before it takes its content (H26).
+    They come last, after the whole of the modern API, so that none of their methods is ever used.
+    But code of the time asks by `isinstance()` what a part is, before it takes its content (H26).
     """
 
     def mro(cls) -> list[type]:
@@ -97,15 +98,15 @@ class ModernFirst(type):
         return [*modern, *(each for each in super().mro() if each not in modern)]
 
 
-class TextPart(PythonEmailMessage, django_message.SafeMIMEText, metaclass=ModernFirst):
+class TextPart(PythonEmailMessage, django_message.SafeMIMEText, metaclass=ModernFirst):  # type: ignore[misc]
     """A text of a message."""
 
 
-class MultiPart(PythonEmailMessage, django_message.SafeMIMEMultipart, metaclass=ModernFirst):
+class MultiPart(PythonEmailMessage, django_message.SafeMIMEMultipart, metaclass=ModernFirst):  # type: ignore[misc]
     """A multipart of a message."""
 
 
-class MessagePart(PythonEmailMessage, django_message.SafeMIMEMessage, metaclass=ModernFirst):
+class MessagePart(PythonEmailMessage, django_message.SafeMIMEMessage, metaclass=ModernFirst):  # type: ignore[misc]
     """A message in a message."""
 
 
@@ -113,7 +114,7 @@ PARTS = {"text": TextPart, "multipart": MultiPart, "message": MessagePart}
 
 
 class EmailMessage:
-    """What rendering needs of `django.core.mail.EmailMessage`."""
+    """Members for `django.core.mail.EmailMessage`."""
 
     def _add_bodies(self: Any, msg: email.message.EmailMessage) -> None:
         if self.attachments and not self.body:
@@ -191,7 +192,7 @@ class EmailMessage:
 
 
 class EmailMultiAlternatives:
-    """What rendering needs of `django.core.mail.EmailMultiAlternatives`."""
+    """Members for `django.core.mail.EmailMultiAlternatives`."""
 
     def _add_bodies(self: Any, msg: email.message.EmailMessage) -> None:
         if self.body or not self.alternatives:
@@ -319,8 +320,8 @@ def _text_options(message: Any) -> dict[str, Any]:
 
 
 def _is_overridden(message: Any, name: str) -> bool:
-    """Tell whether `name` on `message` is other than what Django 5.2's own classes hold."""
+    """Whether `name` on `message` is something else than Django 5.2's own classes have."""
     if name in vars(message):
         return True
     owner = next((cls for cls in type(message).__mro__ if name in vars(cls)), None)
-    return owner is not None and owner.__module__ != django_message.__name__
+    return owner is not None and not is_defined_in(owner, django_message)

@@ -1,0 +1,1 @@
+"""The parts of the SMTP backend that are not about its sessions."""
