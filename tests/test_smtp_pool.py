@@ -16,7 +16,8 @@ from django_mailers.smtp import (
 from django_mailers.smtp import session as session_module
 
 from .support.messages import ADA, BOB
-from .support.pools import PoolTestCase, borrowed, send_one
+from .support.pooling import PoolTestCase
+from .support.pools import borrowed, send_one
 from .support.servers import DROP, HOST, STALL, TIMEOUT, enter
 from .support.sink import at
 from .support.smtp import MESSAGE, envelope, wait_until

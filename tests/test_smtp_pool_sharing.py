@@ -21,7 +21,7 @@ from django_mailers.smtp import (
 from django_mailers.smtp import batches as batches_module
 
 from .support.messages import ADA, BOB
-from .support.pools import PoolTestCase
+from .support.pooling import PoolTestCase
 from .support.processes import run_python
 from .support.servers import HOST, STALL, TIMEOUT, certificates, enter, server_context
 from .support.sink import DROP_REPLY, Interrupt, Sink, interrupts
