@@ -175,7 +175,7 @@ class CheckTests(SMTPBackendTestCase):
                         "255 ASCII characters, without whitespace.",
                     ),
                 )
-                other = "The value has other characters, or too many."
+                other = "The value has other characters, or is too long."
                 self.assertEqual(problem.hint, other if name else "The value is empty.")
                 with self.assertRaisesExactly(InvalidMailer, problem.msg):
                     mailers[ALIAS]
