@@ -174,15 +174,14 @@ class InterruptTests(SlotsTestCase):
 
 
 class RandomInterruptTests(SimpleTestCase):
-    """Interrupted between any two steps; see tests/interrupting.py."""
+    """Interrupted between any two steps; see tests/support/interrupting.py."""
 
     def interrupt(self, kind, count):
         if kind in {"gevent", "eventlet"} and importlib.util.find_spec(kind) is None:
             raise SkipTest(f"{kind} is not installed.")
         sink = enter(self, Sink(keep=False))
-        process = run_command(
-            "-m", "tests.support.interrupting", kind, str(count), str(sink.port), timeout=1800
-        )
+        arguments = ("-m", "tests.support.interrupting", kind, str(count), str(sink.port))
+        process = run_command(*arguments, timeout=120 if count <= 300 else 1800)
         self.assertEqual((process.stdout, process.returncode), ("0 lost\n", 0), process.stderr)
 
     def test_signals(self):
