@@ -25,8 +25,8 @@ import unittest
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from pathlib import Path
-from signal import SIGTERM
 from typing import Any
 
 # How long a test may take, in seconds. The slowest one takes a minute on a busy machine.
@@ -99,25 +99,35 @@ def end_hangs(seconds: float) -> None:
 
 
 @contextmanager
-def ending_with_workers() -> Iterator[None]:
-    """End this process when one of its workers has come to a bad end.
+def ending_with_workers(number: int, seconds: float) -> Iterator[None]:
+    """End this process when one of its workers has ended, and the run is not over soon.
 
-    multiprocessing.Pool starts another worker then, and waits for the lost result forever.
+    multiprocessing.Pool starts another worker then, and waits for the lost result forever. There
+    are `number` workers, so that a later one replaces another.
     """
     is_over = threading.Event()
 
+    def has_lost_one(workers: set[Any]) -> bool:
+        replaces = any(int(worker.name.rpartition("-")[2]) > number for worker in workers)
+        return replaces or bool(wait([worker.sentinel for worker in workers], timeout=0))
+
     def look() -> None:
         workers: set[Any] = set()
-        while not is_over.wait(0.05):
+        while not has_lost_one(workers):
+            if is_over.wait(0.1):
+                return
             workers.update(multiprocessing.active_children())
-            # SIGTERM is how the pool ends them.
-            lost = [worker for worker in workers if worker.exitcode not in {None, 0, -SIGTERM}]
-            if lost:
-                print(f"A worker has ended by {lost[0].exitcode}.", file=sys.stderr, flush=True)
-                for worker in workers:
-                    worker.kill()
-                os._exit(1)
+        # They end by themselves when there is no more work. Their exit codes are the pool's to
+        # read: who comes second gets a wrong one.
+        if not is_over.wait(min(seconds, 10)):
+            print("A worker has ended before its tests.", file=sys.stderr, flush=True)
+            for worker in workers:
+                worker.kill()
+            os._exit(1)
 
+    # The thread does nothing but wait while the pool forks.
+    multithreaded = "This process .* is multi-threaded, use of fork"
+    warnings.filterwarnings("ignore", multithreaded, DeprecationWarning, "multiprocessing")
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
     try:
@@ -151,7 +161,7 @@ def make_runner_class(report: Path, timeout: float) -> Any:
         process_setup_args = (report, timeout)
 
         def run(self, result: Any) -> Any:
-            with ending_with_workers():
+            with ending_with_workers(self.processes, timeout):
                 return super().run(result)
 
     return type("Runner", (get_runner(settings),), {"parallel_test_suite": Suite})

@@ -5,9 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from django.core import mail
 from django.core.mail import InvalidMailer, mailers
@@ -42,51 +40,51 @@ class BackendContract(ExactErrors):
     """
 
     backend: str
-    others: Mapping[str, Any] = {}
+    others = {}
     takes_fail_silently = True
     nothing: int | None = 0
     delivers = True
     opens = True
     keeps_without_recipients = False
 
-    def options(self) -> dict[str, Any]:
+    def options(self):
         return {}
 
-    def arrived(self) -> list[str]:
+    def arrived(self):
         raise NotImplementedError
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         self.used_options = self.options()
         enter(self, self.mailer())
         enter(self, override_settings(ADMINS=["admin@example.com"], MANAGERS=["m@example.com"]))
 
-    def mailer(self, **options: Any) -> override_settings:
+    def mailer(self, **options):
         entry = {"BACKEND": self.backend, "OPTIONS": {**self.used_options, **options}}
         return override_settings(MAILERS={ALIAS: entry, **self.others})
 
-    def assertArrived(self, *subjects: str) -> None:
+    def assertArrived(self, *subjects):
         """In this order."""
         self.assertEqual(self.arrived(), [*subjects] if self.delivers else [])
 
-    def assertArrivedInAnyOrder(self, *subjects: str) -> None:
+    def assertArrivedInAnyOrder(self, *subjects):
         """What several instances have sent."""
         self.assertEqual(sorted(self.arrived()), sorted(subjects) if self.delivers else [])
 
     # Making one
 
-    def test_it_is_made_from_mailers(self) -> None:
+    def test_it_is_made_from_mailers(self):
         backend = mailers[ALIAS]
         self.assertIsInstance(backend, BaseEmailBackend)
         self.assertEqual(f"{type(backend).__module__}.{type(backend).__qualname__}", self.backend)
         self.assertEqual(backend.alias, ALIAS)
         self.assertIsNot(mailers[ALIAS], backend)
 
-    def test_making_one_sends_nothing(self) -> None:
+    def test_making_one_sends_nothing(self):
         mailers[ALIAS].close()
         self.assertArrived()
 
-    def test_unknown_options(self) -> None:
+    def test_unknown_options(self):
         with (
             self.mailer(api_key="k", region="eu"),
             self.assertRaisesExactly(
@@ -95,7 +93,7 @@ class BackendContract(ExactErrors):
         ):
             mailers[ALIAS]
 
-    def test_fail_silently(self) -> None:
+    def test_fail_silently(self):
         if not self.takes_fail_silently:
             for value in (True, False):
                 with (
@@ -114,27 +112,27 @@ class BackendContract(ExactErrors):
                 self.assertEqual(backend.send_messages([message(str(value))]), 1)
         self.assertArrivedInAnyOrder("True", "False")
 
-    def test_configuration_errors_are_not_silent(self) -> None:
+    def test_configuration_errors_are_not_silent(self):
         with self.mailer(fail_silently=True, api_key="k"), self.assertRaises(InvalidMailer):
             mailers[ALIAS]
 
     # Sending
 
-    def test_no_messages(self) -> None:
+    def test_no_messages(self):
         self.assertEqual(mailers[ALIAS].send_messages([]), self.nothing)
         self.assertArrived()
 
-    def test_several_messages(self) -> None:
+    def test_several_messages(self):
         subjects = [str(number) for number in range(5)]
         self.assertEqual(mailers[ALIAS].send_messages([message(name) for name in subjects]), 5)
         self.assertArrived(*subjects)
 
-    def test_an_iterator_of_messages(self) -> None:
+    def test_an_iterator_of_messages(self):
         count = mailers[ALIAS].send_messages(message(subject) for subject in "abc")
         self.assertEqual(count, 3)
         self.assertArrived("a", "b", "c")
 
-    def test_messages_without_recipients(self) -> None:
+    def test_messages_without_recipients(self):
         self.assertEqual(message("nobody", to=[]).send(using=ALIAS), 0)
         self.assertArrived()
         messages = [message("a"), message("nobody", to=[]), message("b")]
@@ -146,24 +144,24 @@ class BackendContract(ExactErrors):
             self.assertEqual(count, 2)
             self.assertArrived("a", "b")
 
-    def test_recipients_of_every_kind(self) -> None:
+    def test_recipients_of_every_kind(self):
         for kind in ("to", "cc", "bcc"):
             email = message(kind, **{"to": [], kind: TO})
             self.assertEqual(email.send(using=ALIAS), 1)
         self.assertArrivedInAnyOrder("to", "cc", "bcc")
 
-    def test_lazy_and_translated_subjects(self) -> None:
+    def test_lazy_and_translated_subjects(self):
         with translation.override("de"):
             messages = [message(gettext_lazy("January")), message(lazystr("Lazy"))]
             self.assertEqual(mailers[ALIAS].send_messages(messages), 2)
             # Now, as locmem's are still lazy.
             self.assertArrived("Januar", "Lazy")
 
-    def test_other_text_than_ascii(self) -> None:
+    def test_other_text_than_ascii(self):
         message("Grüße \N{PARTY POPPER}", body="Ünïcode").send(using=ALIAS)
         self.assertArrived("Grüße \N{PARTY POPPER}")
 
-    def test_a_header_injection(self) -> None:
+    def test_a_header_injection(self):
         if not self.delivers:
             self.skipTest("It does not look at its messages.")
         # Opened here: Django's file backend leaves its file open after an error.
@@ -173,7 +171,7 @@ class BackendContract(ExactErrors):
 
     # open() and close()
 
-    def test_open_and_close(self) -> None:
+    def test_open_and_close(self):
         backend = mailers[ALIAS]
         self.assertIs(backend.open(), True if self.opens else None)
         self.assertIs(backend.open(), False if self.opens else None)
@@ -183,7 +181,7 @@ class BackendContract(ExactErrors):
         backend.close()
         self.assertArrived("1", "2")
 
-    def test_it_can_be_opened_again(self) -> None:
+    def test_it_can_be_opened_again(self):
         backend = mailers[ALIAS]
         for subject in "ab":
             self.assertIs(backend.open(), True if self.opens else None)
@@ -192,7 +190,7 @@ class BackendContract(ExactErrors):
         self.assertEqual(backend.send_messages([message("c")]), 1)
         self.assertArrived("a", "b", "c")
 
-    def test_context_manager(self) -> None:
+    def test_context_manager(self):
         backend = mailers[ALIAS]
         with backend as entered:
             self.assertIs(entered, backend)
@@ -202,7 +200,7 @@ class BackendContract(ExactErrors):
             self.assertEqual(backend.send_messages([message("c")]), 1)
         self.assertArrived("a", "b", "c")
 
-    def test_context_manager_lets_errors_out(self) -> None:
+    def test_context_manager_lets_errors_out(self):
         backend = mailers[ALIAS]
         with self.assertRaisesExactly(KeyError, "mine"), backend:
             backend.send_messages([message("a")])
@@ -212,7 +210,7 @@ class BackendContract(ExactErrors):
 
     # From end to end
 
-    def test_every_way_of_sending(self) -> None:
+    def test_every_way_of_sending(self):
         rows = [("mass 1", "Text", SENDER, TO), ("mass 2", "Text", SENDER, TO)]
         self.assertEqual(mail.send_mail("mail", "Text", SENDER, TO, using=ALIAS), 1)
         self.assertEqual(mail.send_mass_mail(rows, using=ALIAS), 2)
@@ -226,12 +224,12 @@ class BackendContract(ExactErrors):
             "mail", "mass 1", "mass 2", "send", "html", "[x] admins", "[x] managers"
         )
 
-    def test_send_many(self) -> None:
+    def test_send_many(self):
         report = send_many([message("a"), message(to=[]), message("b")], using=ALIAS)
         self.assertEqual([result.status for result in report], ["sent", "skipped", "sent"])
         self.assertArrived("a", "b")
 
-    def test_nothing_of_it_stays_on_a_message(self) -> None:
+    def test_nothing_of_it_stays_on_a_message(self):
         """H22, H23: a lock or a pool could neither be copied nor pickled."""
         email = message("a")
         email.attach("a.txt", "Attached", "text/plain")
@@ -244,12 +242,12 @@ class BackendContract(ExactErrors):
                 self.assertEqual(backend.send_messages([again]), 1)
         self.assertArrivedInAnyOrder(*"aaaaa")
 
-    def test_threads(self) -> None:
+    def test_threads(self):
         """Each with an instance of its own, and all with the same one."""
         shared, start = mailers[ALIAS], threading.Barrier(4, timeout=TIMEOUT)
 
-        def send(thread: int) -> None:
-            start.wait()
+        def send(thread):
+            start.wait(TIMEOUT)
             for number in range(5):
                 message(f"own {thread} {number}").send(using=ALIAS)
                 self.assertEqual(shared.send_messages([message(f"shared {thread} {number}")]), 1)
@@ -261,7 +259,7 @@ class BackendContract(ExactErrors):
             *(f"own {name}" for name in names), *(f"shared {name}" for name in names)
         )
 
-    def test_threads_share_what_was_opened(self) -> None:
+    def test_threads_share_what_was_opened(self):
         with mailers[ALIAS] as backend, ThreadPoolExecutor(4) as threads:
             counts = threads.map(lambda n: backend.send_messages([message(str(n))]), range(20))
             self.assertEqual(list(counts), [1] * 20)

@@ -1,13 +1,10 @@
 """The asyncio functions: in an event loop, under ASGI, cancelled, and over one's own backends."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import os
 import threading
 from contextvars import ContextVar
-from typing import Any
 from unittest import skipUnless
 
 from asgiref.sync import async_to_sync
@@ -40,10 +37,10 @@ from .support.servers import TIMEOUT, SMTPServer
 from .support.smtp import serving
 from .support.utils import LOCMEM, ExactErrors, legacy_settings
 
-variable: ContextVar[str] = ContextVar("variable")
+variable = ContextVar("variable")
 
 
-async def order(request: Any) -> JsonResponse:
+async def order(request):
     """A view that mails."""
     to = f"{request.GET['customer']}@example.com"
     sent = await asend_mail("Order", "Thanks", None, [to], using="relay")
@@ -56,18 +53,18 @@ urlpatterns = [path("order/", order)]
 class GatedBackend(BaseEmailBackend):
     """Waits, in send_messages(), until its gate is opened; `log` tells how far each has come."""
 
-    def __init__(self, *, gate: Gate, alias: str | None = None) -> None:
+    def __init__(self, *, gate, alias=None):
         super().__init__(alias=alias)
         self.gate = gate
 
-    def open(self) -> None:
+    def open(self):
         self.gate.log.append("open")
 
-    def close(self) -> None:
+    def close(self):
         self.gate.log.append("close")
         self.gate.closed.release()
 
-    def send_messages(self, email_messages: list[EmailMessage]) -> int:
+    def send_messages(self, email_messages):
         with self:
             self.gate.log += [email.subject for email in email_messages]
             self.gate.entered.release()
@@ -77,18 +74,18 @@ class GatedBackend(BaseEmailBackend):
 
 
 class Gate:
-    def __init__(self) -> None:
-        self.log: list[str] = []
+    def __init__(self):
+        self.log = []
         self.opened = threading.Event()
         self.entered, self.closed = threading.Semaphore(0), threading.Semaphore(0)
 
-    async def wait(self, semaphore: threading.Semaphore) -> None:
+    async def wait(self, semaphore):
         """Wait for a thread of the pool, in a thread of another one."""
         if not await asyncio.to_thread(semaphore.acquire, timeout=TIMEOUT):
             raise AssertionError("No thread came.")
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self):
         entry = {"BACKEND": "tests.test_aio.GatedBackend", "OPTIONS": {"gate": self}}
         return {"relay": entry}
 
@@ -96,11 +93,11 @@ class Gate:
 class ContextBackend(BaseEmailBackend):
     """Notes in its option `log` where it is and what it sees, and sends nothing."""
 
-    def __init__(self, *, log: list[Any], alias: str | None = None) -> None:
+    def __init__(self, *, log, alias=None):
         super().__init__(alias=alias)
         self.log = log
 
-    def send_messages(self, email_messages: list[EmailMessage]) -> int:
+    def send_messages(self, email_messages):
         thread = threading.current_thread()
         self.log.append((thread.name, variable.get(None), translation.get_language()))
         return len(email_messages)
@@ -109,24 +106,24 @@ class ContextBackend(BaseEmailBackend):
 class ForwardingBackend(BaseEmailBackend):
     """Sends what it is given by another mailer, in its own thread, as one written for asyncio."""
 
-    def send_messages(self, email_messages: list[EmailMessage]) -> int:
+    def send_messages(self, email_messages):
         return sum(async_to_sync(asend)(email, using="memory") for email in email_messages)
 
 
 class QueryingBackend(BaseEmailBackend):
     """Asks the database, as a queue in a table does, and notes when that connection is closed."""
 
-    def __init__(self, *, log: list[Any], alias: str | None = None) -> None:
+    def __init__(self, *, log, alias=None):
         super().__init__(alias=alias)
         self.log = log
 
-    def send_messages(self, email_messages: list[EmailMessage]) -> int:
+    def send_messages(self, email_messages):
         database = connections["default"]
         with database.cursor() as cursor:
             cursor.execute("SELECT 1")
         self.log.append(database)
 
-        def close() -> None:
+        def close():
             self.log.append("closed")
             # That of a database in memory, as tests have it, closes nothing.
             BaseDatabaseWrapper.close(database)
@@ -135,11 +132,11 @@ class QueryingBackend(BaseEmailBackend):
         return len(email_messages)
 
 
-def logging_to(log: list[Any], backend: str) -> dict[str, Any]:
+def logging_to(log, backend):
     return {"relay": {"BACKEND": f"tests.test_aio.{backend}", "OPTIONS": {"log": log}}}
 
 
-def parameters(function: Any) -> list[tuple[str, Any, Any]]:
+def parameters(function):
     return [
         (parameter.name, parameter.kind, parameter.default)
         for parameter in inspect.signature(function).parameters.values()
@@ -147,7 +144,7 @@ def parameters(function: Any) -> list[tuple[str, Any, Any]]:
 
 
 class SignatureTests(SimpleTestCase):
-    def test_they_are_djangos_without_what_is_deprecated(self) -> None:
+    def test_they_are_djangos_without_what_is_deprecated(self):
         deprecated = {"fail_silently", "auth_user", "auth_password", "connection"}
         for name in ("send_mail", "send_mass_mail", "mail_admins", "mail_managers"):
             with self.subTest(name=name):
@@ -157,7 +154,7 @@ class SignatureTests(SimpleTestCase):
                     [one for one in parameters(djangos) if one[0] not in deprecated],
                 )
 
-    def test_names_of_the_package(self) -> None:
+    def test_names_of_the_package(self):
         for name in django_mailers.__all__:
             with self.subTest(name=name):
                 self.assertIn(name, dir(django_mailers))
@@ -176,10 +173,10 @@ class SignatureTests(SimpleTestCase):
     DEFAULT_FROM_EMAIL="shop@example.com",
 )
 class SendingTests(ExactErrors, SimpleTestCase):
-    def sent(self) -> list[tuple[str, str, list[str], str]]:
+    def sent(self):
         return [(m.subject, m.from_email, m.to, m.sent_using) for m in mail.outbox]
 
-    async def test_asend(self) -> None:
+    async def test_asend(self):
         self.assertEqual(await asend(message(subject="a")), 1)
         self.assertEqual(await asend(message(subject="b"), using="bulk"), 1)
         self.assertEqual(await asend(EmailMessage("Nobody"), using="missing"), 0)
@@ -191,9 +188,9 @@ class SendingTests(ExactErrors, SimpleTestCase):
             ],
         )
 
-    async def test_asend_goes_the_way_of_the_message(self) -> None:
+    async def test_asend_goes_the_way_of_the_message(self):
         class Templated(EmailMessage):
-            def send(self, fail_silently: bool = False, *, using: str | None = None) -> int:
+            def send(self, fail_silently=False, *, using=None):
                 self.subject = "rendered"
                 return super().send(using="bulk")
 
@@ -202,7 +199,7 @@ class SendingTests(ExactErrors, SimpleTestCase):
             self.sent(), [("rendered", "shop@example.com", ["bob@example.com"], "bulk")]
         )
 
-    async def test_asend_mail(self) -> None:
+    async def test_asend_mail(self):
         sent = await asend_mail(
             "Hello", "Text", None, ["bob@example.com"], html_message="<p>Text</p>", using="bulk"
         )
@@ -213,7 +210,7 @@ class SendingTests(ExactErrors, SimpleTestCase):
         self.assertEqual([tuple(one) for one in email.alternatives], [("<p>Text</p>", "text/html")])
         self.assertEqual(await asend_mail("Hello", "Text", "ada@example.com", []), 0)
 
-    async def test_asend_mass_mail(self) -> None:
+    async def test_asend_mass_mail(self):
         data = [("a", "Text", None, ["bob@example.com"]), ("b", "Text", "x@y.z", ["c@example.com"])]
         self.assertEqual(await asend_mass_mail(iter(data), using="bulk"), 2)
         self.assertEqual(
@@ -225,7 +222,7 @@ class SendingTests(ExactErrors, SimpleTestCase):
         )
 
     @override_settings(SERVER_EMAIL="root@example.com", EMAIL_SUBJECT_PREFIX="[shop] ")
-    async def test_amail_admins_and_amail_managers(self) -> None:
+    async def test_amail_admins_and_amail_managers(self):
         self.assertIsNone(await amail_admins("a", "Text", html_message="<p>", using="bulk"))
         self.assertIsNone(await amail_managers("b", "Text"))
         self.assertEqual(
@@ -237,7 +234,7 @@ class SendingTests(ExactErrors, SimpleTestCase):
         )
         self.assertEqual([len(email.alternatives) for email in mail.outbox], [1, 0])
 
-    async def test_asend_many(self) -> None:
+    async def test_asend_many(self):
         broken = message(subject="Hello\nBcc: eve@example.com")
         report = await asend_many(iter([message(), broken, EmailMessage("Nobody")]), using="bulk")
         self.assertEqual([result.status for result in report], ["sent", "failed", "skipped"])
@@ -246,7 +243,7 @@ class SendingTests(ExactErrors, SimpleTestCase):
             report.raise_for_failures()
         self.assertEqual(len(mail.outbox), 1)
 
-    async def test_errors(self) -> None:
+    async def test_errors(self):
         missing = "The mailer 'missing' is not configured."
         for call in (
             asend(message(), using="missing"),
@@ -273,7 +270,7 @@ class SendingTests(ExactErrors, SimpleTestCase):
         with self.assertRaises(TypeError):
             await asend_mail("Hello", "Text", None, "bob@example.com")
 
-    async def test_without_mailers(self) -> None:
+    async def test_without_mailers(self):
         with legacy_settings(EMAIL_BACKEND=LOCMEM):
             self.assertEqual(await asend(message(subject="a")), 1)
             self.assertEqual(await asend_mass_mail([("b", "", None, ["bob@example.com"])]), 1)
@@ -283,13 +280,13 @@ class SendingTests(ExactErrors, SimpleTestCase):
 
 
 class ThreadTests(SimpleTestCase):
-    def setUp(self) -> None:
+    def setUp(self):
         # Each test has threads of its own, which end with it.
         aio._pool.resize(setting="MAILERS_ASYNC_THREADS")
         self.addCleanup(aio._pool.resize, setting="MAILERS_ASYNC_THREADS")
 
-    async def test_context(self) -> None:
-        log: list[Any] = []
+    async def test_context(self):
+        log = []
         variable.set("here")
         with override_settings(MAILERS=logging_to(log, "ContextBackend")):
             with translation.override("de"):
@@ -299,11 +296,11 @@ class ThreadTests(SimpleTestCase):
             log, [("django_mailers_0", "here", "de"), ("django_mailers_0", "here", "en-us")]
         )
 
-    async def test_many_at_once_over_few_connections(self) -> None:
+    async def test_many_at_once_over_few_connections(self):
         with override_settings(MAILERS_ASYNC_THREADS=3), serving(SMTPServer()) as server:
             ticks = 0
 
-            async def tick() -> None:
+            async def tick():
                 nonlocal ticks
                 while True:
                     ticks += 1
@@ -323,7 +320,7 @@ class ThreadTests(SimpleTestCase):
         # The loop went on meanwhile.
         self.assertGreater(ticks, 40)
 
-    async def test_no_more_at_once_than_threads(self) -> None:
+    async def test_no_more_at_once_than_threads(self):
         gate = Gate()
         with override_settings(MAILERS_ASYNC_THREADS=2, MAILERS=gate.settings):
             tasks = [
@@ -339,7 +336,7 @@ class ThreadTests(SimpleTestCase):
             self.assertEqual(await asyncio.gather(*tasks), [1] * 5)
         self.assertEqual(gate.log.count("close"), 5)
 
-    async def test_a_backend_may_send_in_turn(self) -> None:
+    async def test_a_backend_may_send_in_turn(self):
         mailers = {
             "memory": {"BACKEND": LOCMEM},
             "forward": {"BACKEND": f"{__name__}.ForwardingBackend"},
@@ -357,7 +354,7 @@ class ThreadTests(SimpleTestCase):
         self.assertEqual(sent, [1, 1, 1])
         self.assertEqual(len(mail.outbox), 3)
 
-    async def test_cancelled_while_it_is_sent(self) -> None:
+    async def test_cancelled_while_it_is_sent(self):
         gate = Gate()
         with override_settings(MAILERS=gate.settings):
             for call in (
@@ -378,7 +375,7 @@ class ThreadTests(SimpleTestCase):
                     await gate.wait(gate.closed)
                     self.assertEqual(gate.log, ["open", "Hello", "close"])
 
-    async def test_cancelled_while_it_waits_for_a_thread(self) -> None:
+    async def test_cancelled_while_it_waits_for_a_thread(self):
         gate = Gate()
         with override_settings(MAILERS_ASYNC_THREADS=1, MAILERS=gate.settings):
             first = asyncio.create_task(asend(message(subject="first"), using="relay"))
@@ -393,7 +390,7 @@ class ThreadTests(SimpleTestCase):
             self.assertEqual(await asend(message(subject="third"), using="relay"), 1)
         self.assertEqual(gate.log, ["open", "first", "close", "open", "third", "close"])
 
-    async def test_timeout(self) -> None:
+    async def test_timeout(self):
         gate = Gate()
         with override_settings(MAILERS=gate.settings):
             with self.assertRaises(asyncio.TimeoutError):
@@ -402,10 +399,10 @@ class ThreadTests(SimpleTestCase):
             # Whoever waits next finds threads that work.
             self.assertEqual(await asend(message(), using="relay"), 1)
 
-    def test_loop_that_ends_before_its_thread(self) -> None:
+    def test_loop_that_ends_before_its_thread(self):
         gate = Gate()
 
-        async def leave() -> None:
+        async def leave():
             task = asyncio.create_task(asend(message(), using="relay"))
             await gate.wait(gate.entered)
             task.cancel()
@@ -416,7 +413,7 @@ class ThreadTests(SimpleTestCase):
             self.assertIs(gate.closed.acquire(timeout=TIMEOUT), True)
         self.assertEqual(gate.log, ["open", "Hello", "close"])
 
-    def test_number_of_threads(self) -> None:
+    def test_number_of_threads(self):
         self.assertEqual(aio._pool.get()._max_workers, 8)
         with override_settings(MAILERS_ASYNC_THREADS=2):
             self.assertEqual(aio._pool.get()._max_workers, 2)
@@ -432,7 +429,7 @@ class ThreadTests(SimpleTestCase):
             )
 
     @skipUnless(hasattr(os, "fork"), "needs fork()")
-    def test_fork(self) -> None:
+    def test_fork(self):
         process = run_python("""
             import asyncio, os, signal
             configure()
@@ -458,8 +455,8 @@ class ThreadTests(SimpleTestCase):
 class DatabaseTests(TransactionTestCase):
     available_apps = ["django_mailers"]
 
-    async def test_the_thread_closes_its_connection(self) -> None:
-        log: list[Any] = []
+    async def test_the_thread_closes_its_connection(self):
+        log = []
         # The connection is changed: its thread is not for other tests.
         self.addCleanup(aio._pool.resize, setting="MAILERS_ASYNC_THREADS")
         with override_settings(MAILERS=logging_to(log, "QueryingBackend")):
@@ -471,7 +468,7 @@ class DatabaseTests(TransactionTestCase):
 
 @override_settings(ROOT_URLCONF="tests.test_aio", ALLOWED_HOSTS=["testserver"])
 class ASGITests(SimpleTestCase):
-    async def test_many_requests_over_few_connections(self) -> None:
+    async def test_many_requests_over_few_connections(self):
         with serving(SMTPServer()) as server:
             responses = await asyncio.gather(
                 *(self.async_client.get(f"/order/?customer={number}") for number in range(24))
@@ -480,7 +477,7 @@ class ASGITests(SimpleTestCase):
         arrived = sorted(int(m.rcpt_tos[0].partition("@")[0]) for m in server.messages)
         self.assertEqual(arrived, list(range(24)))
 
-    async def test_outbox(self) -> None:
+    async def test_outbox(self):
         with override_settings(MAILERS={"relay": {"BACKEND": LOCMEM}}):
             response = await self.async_client.get("/order/?customer=ann")
         self.assertEqual(response.json(), {"sent": 1})

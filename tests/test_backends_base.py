@@ -1,7 +1,5 @@
 """The floor of our backends, and what stands on it: a failover, a prefix, a route, a shelf."""
 
-from __future__ import annotations
-
 import inspect
 import threading
 from typing import ClassVar

@@ -4,8 +4,6 @@ In processes of their own, since the bridge is built when the app is loaded. Eac
 with the bridge on and off, on every Django: off is Django 6.1's error.
 """
 
-from __future__ import annotations
-
 from unittest import skipUnless
 
 from .support.bridge import BridgeTestCase

@@ -1,7 +1,5 @@
 """The bridge: which account old code sends through, and the hooks that it still calls."""
 
-from __future__ import annotations
-
 from .support.bridge import BridgeTestCase
 
 ACCOUNTS = """
@@ -26,7 +24,7 @@ sys.modules["queues"] = sys.modules["__main__"]
 class AccountTests(BridgeTestCase):
     """Django's SMTP path means our SMTP backend as well."""
 
-    def account(self, mailers: str, expected: tuple[str, ...], path: str = "SMTP") -> None:
+    def account(self, mailers, expected, path="SMTP"):
         self.on(
             self.dedent(ACCOUNTS)
             + self.dedent(
@@ -255,7 +253,7 @@ class CalledHookTests(BridgeTestCase):
 class PairsTests(BridgeTestCase):
     """(name, address) pairs in ADMINS and MANAGERS."""
 
-    def check(self, bridge: str) -> None:
+    def check(self, bridge):
         texts = [
             f"Using (name, address) pairs in the {name} setting is deprecated. Replace with a list "
             "of email address strings."

@@ -1,7 +1,5 @@
 """The bridge on top of the polyfill: one trampoline for each function, and what a message costs."""
 
-from __future__ import annotations
-
 from django_mailers import polyfill
 
 from .support.processes import ProcessTestCase
@@ -36,7 +34,7 @@ from django.core.mail import EmailMessage, send_mail
 
 
 class TrampolineTests(ProcessTestCase):
-    def watching(self, source: str) -> str:
+    def watching(self, source):
         import textwrap
 
         return self.assertRuns(WATCHING + textwrap.dedent(source))

@@ -1,7 +1,5 @@
 """The checks of DEFAULT_FROM_EMAIL, SERVER_EMAIL, ADMINS and MANAGERS."""
 
-from __future__ import annotations
-
 import re
 
 from django.core import mail

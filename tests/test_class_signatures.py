@@ -1,16 +1,13 @@
 """What a backend's class takes: one answer, and who goes by it."""
 
-from __future__ import annotations
-
 import functools
-from typing import Any
 
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.test import SimpleTestCase
 
 from django_mailers.migrate.backends import Backend
-from django_mailers.signatures import SMTP, Signature, signature_of
+from django_mailers.signatures import SMTP, signature_of
 
 from .support.bridge import BridgeTestCase
 
@@ -107,9 +104,7 @@ TAKEN_BY_SMTP = {
 
 
 class SignatureOfTests(SimpleTestCase):
-    def assertTakes(
-        self, backend: Any, *names: str, alias: bool, complete: bool, possible: str = ""
-    ) -> Signature:
+    def assertTakes(self, backend, *names, alias, complete, possible=""):
         found = signature_of(backend)
         self.assertEqual(list(found.names), list(names))
         self.assertEqual(list(found.possible), possible.split())

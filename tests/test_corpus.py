@@ -1,11 +1,8 @@
 """Every message of tests/support/corpus.py has the bytes that native Django 6.1 gave it."""
 
-from __future__ import annotations
-
 import platform
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
-from typing import Any
 from unittest import SkipTest, skipIf
 
 import django
@@ -16,7 +13,6 @@ from .support.corpus import (
     POLICIES,
     SETTINGS,
     Recordings,
-    Rendering,
     email_package,
     normalise,
     render,
@@ -29,14 +25,16 @@ class CheckedTestCase(SimpleTestCase):
 
     def check(
         self,
-        recordings: Recordings,
-        name: str,
-        policy: str,
-        rendering: Rendering,
-        version: str = platform.python_version(),
-        package: str = email_package(),
-    ) -> None:
+        recordings,
+        name,
+        policy,
+        rendering,
+        version=None,
+        package=None,
+    ):
         """Fail, or on a Python that nobody recorded skip, if `rendering` is not as recorded."""
+        version = version or platform.python_version()
+        package = package or email_package()
         recorded = recordings.messages[name][policy]
         python = recordings.python(version, package)
         if python is not None:
@@ -54,7 +52,7 @@ class CheckedTestCase(SimpleTestCase):
             )
 
 
-def _raises_type_error(*renderings: Any) -> bool:
+def _raises_type_error(*renderings):
     return all(isinstance(one, dict) and one.get("raises") == "TypeError" for one in renderings)
 
 
@@ -169,7 +167,7 @@ class NormaliseTests(SimpleTestCase):
 class RecorderTests(SimpleTestCase):
     """tests/record_corpus.py records nothing but a native Django 6.1."""
 
-    def record(self, before: str = "") -> str:
+    def record(self, before=""):
         stored = Recordings.path.read_bytes()
         process = run_python(f"{before}\nimport tests.record_corpus as r\nr.main()")
         self.assertEqual(Recordings.path.read_bytes(), stored)

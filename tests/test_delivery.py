@@ -1,7 +1,5 @@
 """send_many(): what is said of each message, over real SMTP and over backends of every style."""
 
-from __future__ import annotations
-
 import io
 import json
 import pickle
@@ -18,53 +16,37 @@ from smtplib import (
     SMTPSenderRefused,
     SMTPServerDisconnected,
 )
-from typing import Any
 from unittest import mock
 
 from django.core import mail
 from django.core.mail import InvalidMailer, MailerDoesNotExist
 from django.core.mail.backends.base import BaseEmailBackend
-from django.core.mail.backends.smtp import EmailBackend as DjangosSMTP
 from django.test import SimpleTestCase, override_settings
 
 from django_mailers import SendError, SendReport, SendResult, delivery, send_many
 
+from .support.deliveries import AGAIN, ALIAS, TAKEN, facts
 from .support.messages import message
-from .support.servers import DROP, POLITE, STALL, ScriptedServer, SMTPServer, enter, spoilt
-from .support.smtp import entry, serving, statuses, subjects
-from .support.utils import LOCMEM, SMTP
-
-TAKEN = ("bob@example.com", 250, "OK")
-ALIAS = "relay"
-# The commands of one message on a connection that stays open.
-AGAIN = [step for step in POLITE if step[0] not in {None, "EHLO"}]
-
-
-def facts(report: SendReport) -> list[Any]:
-    """Give what the report says, for messages without replies or errors only the status."""
-    return [
-        result.status
-        if (result.code, result.text, result.recipients, result.error) == (None, "", (), None)
-        else (result.status, result.code, result.text, [*result.recipients], repr(result.error))
-        for result in report
-    ]
+from .support.servers import DROP, POLITE, STALL, ScriptedServer, enter, spoilt
+from .support.smtp import serving, statuses
+from .support.utils import LOCMEM
 
 
 class ReplayingBackend(BaseEmailBackend):
     """Does with each message what `replay` says next: returns that, or raises it."""
 
-    def __init__(self, *, replay: list[Any], log: list[str], alias: str | None = None) -> None:
+    def __init__(self, *, replay, log, alias=None):
         super().__init__(alias=alias)
         self.replay, self.log = iter(replay), log
 
-    def open(self) -> Any:
+    def open(self):
         self.log.append("open")
         return False  # Some do, whatever has happened (H17).
 
-    def close(self) -> None:
+    def close(self):
         self.log.append("close")
 
-    def send_messages(self, email_messages: list[Any]) -> Any:
+    def send_messages(self, email_messages):
         self.log += [email.subject for email in email_messages]
         outcome = next(self.replay)
         if isinstance(outcome, BaseException):
@@ -72,8 +54,8 @@ class ReplayingBackend(BaseEmailBackend):
         return outcome
 
 
-def interrupting(method: Any) -> Any:
-    def interrupted(*args: Any) -> Any:
+def interrupting(method):
+    def interrupted(*args):
         method(*args)
         signal.raise_signal(signal.SIGUSR1)
 
@@ -83,335 +65,44 @@ def interrupting(method: Any) -> Any:
 class BareBackend:
     """All that a BACKEND has to have."""
 
-    def __init__(self, alias: str | None = None) -> None:
+    def __init__(self, alias=None):
         pass
 
-    def send_messages(self, email_messages: list[Any]) -> int:
+    def send_messages(self, email_messages):
         return len(email_messages)
 
 
 class BrokenAtCloseBackend(BareBackend):
-    def open(self) -> None:
+    def open(self):
         pass
 
-    def close(self) -> None:
+    def close(self):
         raise SMTPServerDisconnected("ada@example.com")
 
 
 class UnopenableBackend(BareBackend):
-    def __init__(self, *, log: list[str], error: Exception, alias: str | None = None) -> None:
+    def __init__(self, *, log, error, alias=None):
         self.log, self.error = log, error
 
-    def open(self) -> None:
+    def open(self):
         self.log.append("open")
         raise self.error
 
-    def close(self) -> None:
+    def close(self):
         self.log.append("close")
 
 
 class KnowingBackend(BareBackend):
     """It knows what became of each message. No base class is needed for that."""
 
-    def __init__(self, *, results: Any, log: list[Any], alias: str | None = None) -> None:
+    def __init__(self, *, results, log, alias=None):
         self.results, self.log = results, log
 
-    def send_many(self, messages: Any) -> Any:
+    def send_many(self, messages):
         self.log.append([email.subject for email in messages])
         if isinstance(self.results, Exception):
             raise self.results
         return self.results
-
-
-class ReconnectingBackend(DjangosSMTP):
-    """Takes a new connection for each message, where nobody watches."""
-
-    def send_messages(self, email_messages: list[Any]) -> Any:
-        self.close()
-        self.open()
-        return super().send_messages(email_messages)
-
-
-class ElsewhereBackend(DjangosSMTP):
-    """Sends nothing over its connection, and counts what it says to have sent otherwise."""
-
-    def _send(self, email_message: Any) -> bool:
-        return email_message.subject == "counted"
-
-
-class PickyBackend(DjangosSMTP):
-    """Sends once for each recipient, as some do that personalise."""
-
-    def _send(self, email_message: Any) -> bool:
-        for recipient in email_message.recipients():
-            self.connection.sendmail("a@example.com", recipient, b"Subject: x\r\n\r\n")
-        return True
-
-
-class OverSMTPTests(SimpleTestCase):
-    def serve(self, **options: Any) -> SMTPServer:
-        server_options = {key: options.pop(key) for key in ("refuse", "users") if key in options}
-        return enter(self, serving(SMTPServer(**server_options), **options))
-
-    def test_sent(self) -> None:
-        server = self.serve()
-        messages = [message(subject="a"), message(to=["bob@example.com", "eve@example.com"])]
-
-        report = send_many(iter(messages), using=ALIAS)
-
-        self.assertEqual(
-            facts(report),
-            [
-                ("sent", 250, "OK", [TAKEN], "None"),
-                ("sent", 250, "OK", [TAKEN, ("eve@example.com", 250, "OK")], "None"),
-            ],
-        )
-        self.assertEqual([result.message for result in report], messages)
-        self.assertEqual(report.using, ALIAS)
-        self.assertIs(report.raise_for_failures(), report)
-        self.assertEqual(len(server.sessions), 1)
-        self.assertEqual(subjects(server), ["a", "Hello"])
-
-    def test_default_mailer(self) -> None:
-        with (
-            SMTPServer() as server,
-            override_settings(MAILERS={"default": entry(server, backend=SMTP)}),
-        ):
-            self.assertEqual(statuses(send_many([message()])), ["sent"])
-        self.assertEqual(len(server.messages), 1)
-
-    def test_one_recipient_of_three_refused(self) -> None:
-        for options in ({}, {"fail_silently": True}):
-            with self.subTest(**options):
-                self.serve(refuse={"RCPT gone@example.com": "550 5.1.1 <gone> is gone"}, **options)
-                email = message(
-                    to=["bob@example.com"], cc=["gone@example.com"], bcc=["c@example.com"]
-                )
-
-                report = send_many([email], using=ALIAS)
-
-                gone = ("gone@example.com", 550, "5.1.1 <gone> is gone")
-                self.assertEqual(
-                    facts(report),
-                    [("sent", 250, "OK", [TAKEN, gone, ("c@example.com", 250, "OK")], "None")],
-                )
-                self.assertEqual(report[0].refused_recipients, (gone,))
-                self.assertEqual(report.failures, [report[0]])
-                self.assertEqual(report.retryable, [])
-                with self.assertRaises(SendError) as caught:
-                    report.raise_for_failures()
-                self.assertEqual(str(caught.exception), "1 sent (1 not to all recipients)")
-                self.assertIsNone(caught.exception.__cause__)
-
-    def test_it_goes_on_after_refusals_on_the_same_connection(self) -> None:
-        refuse = {
-            "MAIL spam@example.com": "554 No spam",
-            "RCPT gone@example.com": "550 No such user",
-            "RCPT busy@example.com": "450 Mailbox busy",
-        }
-        bad = [
-            message(from_email="spam@example.com"),
-            message(to=["gone@example.com"]),
-            message(to=["busy@example.com", "gone@example.com"]),
-            message(subject="Hello\nBcc: eve@example.com"),
-            message(to=["bob@example.com, eve@example.com"]),
-            message(bcc=["\udcff@example.com"]),
-            message().__class__("Nobody", "Text"),
-        ]
-        messages = [email for one in bad for email in (one, message(subject="good"))]
-        for options in ({}, {"fail_silently": True}):
-            with self.subTest(**options):
-                server = self.serve(refuse=refuse, **options)
-
-                report = send_many(messages, using=ALIAS)
-
-                good = [("sent", 250, "OK", [TAKEN], "None")] * len(bad)
-                self.assertEqual(facts(report[1::2]), good)
-                spam = SMTPSenderRefused(554, b"No spam", "spam@example.com")
-                gone = {"gone@example.com": (550, b"No such user")}
-                both = {"busy@example.com": (450, b"Mailbox busy"), **gone}
-                self.assertEqual(
-                    [
-                        (result.status, result.code, result.text, [*result.recipients])
-                        for result in report[::2]
-                    ],
-                    [
-                        ("refused", 554, "No spam", []),
-                        ("refused", None, "", [("gone@example.com", 550, "No such user")]),
-                        (
-                            "refused",
-                            None,
-                            "",
-                            [
-                                ("busy@example.com", 450, "Mailbox busy"),
-                                ("gone@example.com", 550, "No such user"),
-                            ],
-                        ),
-                        *[("failed", None, "", [])] * 3,
-                        ("skipped", None, "", []),
-                    ],
-                )
-                self.assertEqual(
-                    [repr(result.error) for result in report[0:6:2]],
-                    [repr(error) for error in map(_recipients_refused, (spam, gone, both))],
-                )
-                self.assertEqual(
-                    [isinstance(result.error, ValueError) for result in report[6:12:2]], [True] * 3
-                )
-                self.assertEqual(len(server.sessions), 1)
-                self.assertEqual(subjects(server), ["good"] * len(bad))
-                self.assertEqual(report.retryable, [bad[2], bad[3], bad[4], bad[5]])
-
-    def test_refused_content(self) -> None:
-        server = self.serve(refuse={"DATA": "452 Disk full"})
-
-        report = send_many([message()], using=ALIAS)
-
-        error = SMTPDataError(452, b"Disk full")
-        self.assertEqual(facts(report), [("refused", 452, "Disk full", [], repr(error))])
-        server.refuse.clear()
-        again = send_many(report.retryable, using=ALIAS)
-        self.assertEqual(facts(again), [("sent", 250, "OK", [TAKEN], "None")])
-        self.assertEqual(again.using, ALIAS)
-        self.assertEqual(again[0].message, report[0].message)
-
-    def test_nobody_to_send_to(self) -> None:
-        server = self.serve()
-
-        self.assertEqual(facts(send_many([], using=ALIAS)), [])
-        nobody = message()
-        nobody.to = []
-        report = send_many([nobody], using=ALIAS)
-
-        self.assertEqual(facts(report), ["skipped"])
-        self.assertIs(report.raise_for_failures(), report)
-        self.assertEqual(server.sessions, [])
-
-    def test_recipients_that_cannot_be_told(self) -> None:
-        class Broken(mail.EmailMessage):
-            def recipients(self) -> list[str]:
-                raise LookupError("No such reader")
-
-        self.serve()
-        report = send_many([Broken(), message()], using=ALIAS)
-        self.assertEqual(
-            facts(report),
-            [
-                ("failed", None, "", [], "LookupError('No such reader')"),
-                ("sent", 250, "OK", [TAKEN], "None"),
-            ],
-        )
-
-    def test_error_of_the_message_itself(self) -> None:
-        class Broken(mail.EmailMessage):
-            def message(self, **kwargs: Any) -> Any:
-                raise LookupError("No such template")
-
-        server = self.serve()
-        report = send_many([Broken(to=["bob@example.com"]), message()], using=ALIAS)
-        self.assertEqual(
-            facts(report),
-            [
-                ("failed", None, "", [], "LookupError('No such template')"),
-                ("sent", 250, "OK", [TAKEN], "None"),
-            ],
-        )
-        self.assertEqual(len(server.sessions), 1)
-
-    def test_server_that_is_not_there(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-        messages = [message(), message()]
-        options = {"host": "127.0.0.1", "port": port}
-        for fail_silently, error in [
-            (False, "ConnectionRefusedError(111, 'Connection refused')"),
-            (True, "ConnectionError('The mailer could not connect. fail_silently hides why.')"),
-        ]:
-            entry = {"OPTIONS": {**options, "fail_silently": fail_silently}}
-            with (
-                self.subTest(fail_silently=fail_silently),
-                override_settings(MAILERS={ALIAS: entry}),
-            ):
-                report = send_many(messages, using=ALIAS)
-                self.assertEqual(facts(report), [("failed", None, "", [], error)] * 2)
-                self.assertEqual(report.retryable, messages)
-
-    def test_wrong_password(self) -> None:
-        server = self.serve(users={"ada": "right"}, username="ada", password="wrong")
-        report = send_many([message(), message()], using=ALIAS)
-        self.assertEqual(statuses(report), ["failed", "failed"])
-        self.assertIsInstance(report[0].error, SMTPAuthenticationError)
-        self.assertIs(report[1].error, report[0].error)
-        # Tried once, and its connection is closed: an open socket would be a ResourceWarning.
-        self.assertEqual(len(server.sessions), 1)
-
-    def test_a_double_for_smtplib_tells_nothing(self) -> None:
-        with (
-            mock.patch("smtplib.SMTP") as double,
-            override_settings(MAILERS={ALIAS: {"OPTIONS": {"host": "127.0.0.1"}}}),
-        ):
-            report = send_many([message()], using=ALIAS)
-        self.assertEqual(facts(report), ["sent"])
-        double.return_value.sendmail.assert_called_once()
-
-    def test_replacements_of_others_stay(self) -> None:
-        seen = []
-
-        class Poking(DjangosSMTP):
-            def open(self) -> Any:
-                opened = super().open()
-                if not opened:
-                    return opened
-                sendmail = self.connection.sendmail
-
-                def noting(*args: Any) -> Any:
-                    seen.append(args[1])
-                    return sendmail(*args)
-
-                self.connection.sendmail = noting
-                return opened
-
-        server = enter(self, SMTPServer())
-        backend = Poking(alias=ALIAS, host=server.host, port=server.port)
-        batch = [message(), message(to=["eve@example.com"])]
-        report = delivery.send_over(backend, batch, using=ALIAS)
-        self.assertEqual(
-            facts(report),
-            [
-                ("sent", 250, "OK", [TAKEN], "None"),
-                ("sent", 250, "OK", [("eve@example.com", 250, "OK")], "None"),
-            ],
-        )
-        self.assertEqual(seen, [["bob@example.com"], ["eve@example.com"]])
-
-    def test_backend_that_sends_once_for_each_recipient(self) -> None:
-        server = enter(self, SMTPServer(refuse={"RCPT gone@example.com": "550 Gone"}))
-        with override_settings(MAILERS={ALIAS: entry(server, backend=PickyBackend)}):
-            report = send_many([message(to=["bob@example.com", "gone@example.com"])], using=ALIAS)
-        # The first recipient has it: not to be sent again, although the backend raised.
-        gone = ("gone@example.com", 550, "Gone")
-        error = SMTPRecipientsRefused({gone[0]: (550, b"Gone")})
-        self.assertEqual(facts(report), [("sent", 250, "OK", [TAKEN, gone], repr(error))])
-        self.assertEqual(report.failures, [report[0]])
-
-    def test_backend_that_sends_by_other_means(self) -> None:
-        server = enter(self, SMTPServer())
-        with override_settings(MAILERS={ALIAS: entry(server, backend=ElsewhereBackend)}):
-            report = send_many([message(subject="counted"), message()], using=ALIAS)
-        self.assertEqual(facts(report), ["sent", "unknown"])
-        self.assertEqual(len(server.sessions), 1)
-
-    def test_backend_that_connects_anew_is_not_watched(self) -> None:
-        lost = spoilt(".", DROP)
-        server = enter(self, ScriptedServer(POLITE[:1], lost))
-        with override_settings(MAILERS={ALIAS: entry(server, backend=ReconnectingBackend)}):
-            report = send_many([message()], using=ALIAS)
-        error = SMTPServerDisconnected("Connection unexpectedly closed")
-        self.assertEqual(facts(report), [("unknown", None, "", [], repr(error))])
-
-
-def _recipients_refused(value: Any) -> Exception:
-    return value if isinstance(value, Exception) else SMTPRecipientsRefused(value)
 
 
 class FaultTests(SimpleTestCase):
@@ -419,7 +110,7 @@ class FaultTests(SimpleTestCase):
 
     gone = SMTPServerDisconnected("Connection unexpectedly closed")
 
-    def check(self, stage: str, reply: Any, expected: Any, *, connections: int, **options: Any):
+    def check(self, stage, reply, expected, *, connections, **options):
         """Send two messages, and compare what is said of the first."""
         script = spoilt(stage, reply)
         if connections == 1:
@@ -436,19 +127,19 @@ class FaultTests(SimpleTestCase):
                 self.assertEqual(facts(report), [expected, ("sent", 250, "OK", [TAKEN], "None")])
                 self.assertEqual(len(server.received), connections)
 
-    def test_disconnected(self) -> None:
+    def test_disconnected(self):
         for stage in ("MAIL", "RCPT", "DATA"):
             failed = ("failed", None, "", [], repr(self.gone))
             self.check(stage, DROP, failed, connections=2)
         self.check(".", DROP, ("unknown", None, "", [], repr(self.gone)), connections=2)
 
-    def test_stalled(self) -> None:
+    def test_stalled(self):
         error = SMTPServerDisconnected("Connection unexpectedly closed: timed out")
         for stage, status in (("DATA", "failed"), (".", "unknown")):
             expected = (status, None, "", [], repr(error))
             self.check(stage, STALL, expected, connections=2, timeout=0.2)
 
-    def test_refused(self) -> None:
+    def test_refused(self):
         for code in (421, 450, 550):
             connections = 2 if code == 421 else 1
             with self.subTest(code=code):
@@ -465,7 +156,7 @@ class FaultTests(SimpleTestCase):
                 # Django's backend would say MAIL next, in the middle of a transaction.
                 self.check("DATA", reply, expected, connections=2)
 
-    def test_replies_that_are_neither_yes_nor_no(self) -> None:
+    def test_replies_that_are_neither_yes_nor_no(self):
         for reply, code, text in [
             ("Huh? Huh", -1, b"Huh"),
             ("252 Perhaps", 252, b"Perhaps"),
@@ -478,7 +169,7 @@ class FaultTests(SimpleTestCase):
                 self.check("DATA", reply, ("failed", None, "", [], error), connections=2)
                 self.check(".", reply, ("unknown", None, "", [], error), connections=2)
 
-    def test_garbage_about_a_recipient(self) -> None:
+    def test_garbage_about_a_recipient(self):
         refused = {"bob@example.com": (-1, b"Huh")}
         expected = (
             "failed",
@@ -489,13 +180,13 @@ class FaultTests(SimpleTestCase):
         )
         self.check("RCPT", "Huh? Huh", expected, connections=2)
 
-    def test_endless_reply(self) -> None:
+    def test_endless_reply(self):
         error = "SMTPResponseException(500, 'Line too long.')"
         endless = b"250 " + b"x" * 9000 + b"\r\n"
         self.check(".", endless, ("unknown", None, "", [], error), connections=2)
         self.check("MAIL", endless, ("failed", None, "", [], error), connections=2)
 
-    def test_no_new_connection(self) -> None:
+    def test_no_new_connection(self):
         closing = [(None, "421 Closing")]
         with serving(ScriptedServer(spoilt("MAIL", DROP), closing)) as server:
             messages = [message(), message(), message()]
@@ -507,9 +198,9 @@ class FaultTests(SimpleTestCase):
 
 
 class OverAnyBackendTests(SimpleTestCase):
-    def replay(self, *outcomes: Any) -> SendReport:
+    def replay(self, *outcomes):
         """Send as many messages, named 0, 1, ..., to a ReplayingBackend with a new `self.log`."""
-        self.log: list[str] = []
+        self.log = []
         entry = {
             "BACKEND": "tests.test_delivery.ReplayingBackend",
             "OPTIONS": {"replay": outcomes, "log": self.log},
@@ -518,7 +209,7 @@ class OverAnyBackendTests(SimpleTestCase):
         with override_settings(MAILERS={ALIAS: entry}):
             return send_many(messages, using=ALIAS)
 
-    def test_what_is_returned(self) -> None:
+    def test_what_is_returned(self):
         report = self.replay(1, True, ["task"], ("task",), 2)
         self.assertEqual(facts(report), ["sent"] * 5)
         report = self.replay(0, False, None, [], "sent", object())
@@ -526,7 +217,7 @@ class OverAnyBackendTests(SimpleTestCase):
         self.assertEqual(report.retryable, [])
         self.assertEqual(self.log, ["open", "0", "1", "2", "3", "4", "5", "close"])
 
-    def test_what_is_raised(self) -> None:
+    def test_what_is_raised(self):
         for error, status in [
             (ValueError("Header values may not contain ..."), "failed"),
             (ConnectionRefusedError(111, "Connection refused"), "failed"),
@@ -548,7 +239,7 @@ class OverAnyBackendTests(SimpleTestCase):
                 self.assertIs(report[0].error, error)
                 self.assertEqual(self.log, ["open", "0", "close", "open", "1", "close"])
 
-    def test_refusals(self) -> None:
+    def test_refusals(self):
         recipients = SMTPRecipientsRefused({"bob@example.com": (550, b"G\xf6ne")})
         sender, data = SMTPSenderRefused(451, "Later", "a"), SMTPDataError(554, b"Spam")
         self.assertEqual(
@@ -560,16 +251,16 @@ class OverAnyBackendTests(SimpleTestCase):
             ],
         )
 
-    def test_interruption(self) -> None:
+    def test_interruption(self):
         with self.assertRaises(KeyboardInterrupt):
             self.replay(1, KeyboardInterrupt())
         self.assertEqual(self.log, ["open", "0", "1", "close"])
 
     @unittest.skipUnless(hasattr(signal, "SIGUSR1"), "Windows has no such signals.")
-    def test_a_time_limit(self) -> None:
+    def test_a_time_limit(self):
         """What a signal handler raises is not about the message; Celery's is an Exception."""
 
-        def handler(*args: Any) -> None:
+        def handler(*args):
             raise TimeoutError("The time is up.")
 
         self.addCleanup(signal.signal, signal.SIGUSR1, signal.signal(signal.SIGUSR1, handler))
@@ -583,7 +274,7 @@ class OverAnyBackendTests(SimpleTestCase):
                 self.replay(1, 1)
             self.assertEqual(self.log, [*log, "close"])
 
-    def test_errors_of_the_configuration(self) -> None:
+    def test_errors_of_the_configuration(self):
         with self.assertRaises(MailerDoesNotExist):
             send_many([], using="missing")
         wrong = InvalidMailer("OPTIONS must define 'key'.", alias=ALIAS)
@@ -596,14 +287,14 @@ class OverAnyBackendTests(SimpleTestCase):
         self.assertEqual(facts(report), ["sent", failed, failed])
         self.assertEqual(self.log, ["open", "0", "1", "close"])
 
-    def test_what_goes_wrong_when_it_connects(self) -> None:
+    def test_what_goes_wrong_when_it_connects(self):
         path = "tests.test_delivery.UnopenableBackend"
         for error, is_raised in [
             (OSError("No route"), False),
             (LookupError("No token"), False),
             (InvalidMailer("Wrong key."), True),
         ]:
-            log: list[str] = []
+            log = []
             entry = {"BACKEND": path, "OPTIONS": {"log": log, "error": error}}
             with self.subTest(error=error), override_settings(MAILERS={ALIAS: entry}):
                 if is_raised:
@@ -616,7 +307,7 @@ class OverAnyBackendTests(SimpleTestCase):
                 self.assertEqual(log, ["open", "close"])
 
     @override_settings(MAILERS={ALIAS: {"BACKEND": "tests.test_delivery.BrokenAtCloseBackend"}})
-    def test_what_goes_wrong_when_it_closes(self) -> None:
+    def test_what_goes_wrong_when_it_closes(self):
         with self.assertLogs("django_mailers.delivery") as logs:
             report = send_many([message()], using=ALIAS)
         self.assertEqual(facts(report), ["sent"])
@@ -629,10 +320,10 @@ class OverAnyBackendTests(SimpleTestCase):
         )
 
     @override_settings(MAILERS={ALIAS: {"BACKEND": "tests.test_delivery.BareBackend"}})
-    def test_neither_open_nor_close(self) -> None:
+    def test_neither_open_nor_close(self):
         self.assertEqual(facts(send_many([message(), message()], using=ALIAS)), ["sent"] * 2)
 
-    def test_djangos_backends(self) -> None:
+    def test_djangos_backends(self):
         folder = enter(self, tempfile.TemporaryDirectory())
         stream = io.StringIO()
         messages = [message(subject="a"), message(subject="b\nc"), message(subject="d")]
@@ -665,8 +356,8 @@ class OverAnyBackendTests(SimpleTestCase):
 
 
 class ReportingBackendTests(SimpleTestCase):
-    def send(self, messages: list[Any], results: Any) -> SendReport:
-        self.log: list[Any] = []
+    def send(self, messages, results):
+        self.log = []
         entry = {
             "BACKEND": "tests.test_delivery.KnowingBackend",
             "OPTIONS": {"results": results, "log": self.log},
@@ -674,7 +365,7 @@ class ReportingBackendTests(SimpleTestCase):
         with override_settings(MAILERS={ALIAS: entry}):
             return send_many(messages, using=ALIAS)
 
-    def test_what_it_says_is_the_report(self) -> None:
+    def test_what_it_says_is_the_report(self):
         error = TimeoutError("timed out")
         nobody = mail.EmailMessage("Nobody")
         messages = [message(subject="a"), nobody, message(subject="b")]
@@ -696,7 +387,7 @@ class ReportingBackendTests(SimpleTestCase):
         self.assertIs(report[0].recipients[0].is_refused, False)
         self.assertEqual(self.log, [["a", "b"]])
 
-    def test_via(self) -> None:
+    def test_via(self):
         """The mailer that has the message, or may have it."""
         email = message()
         for status, via in [
@@ -716,11 +407,11 @@ class ReportingBackendTests(SimpleTestCase):
             [result] = send_many([email])
         self.assertEqual(result.via, "default")
 
-    def test_it_is_not_asked_for_nothing(self) -> None:
+    def test_it_is_not_asked_for_nothing(self):
         self.assertEqual(facts(self.send([mail.EmailMessage("Nobody")], [])), ["skipped"])
         self.assertEqual(self.log, [])
 
-    def test_results_that_are_none_of_the_messages(self) -> None:
+    def test_results_that_are_none_of_the_messages(self):
         name = "tests.test_delivery.KnowingBackend.send_many()"
         sent = SendResult(message(), "sent")
         for results, text in [
@@ -734,7 +425,7 @@ class ReportingBackendTests(SimpleTestCase):
                 self.send([message(), message()], results)
             self.assertEqual(str(caught.exception), text)
 
-    def test_errors_of_the_configuration(self) -> None:
+    def test_errors_of_the_configuration(self):
         messages = [message(), mail.EmailMessage("Nobody"), message()]
         error = InvalidMailer("Wrong token.", alias=ALIAS)
         failed = ("failed", None, "", [], repr(error))
@@ -754,7 +445,7 @@ class ReportingBackendTests(SimpleTestCase):
 
 
 class ReportTests(SimpleTestCase):
-    def test_in_numbers(self) -> None:
+    def test_in_numbers(self):
         results = [
             SendResult(message(), "refused", 550, "<bob@example.com> is gone"),
             SendResult(message(), "sent"),
@@ -771,7 +462,7 @@ class ReportTests(SimpleTestCase):
         self.assertEqual(repr(report), "<SendReport using='bulk': 2 sent, 1 refused, 1 skipped>")
         self.assertEqual(repr(SendReport([])), "<SendReport using=None: no messages>")
 
-    def test_no_address_and_no_text_is_shown(self) -> None:
+    def test_no_address_and_no_text_is_shown(self):
         refused = (delivery.RecipientResult("bob@example.com", 550, "bob@example.com is gone"),)
         error = SMTPRecipientsRefused({"bob@example.com": (550, b"bob@example.com is gone")})
         result = SendResult(message(), "refused", 550, "bob@example.com", refused, error)
@@ -785,7 +476,7 @@ class ReportTests(SimpleTestCase):
         self.assertIs(caught.exception.report, report)
         self.assertIs(caught.exception.__cause__, error)
 
-    def test_what_may_be_sent_again(self) -> None:
+    def test_what_may_be_sent_again(self):
         recipient = delivery.RecipientResult
         later, never = recipient("a@example.com", 450, ""), recipient("b@example.com", 550, "")
         for result, is_success, is_retryable in [
@@ -810,7 +501,7 @@ class ReportTests(SimpleTestCase):
                 self.assertEqual(report.retryable, ["m"] if is_retryable else [])
 
     @override_settings(MAILERS={"bulk": {"BACKEND": LOCMEM}})
-    def test_retry(self) -> None:
+    def test_retry(self):
         again, done = message(subject="again"), message(subject="done")
         report = SendReport([SendResult(done, "sent"), SendResult(again, "failed")], using="bulk")
         retried = send_many(report.retryable, using=report.using)
@@ -818,7 +509,7 @@ class ReportTests(SimpleTestCase):
         self.assertEqual([(m.subject, m.sent_using) for m in mail.outbox], [("again", "bulk")])
         self.assertEqual(retried.retryable, [])
 
-    def test_pickle(self) -> None:
+    def test_pickle(self):
         report = SendReport([SendResult(message(), "refused", 550, "No")], using="bulk")
         error = pickle.loads(pickle.dumps(SendError(report)))
         self.assertIs(type(error), SendError)

@@ -3,8 +3,6 @@
 # Without a lambda around it, what is called would have no line of this file to be called from.
 # ruff: noqa: PLW0108
 
-from __future__ import annotations
-
 from django.core import mail
 from django.core.mail import mailers
 from django.core.mail.backends import console, dummy, filebased, locmem, smtp
@@ -72,7 +70,7 @@ class BackendTests(DeprecationTestCase):
                 lambda: mailers.default, SMTP_CREATED, line_of=HandsOnToSmtp.__init__
             )
 
-    def make_default(self) -> None:
+    def make_default(self):
         with self.assertRaises(AttributeError):
             mailers.default  # noqa: B018
 

@@ -6,10 +6,7 @@ What a project starts with is in test_deprecations_in_projects.py.
 # Without a lambda around it, what is called would have no line of this file to be called from.
 # ruff: noqa: PLW0108
 
-from __future__ import annotations
-
 import unittest
-from typing import Any
 from unittest.mock import patch
 
 from django.conf import settings
@@ -67,7 +64,7 @@ class WithoutMailersTests(DeprecationTestCase):
             with self.subTest(name):
                 override = override_settings(**{name: value})
 
-                def use(override: Any = override) -> None:
+                def use(override=override):
                     with override:
                         pass
 
@@ -76,7 +73,7 @@ class WithoutMailersTests(DeprecationTestCase):
                 self.assertDeprecated(use, *[deprecated(name)] * (2 if ends else 1))
 
     def test_override_settings_as_a_method(self):
-        def use() -> None:
+        def use():
             with self.settings(EMAIL_HOST="192.0.2.1", EMAIL_PORT=25):
                 pass
 
@@ -87,10 +84,10 @@ class WithoutMailersTests(DeprecationTestCase):
         """The line is that of what calls the test: Django's decorator is code for settings."""
 
         @override_settings(EMAIL_HOST="192.0.2.1")
-        def test() -> None:
+        def test():
             self.assertEqual(settings.DEBUG, False)
 
-        def use() -> None:
+        def use():
             test()
 
         self.assertDeprecated(use, *[deprecated("EMAIL_HOST")] * TIMES)
@@ -103,7 +100,7 @@ class WithoutMailersTests(DeprecationTestCase):
             def test(self):
                 pass
 
-        def use() -> None:
+        def use():
             unittest.TestSuite([Decorated("test")]).run(unittest.TestResult())
 
         # Before Python 3.11 unittest cannot, and Django does it itself: that warns nobody.
@@ -115,7 +112,7 @@ class WithoutMailersTests(DeprecationTestCase):
         texts = [deprecated("EMAIL_HOST")] * TIMES
         self.assertDeprecated(lambda: setattr(settings, "EMAIL_HOST", "192.0.2.1"), *texts)
 
-        def use() -> None:
+        def use():
             settings.EMAIL_HOST = "192.0.2.2"
 
         self.assertDeprecated(use, *texts)
@@ -123,13 +120,13 @@ class WithoutMailersTests(DeprecationTestCase):
     def test_deleted(self):
         with ignore_deprecations(), override_settings(EMAIL_HOST="192.0.2.1"):
 
-            def use() -> None:
+            def use():
                 del settings.EMAIL_HOST
 
             self.assertDeprecated(use)
 
     def test_others(self):
-        def use() -> None:
+        def use():
             with override_settings(**OTHER_SETTINGS):
                 for name in OTHER_SETTINGS:
                     setattr(settings, name, getattr(settings, name))
@@ -156,7 +153,7 @@ class BesideMailersTests(DeprecationTestCase):
                 )
 
     def test_override_settings(self):
-        def use() -> None:
+        def use():
             with override_settings(EMAIL_HOST="192.0.2.1"):
                 pass
 
@@ -182,19 +179,19 @@ class NothingConfiguredTests(DeprecationTestCase):
         self.assertDeprecated(lambda: mailers["default"], NO_DEFAULT_MAILER)
 
     def test_sending(self):
-        def send_mail() -> None:
+        def send_mail():
             mail.send_mail(*ONE)
 
-        def send() -> None:
+        def send():
             mail.EmailMessage(*ONE).send()
 
-        def send_mass_mail() -> None:
+        def send_mass_mail():
             mail.send_mass_mail([ONE, ONE])
 
-        def mail_admins() -> None:
+        def mail_admins():
             mail.mail_admins("subject", "body")
 
-        def email_user() -> None:
+        def email_user():
             User(email="to@example.com").email_user("subject", "body")
 
         for use in (send_mail, send, send_mass_mail, mail_admins, email_user):

@@ -8,15 +8,11 @@ test_deprecations_in_projects.py for the same in projects that start and run.
 # Without a lambda around it, what is called would have no line of this file to be called from.
 # ruff: noqa: PLW0108
 
-from __future__ import annotations
-
 import logging
 import logging.config
-from collections.abc import Callable
 from email.message import MIMEPart
 from email.mime.base import MIMEBase
 from functools import partial
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.core import mail
@@ -89,10 +85,10 @@ class GetConnectionTests(DeprecationTestCase):
     def test_path_under_mailers(self):
         text = "get_connection(backend, ...) is not supported with MAILERS."
 
-        def use() -> None:
+        def use():
             mail.get_connection(LOCMEM)
 
-        def refused() -> None:
+        def refused():
             with self.assertRaisesExactly(RuntimeError, text):
                 use()
 
@@ -105,9 +101,9 @@ class GetConnectionTests(DeprecationTestCase):
         """
         options = {"host": "192.0.2.1", "username": "configured", "password": "secret"}
         with override_settings(MAILERS={"default": {"OPTIONS": options}}):
-            backends: list[Any] = []
+            backends = []
 
-            def use() -> None:
+            def use():
                 backends.append(mail.get_connection(username=None, password=None))
 
             self.assertDeprecated(use, GET_CONNECTION)
@@ -123,7 +119,7 @@ class GetConnectionTests(DeprecationTestCase):
 
 @override_settings(ADMINS=TO, MANAGERS=TO)
 class ArgumentTests(DeprecationTestCase):
-    def assertEachDeprecated(self, text: str, *uses: Callable[[], Any]) -> None:
+    def assertEachDeprecated(self, text, *uses):
         for use in uses:
             with self.subTest(line=use.__code__.co_firstlineno):
                 self.assertDeprecated(use, text)
@@ -191,10 +187,10 @@ class ArgumentTests(DeprecationTestCase):
         self.assertDeprecated(lambda: Message(None).send(), FAIL_SILENTLY, line_of=Message.send)
 
     def test_refused_combinations_warn_first(self):
-        def use() -> None:
+        def use():
             mail.send_mail(*ONE, connection=self, using="bulk")
 
-        def refused() -> None:
+        def refused():
             with self.assertRaisesExactly(
                 TypeError, "'connection' is not compatible with 'using'."
             ):
@@ -206,7 +202,7 @@ class ArgumentTests(DeprecationTestCase):
         nothing = {"fail_silently": False, "connection": None}
         auth = {"auth_user": None, "auth_password": None}
 
-        def use() -> None:
+        def use():
             mail.send_mail(*ONE, **nothing, **auth)
             mail.send_mass_mail([ONE], **nothing, **auth)
             mail.mail_admins("subject", "body", **nothing)
@@ -300,7 +296,7 @@ class ConnectionAttributeTests(DeprecationTestCase):
     def test_written(self):
         email = EmailMessage(*ONE)
 
-        def use() -> None:
+        def use():
             email.connection = mailers["bulk"]
 
         self.assertDeprecated(use, CONNECTION_SET)
@@ -314,7 +310,7 @@ class ConnectionAttributeTests(DeprecationTestCase):
 
 
 class AttachmentTests(DeprecationTestCase):
-    def assertAttachingDeprecated(self, use: Callable[[], Any]) -> None:
+    def assertAttachingDeprecated(self, use):
         """Django, which has this from 6.0 on, points at itself."""
         if is_django_own("django.core.mail.message:EmailMessage.attach"):
             self.assertDeprecatedInside(message, use, MIMEBASE)
@@ -328,7 +324,7 @@ class AttachmentTests(DeprecationTestCase):
         self.assertAttachingDeprecated(lambda: EmailMultiAlternatives(*ONE, attachments=[part]))
 
     def test_others(self):
-        def use() -> None:
+        def use():
             email = EmailMultiAlternatives(*ONE, attachments=[("a.txt", "a", None)])
             email.attach(MIMEPart())
             email.attach("b.txt", "b", "text/plain")
@@ -338,7 +334,7 @@ class AttachmentTests(DeprecationTestCase):
         self.assertDeprecated(use)
 
 
-def pairs(setting: str) -> str:
+def pairs(setting):
     return (
         f"Using (name, address) pairs in the {setting} setting is deprecated. "
         "Replace with a list of email address strings."
@@ -382,7 +378,7 @@ class RecipientsTests(DeprecationTestCase):
 
 
 class LegacyNamesTests(DeprecationTestCase):
-    def assertImportDeprecated(self, use: Callable[[], Any], text: str, asked: int) -> None:
+    def assertImportDeprecated(self, use, text, asked):
         """Django points at itself, each time that Python asks it for the name."""
         if is_django_own("django.core.mail:__getattr__"):
             self.assertDeprecatedInside(mail, use, *[text] * asked)
@@ -390,13 +386,13 @@ class LegacyNamesTests(DeprecationTestCase):
             self.assertDeprecated(use, text)
 
     def test_imported(self):
-        def bad_header_error() -> None:
+        def bad_header_error():
             from django.core.mail import BadHeaderError  # noqa: F401
 
-        def safe_mime_text() -> None:
+        def safe_mime_text():
             from django.core.mail import SafeMIMEText  # noqa: F401
 
-        def safe_mime_multipart() -> None:
+        def safe_mime_multipart():
             from django.core.mail import SafeMIMEMultipart  # noqa: F401
 
         for use, text in (
@@ -419,7 +415,7 @@ class LegacyNamesTests(DeprecationTestCase):
         )
 
     def test_are_what_they_were(self):
-        found: list[Any] = []
+        found = []
         for name in ("BadHeaderError", "SafeMIMEText", "SafeMIMEMultipart"):
             recorded(lambda name=name: found.append(getattr(mail, name)))
         self.assertIs(found[0], ValueError)
@@ -487,7 +483,7 @@ class AdminEmailHandlerTests(DeprecationTestCase):
     def test_reports(self):
         record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "boom", (), None)
         with legacy_settings(EMAIL_BACKEND=LOCMEM):
-            handlers: list[Any] = []
+            handlers = []
             recorded(lambda: handlers.append(AdminEmailHandler(email_backend=LOCMEM)))
             self.assertDeprecated(lambda: handlers[0].emit(record))
             self.assertDeprecated(lambda: AdminEmailHandler().emit(record))

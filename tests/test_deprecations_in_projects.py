@@ -3,8 +3,6 @@
 And who is not told: nothing that Django itself does, in a project with MAILERS or without, warns.
 """
 
-from __future__ import annotations
-
 from django.core.mail.backends import locmem
 from django.test import SimpleTestCase, tag
 
@@ -65,7 +63,7 @@ RECORD = """
 
 
 class RecordingMixin(ProjectMixin):
-    def assertRecorded(self, source: str, *expected: tuple[str, str]) -> None:
+    def assertRecorded(self, source, *expected):
         """Running `source` gives a warning per (text, line), and no other."""
         self.write("run.py", RECORD, source, "report()\n")
         self.assertEqual(
@@ -78,7 +76,7 @@ class RecordingMixin(ProjectMixin):
 class StartTests(RecordingMixin, SimpleTestCase):
     """The settings that a project starts with."""
 
-    def assertSettingsDeprecated(self, source: str, *expected: tuple[str, str]) -> None:
+    def assertSettingsDeprecated(self, source, *expected):
         """Running `source` gives a warning per (name of a setting, line)."""
         self.assertRecorded(source, *((deprecated(name), line) for name, line in expected))
 

@@ -25,9 +25,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unittest.mock import patch
 
 from django.core.mail import InvalidMailer, mailers
@@ -79,15 +78,15 @@ class Block(NamedTuple):
     text: str
 
     @property
-    def place(self) -> str:
+    def place(self):
         return f"{self.page}, line {self.line}"
 
     @property
-    def is_known(self) -> bool:
+    def is_known(self):
         return self.language in (FILES if self.file else EXECUTED | COMMANDS)
 
 
-def parse(page: str, text: str) -> tuple[list[Block], list[str]]:
+def parse(page, text):
     """Return the blocks of a page, and the lines that show code but belong to no block."""
     markdown = page.endswith(".md")
     pattern = MARKDOWN_BLOCK if markdown else RST_BLOCK
@@ -102,7 +101,7 @@ def parse(page: str, text: str) -> tuple[list[Block], list[str]]:
     return blocks, [line.strip() for line in stray]
 
 
-def commands(block: Block) -> Iterator[tuple[str, str]]:
+def commands(block):
     """Yield the commands of an `sh` or `console` block, each with the output that is shown."""
     # In the environment of the tests instead of one that is not made, see NOT_RUN.
     text = re.sub(r"\.venv\S*/bin/python", "python", block.text)
@@ -114,9 +113,9 @@ def commands(block: Block) -> Iterator[tuple[str, str]]:
             yield command, output
 
 
-def steps(blocks: list[Block]) -> Iterator[list[Block]]:
+def steps(blocks):
     """Part blocks into what is done at once: commands, or a file and the code that follows it."""
-    step: list[Block] = []
+    step = []
     for block in blocks:
         if step and (block.file or {block.language, step[0].language} & COMMANDS):
             yield step
@@ -126,7 +125,7 @@ def steps(blocks: list[Block]) -> Iterator[list[Block]]:
         yield step
 
 
-def execute() -> None:
+def execute():
     """Import the files that were written, and follow the code after them.
 
     The source of this function is the program of a process of its own, in which nothing of Django
@@ -161,7 +160,7 @@ def execute() -> None:
 
 
 class BlockTests(SimpleTestCase):
-    def test_every_block_is_known(self) -> None:
+    def test_every_block_is_known(self):
         unknown = []
         for page in PAGES:
             blocks, stray = parse(str(page.relative_to(ROOT)), page.read_text())
@@ -169,13 +168,13 @@ class BlockTests(SimpleTestCase):
             unknown += [(page.name, line) for line in stray]
         self.assertEqual(unknown, [])
 
-    def test_every_page_with_blocks_is_followed(self) -> None:
+    def test_every_page_with_blocks_is_followed(self):
         pages = [
             str(page.relative_to(ROOT)) for page in PAGES if parse(page.name, page.read_text())[0]
         ]
         self.assertEqual(sorted(case.page for case in PageMixin.__subclasses__()), sorted(pages))
 
-    def test_what_is_no_known_block(self) -> None:
+    def test_what_is_no_known_block(self):
         code = "\n\n    import this\n"
         for page, text, shown in [
             ("a.rst", f".. code-block::{code}", ".. code-block::"),
@@ -204,7 +203,7 @@ class PageMixin:
     ca_variable = "SSL_CERT_FILE"
 
     @tag("slow")
-    def test_page(self) -> None:
+    def test_page(self):
         enter(self, trusting_the_ca())
         refuse = {"RCPT nobody@example.com": "550 5.1.1 No such user"}
         server = enter(self, SMTPServer(tls="starttls", users={"shop": "secret"}, refuse=refuse))
@@ -230,12 +229,12 @@ class PageMixin:
         self.follow(blocks)
         self.assertEqual([message.rcpt_tos for message in server.messages], self.arrives)
 
-    def write(self, file: str, text: str) -> None:
+    def write(self, file, text):
         with (self.folder / file).open("a") as stream:
             stream.write(f"\n{text}")
 
-    def follow(self, blocks: list[Block]) -> None:
-        modules: list[str] = []
+    def follow(self, blocks):
+        modules = []
         for step in steps(blocks):
             first = step[0]
             if first.language in COMMANDS:
@@ -253,14 +252,14 @@ class PageMixin:
         if modules:
             self.execute(first, modules, [])
 
-    def execute(self, block: Block, modules: list[str], code: list[Block]) -> None:
+    def execute(self, block, modules, code):
         program = f"{inspect.getsource(execute)}\nexecute()"
         environment = self.environment | {"DJANGO_SETTINGS_MODULE": "mysite.settings"}
         given = json.dumps([modules, code])
         process = self.run_process([sys.executable, "-c", program], env=environment, input=given)
         self.assertEqual(process.returncode, 0, f"{block.place}\n{process.stdout}")
 
-    def run_commands(self, block: Block) -> None:
+    def run_commands(self, block):
         """Fail unless a command's output is what is shown or, if none is, its exit status is 0."""
         for command, expected in commands(block):
             if any(re.fullmatch(pattern, command) for pattern in NOT_RUN):
@@ -275,7 +274,7 @@ class PageMixin:
                 succeeded = process.returncode == 0
             self.assertTrue(succeeded, f"{block.place}: {command}\n{process.stdout}")
 
-    def run_process(self, command: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run_process(self, command, **options):
         return subprocess.run(
             command,
             **{"cwd": self.folder, "env": self.environment, "timeout": 120} | options,
@@ -297,7 +296,7 @@ class SettingsTests(PageMixin, SimpleTestCase):
     # That nothing trusts by itself.
     ca_variable = "SMTP_CA_FILE"
 
-    def test_errors(self) -> None:
+    def test_errors(self):
         """The page has the text of every error of MAILERS, and no other, in this order."""
         folder = enter(self, tempfile.TemporaryDirectory())
         Path(folder, "mail").touch()
@@ -387,7 +386,7 @@ class MigratingTests(PageMixin, SimpleTestCase):
     page = "docs/migrating.rst"
     arrives = [["ann@example.com"], ["ann@example.com"], ["bob@example.com"], ["carol@example.com"]]
 
-    def run_process(self, command: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run_process(self, command, **options):
         # The page begins before the migration, with settings that 6.1 warns about.
         environment = options.pop("env", self.environment)
         relaxed = {"PYTHONWARNINGS": f"{STRICT},ignore::PendingDeprecationWarning"}

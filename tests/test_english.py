@@ -26,14 +26,6 @@ EXPRESSIONS = {
 ALLOWED = [
     'as "is not a", never "is no"',
 ]
-# Corrected on branches of their own; to be emptied when these are merged.
-NOT_YET = (
-    "docs/performance.rst",
-    *(
-        f"django_mailers/{room}/"
-        for room in ("backends", "backport", "bridge", "delivery", "polyfill", "render", "smtp")
-    ),
-)
 
 
 def prose(text):
@@ -62,11 +54,7 @@ class EnglishTests(SimpleTestCase):
             files = [path] if path.is_file() else sorted(path.rglob("*"))
             for file in files:
                 name = file.relative_to(ROOT).as_posix()
-                if (
-                    file.suffix in {".py", ".rst", ".md"}
-                    and "_build" not in file.parts
-                    and not name.startswith(NOT_YET)
-                ):
+                if file.suffix in {".py", ".rst", ".md"} and "_build" not in file.parts:
                     wrong += [f"{name}: {it}" for it in found(file.read_text())]
         self.assertEqual(wrong, [])
 

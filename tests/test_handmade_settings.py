@@ -1,8 +1,6 @@
 """Settings objects that somebody makes by hand, copies of Django's defaults, and names of 6.1 and
 6.0 that are published."""
 
-from __future__ import annotations
-
 from unittest import skipIf, skipUnless
 
 import django
@@ -46,13 +44,13 @@ CONFLICT = "Deprecated email settings are not allowed when MAILERS is defined: E
 class HandMadeTests(ProcessTestCase):
     """`LazySettings()` and `Settings()` warn and hide as in 6.1, whoever makes them."""
 
-    def run_in_project(self, source: str, **modules: str) -> None:
+    def run_in_project(self, source, **modules):
         self.assertRuns(
             "configure()\n" + RECORD + self.dedent(source), folder=self.project(**modules)
         )
 
     @staticmethod
-    def dedent(source: str) -> str:
+    def dedent(source):
         import textwrap
 
         return textwrap.dedent(source)
@@ -176,7 +174,7 @@ class CopiedDefaultsTests(ProcessTestCase):
     print(texts, found)
     """
 
-    def found(self, *lines: str) -> str:
+    def found(self, *lines):
         module = "\n".join([COPY, *lines])
         return self.assertRuns(
             self.CHECK, folder=self.project(project=module), settings_module="project"

@@ -5,8 +5,6 @@ makes the messages (`PROVIDED`) nothing is missed; what native Django 6.1 lets p
 is not tested there.
 """
 
-from __future__ import annotations
-
 import email.policy
 from unittest import skipUnless
 
@@ -114,7 +112,7 @@ class SendTests(InjectionTestCase):
         self.assertIn(b"\r\nSubject: good\r\n", arrived.content)
 
 
-def non_printables(text: str, *characters: str) -> str:
+def non_printables(text, *characters):
     return (
         f"Invalid address {text!r}: the following ASCII non-printables found in header: "
         f"{list(characters)}"
@@ -173,7 +171,7 @@ NOT_ASCII = ["jörg@example.com", "Jörg <jörg@exämple.com>", "jörg"]
 class PrepAddressTests(InjectionTestCase):
     """`smtp.EmailBackend.prep_address()`: the address that goes into the SMTP envelope."""
 
-    def prep_address(self, address: str, **arguments: bool) -> str:
+    def prep_address(self, address, **arguments):
         return self.mailer().prep_address(address, **arguments)
 
     def test_accepted(self):

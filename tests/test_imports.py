@@ -1,13 +1,10 @@
 """The rules of who may import what, checked by reading the source, and what a bare import costs."""
 
-from __future__ import annotations
-
 import ast
 import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 from django.test import SimpleTestCase
@@ -19,7 +16,7 @@ PACKAGE = "django_mailers"
 
 # The rooms, from the top down: a room imports itself, those of the rows below its own, and nothing
 # else; see "The house" in CONTRIBUTING.md. The package's own __init__ is "".
-ROWS: list[tuple[str, ...]] = [
+ROWS = [
     ("", "management", "pytest_plugin"),
     ("migrate", "diagnosis", "testing"),
     ("apps",),
@@ -64,12 +61,12 @@ INSIDE_DJANGO = ("backport", "polyfill")
 IMPORTING_CALLS = {"__import__", "import_module", "import_string"}
 
 
-def within(name: str, *parents: str) -> bool:
+def within(name, *parents):
     """Whether the dotted `name` is one of `parents`, or below one."""
     return any(name == parent or name.startswith(f"{parent}.") for parent in parents)
 
 
-def imported_names(source: str, module: str, is_package: bool) -> Iterator[tuple[int, str]]:
+def imported_names(source, module, is_package):
     """Yield the line and the absolute dotted name of whatever `source` imports, wherever in it.
 
     `from a import b` imports "a.b", be it a module or a name in one. A call of import_module() and
@@ -77,7 +74,7 @@ def imported_names(source: str, module: str, is_package: bool) -> Iterator[tuple
     """
     parents = module.split(".") if is_package else module.split(".")[:-1]
 
-    def absolute(name: str, level: int) -> str:
+    def absolute(name, level):
         base = parents[: len(parents) - level + 1] if level else []
         return ".".join([*base, *([name] if name else [])])
 
@@ -99,7 +96,7 @@ def imported_names(source: str, module: str, is_package: bool) -> Iterator[tuple
                 yield node.lineno, absolute(tail, len(name.value) - len(tail))
 
 
-def objection(importer: str, name: str) -> str | None:
+def objection(importer, name):
     """Give the rule that forbids the module `importer` (below django_mailers) to import `name`."""
     room = importer.partition(".")[0]
     if room not in ROOMS:
@@ -122,7 +119,7 @@ def objection(importer: str, name: str) -> str | None:
     return None
 
 
-def objection_to_own(importer: str, room: str, target: str) -> str | None:
+def objection_to_own(importer, room, target):
     """The same for `target`, the name of something below django_mailers."""
     part = target.partition(".")[0]
     # Else a name of the package's own.
@@ -144,12 +141,12 @@ def objection_to_own(importer: str, room: str, target: str) -> str | None:
     return rule
 
 
-def only(room: str) -> str:
+def only(room):
     importers = [name or "the package" for name in IMPORTED_BY[room]]
     return f"{room} is imported by {', '.join(importers) or 'nobody'} only"
 
 
-def broken_rules(source: str, path: str) -> list[str]:
+def broken_rules(source, path):
     """Check the source of `path`, relative to the package; return a line for each objection."""
     module = path.removesuffix(".py").replace("/", ".")
     is_package = module.rpartition(".")[2] == "__init__"
@@ -164,7 +161,7 @@ def broken_rules(source: str, path: str) -> list[str]:
 
 
 class ImportRulesTests(SimpleTestCase):
-    def test_the_package_keeps_them(self) -> None:
+    def test_the_package_keeps_them(self):
         package = ROOT / PACKAGE
         paths = [path.relative_to(package).as_posix() for path in package.rglob("*.py")]
         self.assertIn("polyfill/patches.py", paths)
@@ -175,13 +172,13 @@ class ImportRulesTests(SimpleTestCase):
             [],
         )
 
-    def test_every_room_is_known(self) -> None:
+    def test_every_room_is_known(self):
         package = ROOT / PACKAGE
         rooms = {path.relative_to(package).parts[0] for path in package.rglob("*.py")}
         unknown = {room.removesuffix(".py") for room in rooms} - ROOMS.keys() - {"__init__"}
         self.assertEqual(unknown, set())
 
-    def test_no_name_of_a_room_is_compared(self) -> None:
+    def test_no_name_of_a_room_is_compared(self):
         """What two rooms must agree on is a name in a room below both."""
         package = ROOT / PACKAGE
         found = []
@@ -203,7 +200,7 @@ class ImportRulesTests(SimpleTestCase):
                 ]
         self.assertEqual(found, [])
 
-    def test_broken_rules_are_found(self) -> None:
+    def test_broken_rules_are_found(self):
         only_django = "Django is the only dependency"
         wire = "smtp/ imports the standard library and itself"
         room = "backport/ imports Django, the ground and itself"
@@ -296,7 +293,7 @@ class ImportRulesTests(SimpleTestCase):
             with self.subTest(path=path, source=source):
                 self.assertEqual(broken_rules(source, path), [f"{path}:1: {expected}"])
 
-    def test_imports_are_found_wherever_they_stand(self) -> None:
+    def test_imports_are_found_wherever_they_stand(self):
         source = """\
             from typing import TYPE_CHECKING
             if TYPE_CHECKING:
@@ -318,7 +315,7 @@ class ImportRulesTests(SimpleTestCase):
             ],
         )
 
-    def test_what_is_allowed(self) -> None:
+    def test_what_is_allowed(self):
         for path, source in [
             ("__init__.py", "from django_mailers.polyfill import install"),
             ("apps.py", "from django_mailers import polyfill"),
@@ -346,7 +343,7 @@ class ImportRulesTests(SimpleTestCase):
                 self.assertEqual(broken_rules(source, path), [])
 
 
-def imported_tests(source: str, path: str) -> list[str]:
+def imported_tests(source, path):
     """Return a line for each module of tests that the source of `path`, in tests/, imports."""
     dotted = f"tests.{path.removesuffix('.py').replace('/', '.')}"
     return [
@@ -360,7 +357,7 @@ def imported_tests(source: str, path: str) -> list[str]:
 class TestModulesTests(SimpleTestCase):
     """What tests share is in tests/support/: no module of tests imports another."""
 
-    def test_they_do_not_import_each_other(self) -> None:
+    def test_they_do_not_import_each_other(self):
         tests = ROOT / "tests"
         paths = [
             path.relative_to(tests).as_posix()
@@ -373,7 +370,7 @@ class TestModulesTests(SimpleTestCase):
             [],
         )
 
-    def test_what_is_found(self) -> None:
+    def test_what_is_found(self):
         for path, source, name in [
             ("test_a.py", "from .test_b import x", "tests.test_b.x"),
             ("test_a.py", "from . import test_b", "tests.test_b"),
@@ -386,7 +383,7 @@ class TestModulesTests(SimpleTestCase):
                 line = source.count("\n") + 1
                 self.assertEqual(imported_tests(source, path), [f"{path}:{line}: {name}"])
 
-    def test_what_is_allowed(self) -> None:
+    def test_what_is_allowed(self):
         for source in (
             "from .support.servers import SMTPServer",
             "from .backend_contract import BackendContract",
@@ -398,7 +395,7 @@ class TestModulesTests(SimpleTestCase):
 
 
 class BareImportTests(SimpleTestCase):
-    def test_it_imports_no_django(self) -> None:
+    def test_it_imports_no_django(self):
         # In a process of its own, as this one has long imported Django.
         program = """\
             import sys

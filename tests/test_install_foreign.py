@@ -1,8 +1,6 @@
 """Whose code is whose: other people's wrappers, packages called django-something, and a Django
 without its sources."""
 
-from __future__ import annotations
-
 import compileall
 import shutil
 import tempfile
@@ -67,9 +65,10 @@ def custom(*args, **kwargs):
 class ForeignTests(ProcessTestCase):
     """What has been put in the place of Django's functions is never taken for Django's own."""
 
-    def foreign(self, source: str) -> None:
+    def foreign(self, source):
         self.assertRuns(source, folder=self.project(django_signing__patches=FOREIGN))
 
+    @tag("slow")
     def test_render_asks_each_of_them(self):
         """From the second message on `render()` writes plain messages without Django."""
         for how, header in [("wrap", "wraps"), ("replace", "attribute"), ("exchange", "code")]:
@@ -142,7 +141,7 @@ class ForeignTests(ProcessTestCase):
 class CompiledTests(SimpleTestCase):
     """A function of Django's own that cannot be changed."""
 
-    def error(self, how: str) -> str:
+    def error(self, how):
         return run_python(
             f"""
             from django.core import mail
@@ -234,7 +233,7 @@ class WithoutSourcesTests(ProcessTestCase):
             with self.subTest(bridge=bridge):
                 self.check(bridge)
 
-    def check(self, bridge: bool) -> None:
+    def check(self, bridge):
         self.assertRuns(
             f"""
             import django.core.mail

@@ -1,7 +1,5 @@
 """The install in a process whose threads send mail, and modules that are loaded once more."""
 
-from __future__ import annotations
-
 from unittest import skipIf
 
 from django.test import tag
@@ -126,7 +124,7 @@ assert len(changes) > 40, len(changes)
 """
         )
 
-    def hammer(self, rounds: int) -> None:
+    def hammer(self, rounds):
         """Threads send while the app is loaded, in a fork for each round: an install happens once.
 
         Each thread begins with another way, so that all of them are on their way at any time.
@@ -248,12 +246,13 @@ class ReloadTests(ProcessTestCase):
         check(name + " twice")
     """
 
-    def reload(self, bridge: bool) -> None:
+    def reload(self, bridge):
         script = self.SCRIPT.replace("RELOADED", repr(RELOADED)).replace("BRIDGE", str(bridge))
         self.assertRuns(script.replace(f"MAILERS_{bridge}", "MAILERS_BRIDGE"))
 
     def test_reloaded(self):
         self.reload(False)
 
+    @tag("slow")
     def test_reloaded_with_the_bridge(self):
         self.reload(True)

@@ -1,7 +1,5 @@
 """What Django 5.2 sent and 6.0 refuses, as long as the bridge is on; and full stops in names."""
 
-from __future__ import annotations
-
 import datetime
 import decimal
 import email

@@ -1,7 +1,5 @@
 """How often reports are sent: in one process, and in several that share a cache."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal
@@ -203,7 +201,7 @@ class LocalTests(SimpleTestCase):
 
     def test_threads(self):
         reports = limiter(window=600, rate="8/minute")
-        barrier = threading.Barrier(8)
+        barrier = threading.Barrier(8, timeout=10)
         admitted = []
 
         def work(number):
@@ -353,7 +351,7 @@ class SharedTests(SimpleTestCase):
 
     def test_rate_of_threads_that_share_a_cache(self):
         limiters = [self.shared(window=None, rate="20/hour") for _ in range(8)]
-        barrier = threading.Barrier(8)
+        barrier = threading.Barrier(8, timeout=10)
         admitted = []
 
         def work(reports):

@@ -4,8 +4,6 @@ On Django 6.1 with a Python before python/cpython#121650 Django's own backend wr
 the end of a value: an empty line, and the headers behind it are body.
 """
 
-from __future__ import annotations
-
 import email
 from email.message import MIMEPart
 from email.mime.base import MIMEBase

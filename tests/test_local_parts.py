@@ -4,8 +4,6 @@ From Python 3.15 on its parser lets them pass, and Django's own backend fails in
 HeaderWriteError, or for a Bcc with a UnicodeEncodeError.
 """
 
-from __future__ import annotations
-
 import sys
 from unittest import mock, skipIf
 

@@ -1,7 +1,5 @@
 """What `migratemailers` finds, where it says it is, and what it says to do."""
 
-from __future__ import annotations
-
 import re
 import sys
 
@@ -17,7 +15,7 @@ CONNECTION = "get-connection: get_connection() is deprecated;"
 
 
 class AuditTests(SourceMixin, SimpleTestCase):
-    def assertFound(self, source: str, *expected: str, settings: bool = False) -> None:
+    def assertFound(self, source, *expected, settings=False):
         """The findings in a module are `expected`, "line:column: code: text" each."""
         with self.subTest(source=source):
             [path] = self.write({"module.py": source})
@@ -26,7 +24,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 [str(finding).removeprefix("module.py:") for finding in found], list(expected)
             )
 
-    def test_get_connection(self) -> None:
+    def test_get_connection(self):
         for call, replacement in [
             ("get_connection()", "use mailers.default"),
             (
@@ -49,7 +47,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 f"2:5: {CONNECTION} {replacement}",
             )
 
-    def test_get_connection_with_a_backend(self) -> None:
+    def test_get_connection_with_a_backend(self):
         for backend, alias in [
             ('"django.core.mail.backends.console.EmailBackend"', "console"),
             ('backend="anymail.backends.mailgun.EmailBackend"', "mailgun"),
@@ -65,7 +63,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 f"mailers[{alias!r}]",
             )
 
-    def test_positional_arguments(self) -> None:
+    def test_positional_arguments(self):
         for name, arguments, expected in [
             ("get_connection", "None, True", "'fail_silently' by keyword only"),
             ("send_mail", "1, 2, 3, 4, False", "'fail_silently' by keyword only"),
@@ -99,7 +97,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 f"2:1: positional-arguments: {name}() takes {expected}; {KEYWORDS}",
             )
 
-    def test_arguments(self) -> None:
+    def test_arguments(self):
         for arguments, expected in [
             ("fail_silently=True", f"2:31: {SILENT}"),
             ("fail_silently=not DEBUG", f"2:31: {SILENT}"),
@@ -121,7 +119,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 expected,
             )
 
-    def test_no_password_is_printed(self) -> None:
+    def test_no_password_is_printed(self):
         [path] = self.write(
             {
                 "settings.py": """\
@@ -137,7 +135,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
         self.assertEqual([finding.line for finding in found], [2, 3, 4, 5, 5])
         self.assertNotIn("hunter2", repr(found))
 
-    def test_one_connection_for_several_messages(self) -> None:
+    def test_one_connection_for_several_messages(self):
         for connect in ("get_connection('x.B')", "mailers.default", "mailers['bulk']"):
             [path] = self.write(
                 {
@@ -159,7 +157,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
                 "messages and call c.send_messages(messages)",
             )
 
-    def test_messages(self) -> None:
+    def test_messages(self):
         self.assertFound(
             """\
             from email.mime.image import MIMEImage
@@ -200,7 +198,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             f"18:18: {SILENT}",
         )
 
-    def test_settings_that_are_read(self) -> None:
+    def test_settings_that_are_read(self):
         for imports, name in [
             ("from django.conf import settings", "settings"),
             ("from django.conf import settings as s", "s"),
@@ -223,8 +221,8 @@ class AuditTests(SourceMixin, SimpleTestCase):
             "use settings.MAILERS['default']['BACKEND']",
         )
 
-    def test_settings_that_are_overridden(self) -> None:
-        def no_effect(place: str, name: str) -> str:
+    def test_settings_that_are_overridden(self):
+        def no_effect(place, name):
             return (
                 f"{place}: setting-overridden: overriding {name} has no effect once MAILERS is "
                 "defined; override MAILERS"
@@ -257,7 +255,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             no_effect("16:5", "EMAIL_PORT"),
         )
 
-    def test_settings_that_are_defined(self) -> None:
+    def test_settings_that_are_defined(self):
         self.assertFound(
             """\
             EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
@@ -291,7 +289,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             "addresses",
         )
 
-    def test_the_family_of_the_settings(self) -> None:
+    def test_the_family_of_the_settings(self):
         """Files that settings import * from, and those that import * from the settings."""
         paths = self.write(
             {
@@ -312,7 +310,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_settings_that_are_defined_out_of_sight(self) -> None:
+    def test_settings_that_are_defined_out_of_sight(self):
         paths = self.write({"settings.py": "EMAIL_PORT = 1\nvars().update(EMAIL_HOST='a')\n"})
         report = self.audit(paths, "settings", {"EMAIL_HOST", "EMAIL_PORT"})
         self.assertEqual(
@@ -325,7 +323,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_names(self) -> None:
+    def test_names(self):
         self.assertFound(
             """\
             from django.core import mail
@@ -350,7 +348,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             f"1:30: {CONNECTION} nothing in this module uses it: remove the import",
         )
 
-    def test_short_names_of_backends(self) -> None:
+    def test_short_names_of_backends(self):
         self.assertFound(
             "from django.core.mail import get_connection\nget_connection('console')\n",
             "2:1: short-backend: the short backend name 'console' was removed before Django 1.2; "
@@ -364,7 +362,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             settings=True,
         )
 
-    def test_backends_made_by_hand(self) -> None:
+    def test_backends_made_by_hand(self):
         self.assertFound(
             """\
             from django.core.mail.backends import console, smtp
@@ -382,7 +380,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             "is defined; give it an alias and use mailers[alias]",
         )
 
-    def test_handlers(self) -> None:
+    def test_handlers(self):
         """In LOGGING, wherever that is assigned, and built by hand."""
         paths = self.write(
             {
@@ -423,7 +421,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_backends_of_the_project(self) -> None:
+    def test_backends_of_the_project(self):
         self.assertFound(
             """\
             from django.core.mail.backends.base import BaseEmailBackend
@@ -465,7 +463,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             "deprecated; take the option and keep it in an attribute of its own",
         )
 
-    def test_classes_of_other_modules(self) -> None:
+    def test_classes_of_other_modules(self):
         """What a class derives from is followed through the project, over its packages too."""
         paths = self.write(
             {
@@ -486,7 +484,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
             ],
         )
 
-    def test_star_imports(self) -> None:
+    def test_star_imports(self):
         self.assertFound(
             "from django.core.mail import *\nsend_mail('s', 'b', None, [], fail_silently=True)\n",
             f"2:31: {SILENT}",
@@ -494,7 +492,7 @@ class AuditTests(SourceMixin, SimpleTestCase):
 
 
 class FilesTests(SourceMixin, SimpleTestCase):
-    def test_files_that_cannot_be_read(self) -> None:
+    def test_files_that_cannot_be_read(self):
         for name, content, why in [
             ("a.py", b"def f(:\n", "a.py:1: invalid syntax"),
             ("b.py", b"# coding: martian\n", "b.py: unknown encoding: martian"),
@@ -509,7 +507,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
         missing = self.folder / "missing.py"
         self.assertEqual(audit([missing]).unreadable, [f"{missing}: No such file or directory"])
 
-    def test_code_that_no_human_wrote(self) -> None:
+    def test_code_that_no_human_wrote(self):
         path = self.folder / "generated.py"
         path.write_text(
             f"from django.core.mail import get_connection as c\nx = {'1 + ' * 2000}c()\n"
@@ -523,7 +521,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
         report = audit([path])
         self.assertEqual(report.unreadable, [f"{path}: the code is nested too deeply"])
 
-    def test_a_file_that_cannot_be_read_does_not_stop_the_others(self) -> None:
+    def test_a_file_that_cannot_be_read_does_not_stop_the_others(self):
         good, bad = self.folder / "good.py", self.folder / "bad.py"
         good.write_text("from django.core.mail import get_connection\nget_connection()\n")
         bad.write_text("print 'x'\n")
@@ -531,7 +529,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
         self.assertEqual([finding.path for finding in report.findings], [good])
         self.assertEqual(len(report.unreadable), 1)
 
-    def test_which_files(self) -> None:
+    def test_which_files(self):
         for name in (
             "shop/__init__.py",
             "shop/mail.py",
@@ -554,7 +552,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
             ["manage.py", "shop/__init__.py", "shop/mail.py", "shop/lib/x.py"],
         )
 
-    def test_whose_files(self) -> None:
+    def test_whose_files(self):
         import asgiref
         import django
 
@@ -571,7 +569,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
         self.assertNotIn(files.Path(apps.__file__), found)
         self.assertEqual([path for path in found if installed[0] in path.parents], [])
 
-    def test_folders_of_apps(self) -> None:
+    def test_folders_of_apps(self):
         self.assertEqual(
             [path.name for path in files.app_folders(["tests.apps.Config", "nowhere.at.all"])],
             ["tests"],
@@ -580,7 +578,7 @@ class FilesTests(SourceMixin, SimpleTestCase):
 
 
 class RulesTests(SimpleTestCase):
-    def test_one_file_is_one_rule(self) -> None:
+    def test_one_file_is_one_rule(self):
         """Named for the code of its findings, and with a link to Django's documentation on top."""
         folder = files.Path(files.__file__).parent / "rules"
         self.assertEqual(
@@ -592,7 +590,7 @@ class RulesTests(SimpleTestCase):
                 _, link = rule.__doc__.strip().split("\n\n")
                 self.assertRegex(link, r"^https://docs\.djangoproject\.com/en/6\.[01]/\S+$")
 
-    def test_every_code_is_documented(self) -> None:
+    def test_every_code_is_documented(self):
         """In the table of docs/migrating.rst, which names no other."""
         page = files.Path(__file__).parent.parent / "docs" / "migrating.rst"
         section = page.read_text().partition(".. _migrating-codes:")[2].partition("\n.. _")[0]

@@ -1,14 +1,11 @@
 """The MAILERS that `migratemailers` prints build the backend that the EMAIL_* settings built."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import tempfile
 import textwrap
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 from unittest import mock
 
 from django.conf import settings
@@ -21,7 +18,7 @@ from django.test import SimpleTestCase, override_settings
 
 from django_mailers.emailsettings import DEFAULTS
 from django_mailers.migrate import configuration
-from django_mailers.migrate.block import Block, render
+from django_mailers.migrate.block import render
 
 from .support.migrate import NOT_SHOWN
 from .support.servers import enter
@@ -31,7 +28,7 @@ from .support.utils import CONSOLE, FILEBASED, SMTP, ignore_deprecations, legacy
 class Signing(SMTPBackend):
     """A subclass as they are written: hands on what it does not know."""
 
-    def __init__(self, *args: Any, key: str = "k", **kwargs: Any) -> None:
+    def __init__(self, *args, key="k", **kwargs):
         super().__init__(*args, **kwargs)
         self.key = key
 
@@ -48,7 +45,7 @@ class Tenths(SMTPBackend):
 
 
 class Api(BaseEmailBackend):
-    def __init__(self, *, timeout: float | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, timeout=None, **kwargs):
         super().__init__(**kwargs)
         self.timeout = timeout
 
@@ -61,7 +58,7 @@ class Ancient:
 
 
 class Duck:
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options):
         self.alias = options.pop("alias", None)
 
 
@@ -69,11 +66,11 @@ class Folder(FileBackend):
     pass
 
 
-def path_of(backend: type) -> str:
+def path_of(backend):
     return f"{__name__}.{backend.__name__}"
 
 
-def state(backend: Any) -> dict[str, Any]:
+def state(backend):
     """What a backend goes by. Until MAILERS, no login was "" and not None."""
     names = ("host", "port", "use_tls", "use_ssl", "timeout", "ssl_keyfile", "ssl_certfile")
     names += ("file_path", "fail_silently", "key")
@@ -82,7 +79,7 @@ def state(backend: Any) -> dict[str, Any]:
     return {"class": type(backend), **values, **login}
 
 
-def built_from(block: Block, namespace: dict[str, Any] | None = None) -> Any:
+def built_from(block, namespace=None):
     """The default mailer of a block, loaded as the settings file that it is meant for would."""
     scope = dict(namespace or {})
     exec(compile(block.source, "MAILERS", "exec"), scope)
@@ -95,7 +92,7 @@ class EqualTests(SimpleTestCase):
 
     maxDiff = None
 
-    def assertEqualBackend(self, **email_settings: Any) -> Block:
+    def assertEqualBackend(self, **email_settings):
         with self.subTest(**email_settings), legacy_settings(**email_settings):
             before = state(get_connection())
             block = render(configuration.current(), show_secrets=True)
@@ -103,7 +100,7 @@ class EqualTests(SimpleTestCase):
             self.assertEqual(state(built_from(block)), before, block.text)
         return block
 
-    def test_smtp(self) -> None:
+    def test_smtp(self):
         for options in (
             {},
             {"EMAIL_HOST": "localhost"},
@@ -121,7 +118,7 @@ class EqualTests(SimpleTestCase):
         ):
             self.assertEqualBackend(EMAIL_BACKEND=SMTP, **options)
 
-    def test_ports(self) -> None:
+    def test_ports(self):
         """The default was always 25; that of a mailer depends on TLS."""
         shown = {}
         for security in ("", "EMAIL_USE_TLS", "EMAIL_USE_SSL"):
@@ -136,21 +133,21 @@ class EqualTests(SimpleTestCase):
             [("", None), ("", 25), ("EMAIL_USE_TLS", 587), ("EMAIL_USE_SSL", 465)],
         )
 
-    def test_a_port_that_smtplib_chooses(self) -> None:
+    def test_a_port_that_smtplib_chooses(self):
         for port in (None, 0, ""):
             with legacy_settings(EMAIL_BACKEND=SMTP, EMAIL_PORT=port, EMAIL_USE_TLS=True):
                 block = render(configuration.current())
             # Any of them means the default of smtplib's class; None would be 587 for a mailer.
             self.assertEqual(built_from(block).port, 0)
 
-    def test_other_backends_of_django(self) -> None:
+    def test_other_backends_of_django(self):
         folder = enter(self, tempfile.TemporaryDirectory())
         for name in ("console", "dummy", "locmem"):
             self.assertEqualBackend(EMAIL_BACKEND=f"django.core.mail.backends.{name}.EmailBackend")
         for file_path in (folder, f"{folder}/new", Path(folder, "path")):
             self.assertEqualBackend(EMAIL_BACKEND=FILEBASED, EMAIL_FILE_PATH=file_path)
 
-    def test_other_backends(self) -> None:
+    def test_other_backends(self):
         folder = enter(self, tempfile.TemporaryDirectory())
         login = {"EMAIL_HOST_USER": "ann", "EMAIL_HOST_PASSWORD": "secret"}
         for backend, options in [
@@ -163,7 +160,7 @@ class EqualTests(SimpleTestCase):
             block = self.assertEqualBackend(EMAIL_BACKEND=path_of(backend), **options)
             self.assertEqual((block.lost, block.notes), ([], []))
 
-    def test_an_option_that_only_the_setting_gave(self) -> None:
+    def test_an_option_that_only_the_setting_gave(self):
         """A backend without SMTP: what it takes is passed, which get_connection() never did."""
         with legacy_settings(EMAIL_BACKEND=path_of(Api), EMAIL_TIMEOUT=5, EMAIL_HOST="a"):
             block = render(configuration.current())
@@ -176,11 +173,11 @@ class BlockTests(SimpleTestCase):
 
     maxDiff = None
 
-    def render(self, *, show_secrets: bool = False, **email_settings: Any) -> Block:
+    def render(self, *, show_secrets=False, **email_settings):
         with legacy_settings(**email_settings):
             return render(configuration.current(), show_secrets=show_secrets)
 
-    def test_text(self) -> None:
+    def test_text(self):
         block = self.render(
             EMAIL_BACKEND=SMTP,
             EMAIL_HOST="smtp.example.com",
@@ -217,21 +214,21 @@ class BlockTests(SimpleTestCase):
             ],
         )
 
-    def test_no_options(self) -> None:
+    def test_no_options(self):
         block = self.render(EMAIL_BACKEND=CONSOLE)
         self.assertEqual(
             block.source,
             f'MAILERS = {{\n    "default": {{\n        "BACKEND": "{CONSOLE}",\n    }},\n}}\n',
         )
 
-    def test_no_settings(self) -> None:
+    def test_no_settings(self):
         values = configuration.Configuration(DEFAULTS, frozenset(), has_mailers=False)
         self.assertEqual(
             render(values).notes,
             ["no EMAIL_* setting is defined: this is Django's default, a mail server on localhost"],
         )
 
-    def test_secrets(self) -> None:
+    def test_secrets(self):
         login = {"EMAIL_BACKEND": SMTP, "EMAIL_HOST_USER": "ann", "EMAIL_HOST_PASSWORD": "hunter2"}
         block = self.render(**login)
         self.assertNotIn("hunter2", repr(block))
@@ -244,7 +241,7 @@ class BlockTests(SimpleTestCase):
         self.assertIn('"password": "hunter2",', block.text)
         self.assertEqual((block.imports, block.notes), ([], []))
 
-    def test_what_cannot_be_carried_over(self) -> None:
+    def test_what_cannot_be_carried_over(self):
         for email_settings, lost in [
             (
                 {"EMAIL_BACKEND": CONSOLE, "EMAIL_HOST": "a", "EMAIL_HOST_PASSWORD": "hunter2"},
@@ -280,7 +277,7 @@ class BlockTests(SimpleTestCase):
                 self.assertEqual(block.lost, lost)
                 self.assertNotIn("hunter2", repr(block))
 
-    def test_backends_that_need_a_word(self) -> None:
+    def test_backends_that_need_a_word(self):
         for backend, note in [
             (
                 "nowhere.EmailBackend",
@@ -308,7 +305,7 @@ class BlockTests(SimpleTestCase):
         self.assertIn(f'"BACKEND": "{FILEBASED}",', block.text)
         self.assertIn('"file_path": "/mail",', block.text)
 
-    def test_tls_twice(self) -> None:
+    def test_tls_twice(self):
         block = self.render(EMAIL_BACKEND=SMTP, EMAIL_USE_TLS=True, EMAIL_USE_SSL=True)
         self.assertEqual(
             block.notes,
@@ -321,11 +318,11 @@ class SettingsFileTests(SimpleTestCase):
 
     maxDiff = None
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         self.folder = Path(enter(self, tempfile.TemporaryDirectory())).resolve()
 
-    def module(self, source: str, **environment: str) -> ModuleType:
+    def module(self, source, **environment):
         """A settings module, imported with this environment."""
         path = self.folder / "made_settings.py"
         path.write_text(textwrap.dedent(source))
@@ -336,9 +333,7 @@ class SettingsFileTests(SimpleTestCase):
             spec.loader.exec_module(module)
         return module
 
-    def render(
-        self, source: str, *, show_secrets: bool = False, **environment: str
-    ) -> tuple[Block, dict[str, str]]:
+    def render(self, source, *, show_secrets=False, **environment):
         """The block for a settings file, and its options as they are written.
 
         It is proven to be the same mailer as the settings make.
@@ -357,7 +352,7 @@ class SettingsFileTests(SimpleTestCase):
         lines = [line.strip(" ,") for line in block.text.splitlines() if line.startswith(" " * 12)]
         return block, {line.split('"')[1]: line.partition(": ")[2] for line in lines}
 
-    def test_reads_of_the_environment(self) -> None:
+    def test_reads_of_the_environment(self):
         block, options = self.render(
             """\
             import os
@@ -394,7 +389,7 @@ class SettingsFileTests(SimpleTestCase):
         )
         self.assertEqual((block.imports, block.lost, block.notes), ([], [], []))
 
-    def test_values_that_are_defaults_only_here(self) -> None:
+    def test_values_that_are_defaults_only_here(self):
         """What the environment decides is kept even if its value is the default today."""
         _, options = self.render(
             """\
@@ -416,7 +411,7 @@ class SettingsFileTests(SimpleTestCase):
             },
         )
 
-    def test_secrets(self) -> None:
+    def test_secrets(self):
         for expression, kept in [
             ('os.environ["PASSWORD"]', True),
             ('os.environ.get("PASSWORD")', True),
@@ -454,7 +449,7 @@ class SettingsFileTests(SimpleTestCase):
                 literal = expression[0] in '"fb' and "str" not in expression
                 self.assertEqual(options["password"], '"hunter2"' if literal else expression)
 
-    def test_a_secret_in_the_expression_of_another_setting(self) -> None:
+    def test_a_secret_in_the_expression_of_another_setting(self):
         block, options = self.render(
             """\
             def pick(user, password): return user
@@ -467,7 +462,7 @@ class SettingsFileTests(SimpleTestCase):
         present = f"EMAIL_HOST_USER is assigned at {path}:2: the block has its present value"
         self.assertEqual(block.notes, [present, NOT_SHOWN])
 
-    def test_expressions_that_cannot_be_kept(self) -> None:
+    def test_expressions_that_cannot_be_kept(self):
         """Their present value is written down, and where they are is told."""
         for source, line in [
             ("EMAIL_HOST = 'a'\nif EMAIL_HOST: EMAIL_HOST = 'b'", "1 and {}:2"),
@@ -492,7 +487,7 @@ class SettingsFileTests(SimpleTestCase):
                     [f"EMAIL_HOST is assigned at {places}: the block has its present value"],
                 )
 
-    def test_settings_that_are_assigned_nowhere(self) -> None:
+    def test_settings_that_are_assigned_nowhere(self):
         block, options = self.render(
             "class C: HOST = 'b'; PASSWORD = 'hunter2'\n"
             "for name in ('HOST', 'HOST_PASSWORD'):\n"
@@ -513,7 +508,7 @@ class SettingsFileTests(SimpleTestCase):
             ),
         )
 
-    def test_a_backend_that_varies(self) -> None:
+    def test_a_backend_that_varies(self):
         path = os.path.relpath(self.folder / "made_settings.py")
         for source, why in [
             (
@@ -537,7 +532,7 @@ class SettingsFileTests(SimpleTestCase):
                     ],
                 )
 
-    def test_settings_in_several_files(self) -> None:
+    def test_settings_in_several_files(self):
         """`from .base import *`: what comes last counts, and names of either file may be used."""
         package = self.folder / "made_package"
         package.mkdir()
@@ -568,14 +563,14 @@ class SettingsFileTests(SimpleTestCase):
 
 
 class ConfigurationTests(SimpleTestCase):
-    def test_defaults_are_those_of_django(self) -> None:
+    def test_defaults_are_those_of_django(self):
         """As long as Django has them."""
         from django.conf import global_settings
 
         own = {name: value for name, value in vars(global_settings).items() if name in DEFAULTS}
         self.assertEqual(own, {name: DEFAULTS[name] for name in own})
 
-    def test_beside_mailers(self) -> None:
+    def test_beside_mailers(self):
         with override_settings(MAILERS={"default": {}}):
             current = configuration.current()
         self.assertIs(current.has_mailers, True)
@@ -587,7 +582,7 @@ class ConfigurationTests(SimpleTestCase):
         self.assertIn("EMAIL_HOST", current.explicit)
         self.assertEqual(current.installed_apps, tuple(settings.INSTALLED_APPS))
 
-    def test_settings_that_django_cannot_load(self) -> None:
+    def test_settings_that_django_cannot_load(self):
         error = ImproperlyConfigured("Not together.")
         module = ModuleType("made_settings")
         vars(module).update(EMAIL_PORT=2525, MAILERS={}, INSTALLED_APPS=["shop"])

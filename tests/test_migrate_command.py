@@ -1,7 +1,5 @@
 """The command `migratemailers`: its output, its exit status, and where it can be run."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -9,7 +7,6 @@ import tempfile
 import textwrap
 from io import StringIO
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 from django.core.management import call_command
@@ -52,17 +49,17 @@ NEEDS_LIBCST = '--diff and --write need LibCST: python -m pip install "django-ma
 class CommandTests(SimpleTestCase):
     maxDiff = None
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         folder = enter(self, tempfile.TemporaryDirectory())
         enter(self, inside(Path(folder)))
         self.file = Path("shop.py")
         self.file.write_text(SOURCE)
 
-    def run_command(self, *arguments: str) -> tuple[str, str, Any]:
+    def run_command(self, *arguments):
         """What the command writes to stdout and stderr, and its exit status."""
         stdout, stderr = StringIO(), StringIO()
-        status: Any = 0
+        status = 0
         with legacy_settings(EMAIL_BACKEND=SMTP, EMAIL_HOST="mail"):
             try:
                 call_command(
@@ -74,20 +71,20 @@ class CommandTests(SimpleTestCase):
                 status = (error.returncode, str(error))
         return stdout.getvalue(), stderr.getvalue(), status
 
-    def test_without_options(self) -> None:
+    def test_without_options(self):
         self.assertEqual(
             self.run_command("shop.py"),
             (f"{BLOCK}{SURE}{LEFT}\n2 places in 1 file; --write changes 1 of them.\n", "", 0),
         )
         self.assertEqual(self.file.read_text(), SOURCE)
 
-    def test_nothing_to_do(self) -> None:
+    def test_nothing_to_do(self):
         self.file.write_text("")
         self.assertEqual(
             self.run_command("shop.py"), (f"{BLOCK}Nothing in the code has to change.\n", "", 0)
         )
 
-    def test_check(self) -> None:
+    def test_check(self):
         listing = f"{SURE}{LEFT}\n2 places in 1 file; --write changes 1 of them.\n"
         self.assertEqual(self.run_command("--check", "shop.py"), (listing, "", 1))
         self.file.write_text("")
@@ -95,7 +92,7 @@ class CommandTests(SimpleTestCase):
             self.run_command("--check", "shop.py"), ("Nothing in the code has to change.\n", "", 0)
         )
 
-    def test_diff(self) -> None:
+    def test_diff(self):
         patch = textwrap.dedent(
             """\
             --- a/shop.py
@@ -114,7 +111,7 @@ class CommandTests(SimpleTestCase):
         )
         self.assertEqual(self.file.read_text(), SOURCE)
 
-    def test_a_diff_can_be_applied(self) -> None:
+    def test_a_diff_can_be_applied(self):
         """With the line ends and the encoding of the file, and without a newline at its end."""
         for content in (
             SOURCE.encode(),
@@ -134,10 +131,11 @@ class CommandTests(SimpleTestCase):
                     input=patch.encode(encoding),
                     env=os.environ | {"GIT_CEILING_DIRECTORIES": str(Path.cwd().parent)},
                     check=True,
+                    timeout=60,
                 )
                 self.assertEqual(self.file.read_bytes(), written)
 
-    def test_write(self) -> None:
+    def test_write(self):
         self.file.chmod(0o640)
         self.assertEqual(
             self.run_command("--write", "shop.py"),
@@ -151,7 +149,7 @@ class CommandTests(SimpleTestCase):
         )
         self.assertEqual(self.file.read_text(), WRITTEN)
 
-    def test_a_file_that_libcst_cannot_reproduce(self) -> None:
+    def test_a_file_that_libcst_cannot_reproduce(self):
         content = "from django.core.mail import get_connection\nget_connection()\n\n\t\n"
         self.file.write_text(content)
         refused = SURE.replace("[--write]", "[not by --write: LibCST would change its white space]")
@@ -161,20 +159,20 @@ class CommandTests(SimpleTestCase):
         )
         self.assertEqual(self.file.read_text(), content)
 
-    def test_refusals_are_told(self) -> None:
+    def test_refusals_are_told(self):
         self.file.write_text("from django.core.mail import *\nget_connection()\n")
         stdout, _, status = self.run_command("--check", "shop.py")
         self.assertEqual(status, 1)
         refused = "[not by --write: line 1 imports * from django.core.mail]"
         self.assertEqual(stdout.split("\n")[0], SURE.strip().replace("[--write]", refused))
 
-    def test_files_that_cannot_be_read(self) -> None:
+    def test_files_that_cannot_be_read(self):
         Path("bad.py").write_text("# coding: martian\n")
         listing = f"{SURE}{LEFT}\n2 places in 1 file; --write changes 1 of them.\n"
         error = "Not audited:\nbad.py: unknown encoding: martian"
         self.assertEqual(self.run_command("--check", "."), (listing, "", (2, error)))
 
-    def test_mistakes(self) -> None:
+    def test_mistakes(self):
         for arguments, error in [
             (["--write", "--installed"], "--installed cannot be combined with --diff or --write."),
             (["nowhere", "shop.py", "else"], "No such file or folder: nowhere, else"),
@@ -182,7 +180,7 @@ class CommandTests(SimpleTestCase):
             with self.subTest(arguments):
                 self.assertEqual(self.run_command(*arguments), ("", "", (2, error)))
 
-    def test_without_libcst(self) -> None:
+    def test_without_libcst(self):
         """The audit needs nothing; only what rewrites does."""
         with (
             mock.patch.dict(sys.modules, {"libcst": None}),
@@ -193,7 +191,8 @@ class CommandTests(SimpleTestCase):
             self.assertEqual(self.run_command("--check", "shop.py")[2], 1)
             self.assertEqual(self.run_command("shop.py")[2], 0)
 
-    def test_installed(self) -> None:
+    @tag("slow")
+    def test_installed(self):
         stdout, _, status = self.run_command("--check", "--installed", "shop.py")
         self.assertEqual(status, 1)
         self.assertTrue(stdout.startswith(f"{SURE}{LEFT}"))
@@ -206,11 +205,11 @@ class ProcessTests(SimpleTestCase):
 
     maxDiff = None
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         self.folder = Path(enter(self, tempfile.TemporaryDirectory())).resolve()
 
-    def run_process(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    def run_process(self, *arguments, **environment):
         process = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
@@ -224,7 +223,7 @@ class ProcessTests(SimpleTestCase):
         )
         return process.returncode, process.stdout, process.stderr
 
-    def write_settings(self, *lines: str) -> None:
+    def write_settings(self, *lines):
         first = [
             "SECRET_KEY = 'x'",
             "INSTALLED_APPS = ['django_mailers']",
@@ -232,7 +231,7 @@ class ProcessTests(SimpleTestCase):
         ]
         (self.folder / "made.py").write_text("\n".join([*first, *lines, ""]))
 
-    def test_a_project_that_cannot_start(self) -> None:
+    def test_a_project_that_cannot_start(self):
         """With both kinds of settings no command of an app is found; -m finds this one."""
         self.write_settings("MAILERS = {}", "EMAIL_HOST = 'mail'")
         status, _, stderr = self.run_process("-m", "django", "migratemailers")
@@ -276,7 +275,7 @@ class ProcessTests(SimpleTestCase):
             ],
         )
 
-    def test_a_project_that_is_through(self) -> None:
+    def test_a_project_that_is_through(self):
         self.write_settings("MAILERS = {'default': {'OPTIONS': {'host': 'mail'}}}")
         self.assertEqual(
             self.run_process("-W", "error", "-m", "django", "migratemailers"),
@@ -288,7 +287,7 @@ class ProcessTests(SimpleTestCase):
             ),
         )
 
-    def test_a_project_that_is_through_but_for_a_branch(self) -> None:
+    def test_a_project_that_is_through_but_for_a_branch(self):
         self.write_settings(
             "MAILERS = {'default': {'OPTIONS': {'host': 'mail'}}}", "if 0:\n    EMAIL_HOST = 'a'"
         )
@@ -304,7 +303,7 @@ class ProcessTests(SimpleTestCase):
             ),
         )
 
-    def test_no_settings(self) -> None:
+    def test_no_settings(self):
         status, stdout, stderr = self.run_process(
             "-m", "django_mailers.migrate", DJANGO_SETTINGS_MODULE=""
         )
@@ -315,7 +314,7 @@ class ProcessTests(SimpleTestCase):
             "environment variable DJANGO_SETTINGS_MODULE.\n",
         )
 
-    def test_settings_that_fail(self) -> None:
+    def test_settings_that_fail(self):
         """They are not audited; what can be read is."""
         self.write_settings("EMAIL_HOST = {}['HOST']")
         defined = (
@@ -356,7 +355,7 @@ class ProcessTests(SimpleTestCase):
                     ),
                 )
 
-    def test_apps_of_the_project(self) -> None:
+    def test_apps_of_the_project(self):
         """Without paths: the project's own apps and settings, once each."""
         self.write_settings("INSTALLED_APPS += ['shop', 'django.contrib.sites']")
         (self.folder / "shop").mkdir()

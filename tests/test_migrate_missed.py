@@ -1,10 +1,6 @@
 """What `migratemailers` once missed: values that take a way, and functions called by others."""
 
-from __future__ import annotations
-
 from django.test import SimpleTestCase, override_settings
-
-from django_mailers.migrate.findings import AuditResult
 
 from .support.migrate import KEYWORDS, SILENT, USING, SourceMixin
 from .support.utils import legacy_settings
@@ -19,14 +15,14 @@ FALSE = "fail-silently: fail_silently=False is deprecated; leave it out"
 
 
 class FoundMixin(SourceMixin):
-    def found(self, files: dict[str, str], settings: str | None = None) -> list[str]:
+    def found(self, files, settings=None):
         report = self.report(files, settings)
         return [str(finding) for finding in report.findings]
 
-    def report(self, files: dict[str, str], settings: str | None = None) -> AuditResult:
+    def report(self, files, settings=None):
         return self.audit(self.write(files), *([settings] if settings else []))
 
-    def assertFound(self, source: str, *expected: str) -> None:
+    def assertFound(self, source, *expected):
         with self.subTest(source=source):
             self.assertEqual(
                 self.found({"module.py": source}), [f"module.py:{line}" for line in expected]
@@ -34,7 +30,7 @@ class FoundMixin(SourceMixin):
 
 
 class SettingsTests(FoundMixin, SimpleTestCase):
-    def test_the_settings_module_of_the_project(self) -> None:
+    def test_the_settings_module_of_the_project(self):
         settings = {"shop/settings/__init__.py": "from .base import *\n"}
         settings["shop/settings/base.py"] = "DEBUG = True\n"
         for source, place in [
@@ -57,7 +53,7 @@ class SettingsTests(FoundMixin, SimpleTestCase):
             [f"views.py:2:1: setting-read: {HOST}"],
         )
 
-    def test_a_setting_that_settings_import(self) -> None:
+    def test_a_setting_that_settings_import(self):
         """It is defined by that."""
         self.assertEqual(
             self.found(
@@ -74,7 +70,7 @@ class SettingsTests(FoundMixin, SimpleTestCase):
             ],
         )
 
-    def test_names_of_settings(self) -> None:
+    def test_names_of_settings(self):
         start = "from django.conf import settings\n"
         for source in (
             'NAMES = ("EMAIL_HOST", "DEBUG", "EMAIL_PORT")\n'
@@ -109,7 +105,7 @@ class SettingsTests(FoundMixin, SimpleTestCase):
                     ],
                 )
 
-    def test_names_of_settings_in_another_module(self) -> None:
+    def test_names_of_settings_in_another_module(self):
         self.assertEqual(
             self.found(
                 {
@@ -121,7 +117,7 @@ class SettingsTests(FoundMixin, SimpleTestCase):
             [f"shop/names.py:1:10: setting-read: {HOST}"],
         )
 
-    def test_names_that_are_overridden(self) -> None:
+    def test_names_that_are_overridden(self):
         no_effect = (
             "setting-overridden: overriding EMAIL_HOST has no effect once MAILERS is defined; "
             "override MAILERS"
@@ -140,7 +136,7 @@ class SettingsTests(FoundMixin, SimpleTestCase):
         ]:
             self.assertFound(f"{start}{line}\n", f"4:{column}: {no_effect}")
 
-    def test_people(self) -> None:
+    def test_people(self):
         pairs = (
             "address-pairs: (name, address) pairs in ADMINS are deprecated; 'django-upgrade "
             "--target-version 6.0 --only settings_admins_managers' writes addresses"
@@ -183,7 +179,7 @@ class SettingsTests(FoundMixin, SimpleTestCase):
 
 
 class CalledLaterTests(FoundMixin, SimpleTestCase):
-    def test_functions_that_send(self) -> None:
+    def test_functions_that_send(self):
         for call, *expected in [
             (
                 'Thread(target=send_mail, kwargs={"fail_silently": True})',
@@ -226,7 +222,7 @@ class CalledLaterTests(FoundMixin, SimpleTestCase):
         ]:
             self.assertFound(f"from django.core.mail import send_mail\n{call}\n", *expected)
 
-    def test_send_of_a_message(self) -> None:
+    def test_send_of_a_message(self):
         for call, *expected in [
             ("Thread(target=m.send, kwargs={'fail_silently': True})", f"3:31: {SILENT}"),
             ("Thread(target=m.send, args=(True,))", f"3:29: {SILENT}"),
@@ -239,7 +235,7 @@ class CalledLaterTests(FoundMixin, SimpleTestCase):
                 *expected,
             )
 
-    def test_nothing_of_it_is_rewritten(self) -> None:
+    def test_nothing_of_it_is_rewritten(self):
         report = self.report(
             {
                 "module.py": """\
@@ -259,7 +255,7 @@ class CalledLaterTests(FoundMixin, SimpleTestCase):
             ],
         )
 
-    def test_functions_that_return_a_message(self) -> None:
+    def test_functions_that_return_a_message(self):
         start = "from django.core.mail import EmailMessage\nclass Letter(EmailMessage): pass\n"
         for source, place in [
             ("def build(): return EmailMessage()\nbuild().send(fail_silently=True)", "4:14"),
@@ -310,7 +306,7 @@ class CalledLaterTests(FoundMixin, SimpleTestCase):
         ):
             self.assertFound(f"{start}{source}\n")
 
-    def test_functions_of_other_modules(self) -> None:
+    def test_functions_of_other_modules(self):
         report = self.report(
             {
                 "shop/letters.py": "from django.core.mail import EmailMessage\n"
@@ -329,7 +325,7 @@ class CalledLaterTests(FoundMixin, SimpleTestCase):
 
 
 class AttachmentTests(FoundMixin, SimpleTestCase):
-    def test_attachments(self) -> None:
+    def test_attachments(self):
         start = (
             "from email.mime.image import MIMEImage\nfrom django.core.mail import EmailMessage\n"
             "m = EmailMessage()\n"
@@ -360,7 +356,7 @@ class AttachmentTests(FoundMixin, SimpleTestCase):
 
 
 class HookTests(FoundMixin, SimpleTestCase):
-    def test_calls_of_hooks(self) -> None:
+    def test_calls_of_hooks(self):
         self.assertFound(
             """\
             from django.core.mail import EmailMessage
@@ -387,7 +383,7 @@ class HookTests(FoundMixin, SimpleTestCase):
             "what message() returns instead",
         )
 
-    def test_names(self) -> None:
+    def test_names(self):
         self.assertFound(
             "from django.core.mail.message import utf8_charset_qp\n"
             "from django.core.mail import message\nmessage.utf8_charset\n",
@@ -410,7 +406,7 @@ class ReplacedTests(FoundMixin, SimpleTestCase):
             """
     }
 
-    def test_what_a_test_replaces(self) -> None:
+    def test_what_a_test_replaces(self):
         for replacing, lines in [
             ('@patch("shop.news.mail")\ndef test(mail): pass', [3, 4]),
             ("patch.object(news, 'mail')", [3, 4]),
@@ -447,7 +443,7 @@ class ReplacedTests(FoundMixin, SimpleTestCase):
 
 
 class DatabaseTests(FoundMixin, SimpleTestCase):
-    def test_logins_from_a_database(self) -> None:
+    def test_logins_from_a_database(self):
         way = (
             "if the login comes from a database, make django.core.mail.backends.smtp."
             "EmailBackend(alias='event', host=..., ...), which reads no settings"
@@ -471,7 +467,7 @@ class DatabaseTests(FoundMixin, SimpleTestCase):
                 ]
                 self.assertEqual(finding.endswith(f"; {way}"), is_told, finding)
 
-    def test_the_way(self) -> None:
+    def test_the_way(self):
         """On every Django, with and without MAILERS, and whatever the settings have."""
         from django.core.mail.backends.smtp import EmailBackend
 

@@ -1,7 +1,5 @@
 """A real migration: tests/legacy_project from EMAIL_* to MAILERS, sending before and after."""
 
-from __future__ import annotations
-
 import email
 import email.policy
 import os
@@ -84,7 +82,7 @@ MAILERS["logbook"] = {"BACKEND": "ferries.backends.LogBookBackend"}
 """
 
 
-def finish_by_hand(folder: Path) -> None:
+def finish_by_hand(folder):
     """Make the changes that a developer makes after `--write`; each must be there to be made."""
     for name, old, new in BY_HAND:
         path = folder / name
@@ -98,14 +96,14 @@ def finish_by_hand(folder: Path) -> None:
 class MigrationTests(SimpleTestCase):
     maxDiff = None
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         enter(self, trusting_the_ca())
         self.server = enter(self, SMTPServer(tls="starttls", users=USERS))
         self.folder = Path(enter(self, tempfile.TemporaryDirectory()), "project")
         shutil.copytree(PROJECT, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
 
-    def manage(self, *arguments: str, status: int = 0) -> str:
+    def manage(self, *arguments, status=0):
         """Run manage.py; with `-W` options in front they are Python's."""
         options = arguments[:2] if arguments[0] == "-W" else ()
         environment = {
@@ -133,7 +131,7 @@ class MigrationTests(SimpleTestCase):
         self.assertEqual(process.returncode, status, process.stdout + process.stderr)
         return process.stdout
 
-    def sail(self, *options: str) -> tuple[list[object], str]:
+    def sail(self, *options):
         """What arrives when the project sends one of everything, and its log book."""
         book = self.folder / "logbook"
         book.unlink(missing_ok=True)
@@ -141,7 +139,7 @@ class MigrationTests(SimpleTestCase):
         before = len(self.server.sessions)
         self.manage(*options, "sail")
         sessions = self.server.sessions[before:]
-        arrived: list[object] = []
+        arrived = []
         for message in self.server.messages:
             content = email.message_from_bytes(message.content, policy=email.policy.default)
             parts = [part.get_content() for part in content.walk() if not part.is_multipart()]
@@ -153,7 +151,7 @@ class MigrationTests(SimpleTestCase):
             arrived.append((route, message.mail_from, message.rcpt_tos, content["Subject"], parts))
         return arrived, book.read_text()
 
-    def test_migration(self) -> None:
+    def test_migration(self):
         before = self.sail()
         self.assertEqual(
             [(route, recipients, subject) for route, _, recipients, subject, _ in before[0]],
@@ -195,7 +193,7 @@ class MigrationTests(SimpleTestCase):
         self.assertEqual(self.sail(*EVERYTHING_IS_AN_ERROR), before)
         self.manage(*EVERYTHING_IS_AN_ERROR, "test")
 
-    def test_write_changes_nothing_that_is_sent(self) -> None:
+    def test_write_changes_nothing_that_is_sent(self):
         """Before there is any MAILERS, what --write has made does the same as what was there."""
         before = self.sail()
         self.manage("migratemailers", "--write")

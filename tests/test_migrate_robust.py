@@ -1,7 +1,5 @@
 """`migratemailers` where files, links, pipes and folders are not what one expects."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -10,7 +8,7 @@ import warnings
 from pathlib import Path
 from unittest import mock, skipIf, skipUnless
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from django_mailers.migrate import files, modules
 from django_mailers.migrate.audit import audit
@@ -27,24 +25,24 @@ WRITTEN = "from django.core.mail import mailers\nmailers.default\n"
 class FolderMixin:
     maxDiff = None
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         self.outside = Path(enter(self, tempfile.TemporaryDirectory())).resolve()
         self.folder = self.outside / "project"
         self.folder.mkdir()
         enter(self, inside(self.folder))
 
-    def write(self, files: dict[str, str]) -> None:
+    def write(self, files):
         for name, source in files.items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(source)
 
-    def environment(self) -> dict[str, str]:
+    def environment(self):
         inherited = {key: value for key, value in os.environ.items() if key[:6] != "DJANGO"}
         return inherited | {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"}
 
-    def manage(self, *arguments: str, folder: str = ".") -> tuple[int, str, str]:
+    def manage(self, *arguments, folder="."):
         process = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder / folder,
@@ -58,7 +56,7 @@ class FolderMixin:
 
 
 class LinkTests(FolderMixin, SimpleTestCase):
-    def test_links(self) -> None:
+    def test_links(self):
         """Nothing outside is read or written, and nothing inside twice."""
         foreign = self.outside / "foreign.py"
         foreign.write_text(CODE)
@@ -93,7 +91,7 @@ class LinkTests(FolderMixin, SimpleTestCase):
         self.assertEqual(foreign.read_text(), CODE)
         self.assertEqual((self.folder / "shop/mail.py").read_text(), WRITTEN)
 
-    def test_settings_that_are_a_link(self) -> None:
+    def test_settings_that_are_a_link(self):
         self.write({"deploy/live.py": "EMAIL_HOST = 'a'\n"})
         (self.folder / "settings.py").symlink_to("deploy/live.py")
         with mock.patch.object(sys, "path", [str(self.folder), *sys.path]):
@@ -106,7 +104,7 @@ class LinkTests(FolderMixin, SimpleTestCase):
 
 class UnreadableTests(FolderMixin, SimpleTestCase):
     @skipUnless(hasattr(os, "mkfifo"), "There are no pipes with a name.")
-    def test_what_is_no_file(self) -> None:
+    def test_what_is_no_file(self):
         os.mkfifo("pipe.py")
         (self.folder / "folder.py").mkdir()
         self.write({"good.py": CODE})
@@ -114,7 +112,7 @@ class UnreadableTests(FolderMixin, SimpleTestCase):
         self.assertEqual(report.unreadable, ["pipe.py: it is not a regular file"])
         self.assertEqual([str(finding.path) for finding in report.findings], ["good.py"])
 
-    def test_encodings(self) -> None:
+    def test_encodings(self):
         """Those that are none, too: each is a sentence, and the command ends with status 2."""
         self.write(
             {
@@ -137,7 +135,7 @@ class UnreadableTests(FolderMixin, SimpleTestCase):
             ),
         )
 
-    def test_nesting(self) -> None:
+    def test_nesting(self):
         self.write({"deep.py": f"x = {'(' * 5000}{')' * 5000}\n"})
         [error] = audit([Path("deep.py")]).unreadable
         self.assertIn(
@@ -146,7 +144,7 @@ class UnreadableTests(FolderMixin, SimpleTestCase):
         )
 
     @skipIf(sys.version_info >= (3, 15), "There is no newer Python yet.")
-    def test_code_for_a_newer_python(self) -> None:
+    def test_code_for_a_newer_python(self):
         this = ".".join(map(str, sys.version_info[:2]))
         for version, source in [
             ((3, 11), "try: pass\nexcept* ValueError: pass\n"),
@@ -183,7 +181,7 @@ class OutputTests(FolderMixin, SimpleTestCase):
         "if DEBUG:\n    EMAIL_HOST = 'a'\nelse:\n    EMAIL_HOST = 'b'\n"
     )
 
-    def test_no_absolute_paths(self) -> None:
+    def test_no_absolute_paths(self):
         """Not even from a folder that is not above the files."""
         self.write(
             {
@@ -203,7 +201,7 @@ class OutputTests(FolderMixin, SimpleTestCase):
                 self.assertIn(f"at {here}settings.py:5 and {here}settings.py:7:", stdout)
                 self.assertIn(f"\n{here}shop/mail.py:2:1: get-connection", stdout)
 
-    def test_an_error_that_names_a_path(self) -> None:
+    def test_an_error_that_names_a_path(self):
         self.write(
             {
                 "manage.py": MANAGE,
@@ -217,7 +215,8 @@ class OutputTests(FolderMixin, SimpleTestCase):
         self.assertIn("cannot import name 'nothing' from 'shop' (shop/__init__.py)", stdout)
         self.assertNotIn(str(self.outside), stdout)
 
-    def test_no_warnings_of_other_code(self) -> None:
+    @tag("slow")
+    def test_no_warnings_of_other_code(self):
         source = "x = '\\d'\ny = 1 is 1\nassert (1, 'x')\n"
         self.write(
             {
@@ -236,7 +235,8 @@ class OutputTests(FolderMixin, SimpleTestCase):
             warnings.simplefilter("error")
             self.assertEqual(audit([Path("shop/mail.py")]).unreadable, [])
 
-    def test_a_reader_that_leaves(self) -> None:
+    @tag("slow")
+    def test_a_reader_that_leaves(self):
         """As `| head` does: no traceback, and `--write` writes every file all the same."""
         names = [f"shop/mail{number}.py" for number in range(20)]
         self.write(
@@ -267,7 +267,7 @@ class OutputTests(FolderMixin, SimpleTestCase):
 
 
 class NameTests(FolderMixin, SimpleTestCase):
-    def test_settings_in_a_folder_that_looks_like_a_package(self) -> None:
+    def test_settings_in_a_folder_that_looks_like_a_package(self):
         """They are what --settings calls them, and so are those beside them."""
         self.write(
             {
@@ -297,7 +297,7 @@ class NameTests(FolderMixin, SimpleTestCase):
             ],
         )
 
-    def test_names(self) -> None:
+    def test_names(self):
         self.write({"__init__.py": "", "shop/__init__.py": "", "shop/mail.py": "", "conf.py": ""})
         shop = self.folder / "shop/mail.py"
         # Neither folder is known: the outermost package counts.

@@ -1,7 +1,5 @@
 """`migratemailers` keeps where a password is read, and never prints one."""
 
-from __future__ import annotations
-
 import textwrap
 
 from django.test import SimpleTestCase
@@ -29,12 +27,12 @@ class ReaderTests(LayoutMixin, SimpleTestCase):
         STAGE = "live"
         """
 
-    def written(self, expression: str, value: str = "hunter2") -> str:
+    def written(self, expression, value="hunter2"):
         source = textwrap.dedent(self.START).replace("hunter2", value)
         self.write({"conf.py": f"{source}EMAIL_HOST_PASSWORD = {expression}\n"})
         return self.options(self.render("conf", {"PASSWORD": value}))["password"]
 
-    def test_arguments_of_a_reader(self) -> None:
+    def test_arguments_of_a_reader(self):
         for expression in (
             'config.get("mail", "password", fallback="")',
             'config.get("mail", "password")',
@@ -54,7 +52,7 @@ class ReaderTests(LayoutMixin, SimpleTestCase):
             with self.subTest(expression):
                 self.assertEqual(self.written(expression), expression)
 
-    def test_a_url_with_the_password(self) -> None:
+    def test_a_url_with_the_password(self):
         self.write(
             {
                 "conf.py": "from urllib.parse import unquote, urlsplit\n"
@@ -69,7 +67,7 @@ class ReaderTests(LayoutMixin, SimpleTestCase):
         )
         self.assertNotIn("nter2", repr(block))
 
-    def test_what_may_be_a_password(self) -> None:
+    def test_what_may_be_a_password(self):
         for expression in (
             'os.environ.get("PASSWORD", "sesame")',
             'os.environ.get("PASSWORD", default="sesame")'.replace("os.environ.get", "env"),

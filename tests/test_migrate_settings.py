@@ -1,7 +1,5 @@
 """No setting that the settings files assign anywhere is lost by `migratemailers`."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 import textwrap
@@ -26,7 +24,7 @@ PROD = """\
 
 
 class BranchTests(LayoutMixin, SimpleTestCase):
-    def test_a_branch_that_does_not_run(self) -> None:
+    def test_a_branch_that_does_not_run(self):
         self.write({"conf.py": PROD})
         block = self.render("conf")
         self.assertEqual(
@@ -56,7 +54,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             ["EMAIL_HOST", "EMAIL_HOST_PASSWORD", "EMAIL_HOST_USER", "EMAIL_USE_TLS"],
         )
 
-    def test_both_branches(self) -> None:
+    def test_both_branches(self):
         source = textwrap.dedent(PROD) + textwrap.dedent(
             """\
             else:
@@ -105,7 +103,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_a_backend_that_takes_none_of_it(self) -> None:
+    def test_a_backend_that_takes_none_of_it(self):
         """Run where mail goes to the console, the settings of production are told."""
         self.write(
             {
@@ -141,7 +139,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_every_way_to_assign(self) -> None:
+    def test_every_way_to_assign(self):
         """Whatever does not run now: EMAIL_USE_TLS is told and to be deleted, with its line."""
         for source, line in [
             ("if 0: EMAIL_USE_TLS = True", 1),
@@ -189,7 +187,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
                     ),
                 )
 
-    def test_conditional_expressions(self) -> None:
+    def test_conditional_expressions(self):
         """They stay what they are, or their present value is told."""
         self.write(
             {
@@ -217,7 +215,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             ["EMAIL_HOST_USER is assigned at conf.py:4: the block has its present value"],
         )
 
-    def test_augmented(self) -> None:
+    def test_augmented(self):
         self.write({"conf.py": "EMAIL_PORT = 500\nEMAIL_PORT += 87\nEMAIL_USE_TLS = True\n"})
         block = self.render("conf")
         self.assertEqual(self.options(block)["port"], "587")
@@ -226,7 +224,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             ["EMAIL_PORT is assigned at conf.py:1 and conf.py:2: the block has its present value"],
         )
 
-    def test_through_the_namespace(self) -> None:
+    def test_through_the_namespace(self):
         """What is said as plainly as by an assignment counts as one."""
         self.write(
             {
@@ -243,7 +241,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
         )
         self.assertEqual(block.notes, [])
 
-    def test_what_is_computed(self) -> None:
+    def test_what_is_computed(self):
         """Nothing that the source does not name can be told, but where it may happen."""
         for write in (
             "globals().update(MORE)",
@@ -268,7 +266,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
         self.write({"conf.py": "EMAIL_HOST = 'a'\nfor x in ['B']: globals()['LOG_' + x] = 1\n"})
         self.assertEqual(self.render("conf").notes, [])
 
-    def test_keys_of_a_dictionary(self) -> None:
+    def test_keys_of_a_dictionary(self):
         """They are settings only if they may get there."""
         self.write(
             {
@@ -297,7 +295,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
         block = self.render("other")
         self.assertEqual((block.replaced, block.notes), (["EMAIL_HOST"], []))
 
-    def test_names_in_a_loop(self) -> None:
+    def test_names_in_a_loop(self):
         self.write(
             {
                 "conf.py": "import os\nfor name in ('EMAIL_HOST', 'EMAIL_USE_TLS'):\n"
@@ -312,7 +310,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             "has its default",
         )
 
-    def test_a_function_that_is_given_the_namespace(self) -> None:
+    def test_a_function_that_is_given_the_namespace(self):
         self.write(
             {
                 "conf.py": "def configure(space, live=False):\n"
@@ -332,7 +330,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_a_literal_that_is_not_the_value(self) -> None:
+    def test_a_literal_that_is_not_the_value(self):
         """Something has changed it from outside."""
         self.write({"conf.py": "EMAIL_HOST = 'a'\n"})
         with mock.patch.dict(sys.modules):
@@ -348,7 +346,7 @@ class BranchTests(LayoutMixin, SimpleTestCase):
 class LayoutTests(LayoutMixin, SimpleTestCase):
     """Settings in several files, in the ways that projects split them."""
 
-    def test_a_local_file_that_may_be_there(self) -> None:
+    def test_a_local_file_that_may_be_there(self):
         base = """\
             import os
             EMAIL_HOST = os.environ.get("SMTP", "live")
@@ -380,7 +378,7 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_one_of_two_files(self) -> None:
+    def test_one_of_two_files(self):
         """Neither makes the other void."""
         for module, files in [
             (
@@ -410,7 +408,7 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
                 self.assertIn("shop/settings/production.py:1", text)
                 self.assertIn("EMAIL_USE_TLS is assigned at shop/settings/production.py:2", text)
 
-    def test_imports_of_single_names(self) -> None:
+    def test_imports_of_single_names(self):
         self.write(
             {
                 "shop/__init__.py": "",
@@ -444,7 +442,7 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_a_module_that_is_copied(self) -> None:
+    def test_a_module_that_is_copied(self):
         self.write(
             {
                 "common.py": "import os\nEMAIL_HOST = 'live'\n"
@@ -467,7 +465,7 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_a_package_that_does_not_exist(self) -> None:
+    def test_a_package_that_does_not_exist(self):
         """No module is imported to find where it is, nor missed."""
         self.write(
             {
@@ -488,7 +486,7 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_files_that_are_executed(self) -> None:
+    def test_files_that_are_executed(self):
         self.write(
             {
                 "shop/__init__.py": "",
@@ -507,7 +505,7 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_a_file_that_is_named_elsewhere(self) -> None:
+    def test_a_file_that_is_named_elsewhere(self):
         self.write(
             {
                 "extra.py": "if 0: EMAIL_USE_TLS = True\n",
@@ -526,7 +524,7 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_a_module_beside_it(self) -> None:
+    def test_a_module_beside_it(self):
         self.write(
             {
                 "config/__init__.py": "",
@@ -552,7 +550,7 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_split_settings(self) -> None:
+    def test_split_settings(self):
         """As django-split-settings includes files; here it is stood in for."""
         self.write(
             {
@@ -591,7 +589,7 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_classes_of_django_configurations(self) -> None:
+    def test_classes_of_django_configurations(self):
         """It defines every setting there is, and says in CONFIGURATION which class it has used."""
         self.write(
             {
@@ -632,7 +630,7 @@ class LayoutTests(LayoutMixin, SimpleTestCase):
             ],
         )
 
-    def test_copies_of_the_defaults(self) -> None:
+    def test_copies_of_the_defaults(self):
         self.write({"conf.py": "class Base:\n    MAILERS = {}\n"})
         with mock.patch.dict(sys.modules):
             module = importlib.import_module("conf")

@@ -1,7 +1,5 @@
 """Messages that one Django has pickled into a queue, and another one sends (H24)."""
 
-from __future__ import annotations
-
 import json
 
 from django.test import SimpleTestCase
@@ -50,12 +48,12 @@ SHOWN = {
 class PickleTests(SimpleTestCase):
     maxDiff = None
 
-    def run_json(self, source: str, **options: bool) -> object:
+    def run_json(self, source, **options):
         process = run_python(SHOW + source, **options)
         self.assertEqual((process.returncode, process.stderr), (0, ""), process.stdout)
         return json.loads(process.stdout)
 
-    def test_recorded(self) -> None:
+    def test_recorded(self):
         """What a bare Django 5.2 or 6.0 has pickled is sent with the bridge, on every Django."""
         shown = self.run_json(
             f"""
@@ -83,7 +81,7 @@ print(json.dumps(result))
             },
         )
 
-    def test_back_without_the_app(self) -> None:
+    def test_back_without_the_app(self):
         """What has been pickled under the app is sent by the same Django without it."""
         pickled = self.run_json(
             """
@@ -116,7 +114,7 @@ print(json.dumps(result))
         )
         self.assertEqual(shown, SHOWN)
 
-    def test_there_and_back(self) -> None:
+    def test_there_and_back(self):
         """A message keeps its connection by both names, whatever sets it."""
         shown = self.run_json(
             """

@@ -1,7 +1,5 @@
 """The install: once in a process, in place, wherever names have got to before it."""
 
-from __future__ import annotations
-
 from unittest import skipIf, skipUnless
 
 from .support.processes import ProcessTestCase, run_python

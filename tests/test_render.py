@@ -1,39 +1,25 @@
 """`django_mailers.render` gives Django's bytes, and writes them directly where it can."""
 
-from __future__ import annotations
-
 import email.policy
 import random
 import sys
 import tracemalloc
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.errors import MessageError
 from email.message import EmailMessage as PythonMessage
 from email.message import MIMEPart
-from typing import Any
 from unittest import mock
 
-import hypothesis
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail import message as django_message
-from django.test import override_settings, tag
+from django.test import override_settings
 from django.utils.safestring import mark_safe
-from hypothesis import strategies as st
 
 from django_mailers import render as rendering
 from django_mailers.render import bodies, direct, eligible, headers, render
 
-from .support.corpus import CORPUS, HEBREW, JAPANESE, PNG, SETTINGS, inline_image, normalise, pinned
-from .support.rendering import RenderTestCase, by_django, outcome, simple
-
-DETERMINISTIC = hypothesis.settings(
-    derandomize=True,
-    max_examples=50,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
+from .support.corpus import CORPUS, PNG, SETTINGS, inline_image, normalise, pinned
+from .support.rendering import RenderTestCase, by_django, hook, outcome, simple
 
 # What of the corpus is left to Django: what it refuses or changes on its way (IDNA), other
 # charsets, odd types, whole messages as attachments, and subclasses that override something.
@@ -76,16 +62,6 @@ if sys.version_info >= (3, 15):
     SLOW = sorted([*SLOW, "to_unicode_local_part", "to_unicode_without_domain"])
 
 
-def hook(name: str) -> dict[str, Any]:
-    """A function that does what Django's method of that name does, if there is one."""
-    original = getattr(EmailMultiAlternatives, name, None)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return original(*args, **kwargs)
-
-    return {name: call}
-
-
 class CorpusTests(RenderTestCase):
     def test_corpus(self):
         slow = []
@@ -105,7 +81,7 @@ class LimitTests(RenderTestCase):
     Piece by piece, too: header by header and part by part, as whole messages take long to make.
     """
 
-    def assertLines(self, function: Callable[[str, str], bytes], name: str, value: str) -> None:
+    def assertLines(self, function, name, value):
         """`function` gives what Python's policy does, or leaves the header to it."""
         try:
             header = headers.SMTP.header_store_parse(name, value)[1]
@@ -122,7 +98,7 @@ class LimitTests(RenderTestCase):
         with self.subTest(name, value=value):
             self.assertEqual(lines, expected)
 
-    def assertText(self, content: str) -> str:
+    def assertText(self, content):
         message = PythonMessage(policy=headers.SMTP)
         message.set_content(content)
         encoding, encoded = bodies.encode_text(content.encode())
@@ -214,150 +190,6 @@ class LimitTests(RenderTestCase):
                         bodies.file_part(content, "image", "png", "message", None)
                     continue
                 self.assertEqual(b"".join(bodies.base64_lines(content)), expected)
-
-
-CHARACTERS = st.one_of(
-    st.sampled_from(
-        "aZ0 \t=?_.,:;<>@\"'()[]\\%\r\n\x00\x0b\x0c\x1c\x7f\x85\xa0é€\u2028\ud800\udce9"
-    ),
-    st.characters(),
-)
-WORDS = st.one_of(
-    st.text(CHARACTERS, max_size=12),
-    st.text("abcXYZ019-_.+'", min_size=1, max_size=30),
-    st.sampled_from(["=?utf-8?q?a?=", "From", "Grüße", HEBREW, JAPANESE, "x" * 76, "y" * 998]),
-)
-PHRASES = st.lists(WORDS, max_size=14).map(" ".join)
-PLAIN_ADDRESSES = st.from_regex(
-    r"[a-z0-9+_=-]{1,40}(\.[a-z]{1,9})?@[a-z0-9-]{1,20}\.[a-z]{2,9}", fullmatch=True
-)
-ADDRESSES = st.one_of(
-    PLAIN_ADDRESSES,
-    PLAIN_ADDRESSES,
-    st.builds("{} <{}>".format, WORDS, PLAIN_ADDRESSES),
-    st.builds('"{}" <{}>'.format, WORDS, PLAIN_ADDRESSES),
-    st.builds("{}@{}".format, WORDS, WORDS),
-    WORDS,
-)
-LINES = st.one_of(
-    WORDS,
-    PHRASES,
-    st.sampled_from([".", "..", "From me", " ", "\t", "--", "é" * 40, "a=b " * 30, "z" * 999]),
-)
-BODIES = st.lists(
-    st.tuples(LINES, st.sampled_from(["\n", "\r\n", "\r", " \n", ""])), max_size=16
-).map(lambda lines: "".join(line + end for line, end in lines))
-USUAL_TYPES = st.sampled_from(
-    ["text/plain", "text/html", "text/csv", "image/png", "application/pdf", "x-a/b.c+d-e"]
-)
-ODD_TYPES = st.sampled_from(
-    ["TEXT/x", "text/plain; charset=x", "multipart/mixed", "message/rfc822", "text", "image/a\nb"]
-)
-TYPES = st.one_of(USUAL_TYPES, USUAL_TYPES, USUAL_TYPES, ODD_TYPES)
-FILENAMES = st.one_of(
-    st.none(), st.from_regex(r"[a-z_-]{1,60}\.[a-z]{1,4}", fullmatch=True), PHRASES
-)
-CONTENTS = st.one_of(
-    st.binary(max_size=200), BODIES, BODIES.map(lambda text: text.encode("utf-8", "replace"))
-)
-ATTACHMENTS = st.one_of(
-    st.tuples(FILENAMES, CONTENTS, TYPES),
-    st.builds(django_message.EmailAttachment, FILENAMES, CONTENTS, TYPES),
-)
-HEADERS = st.dictionaries(
-    st.one_of(
-        st.sampled_from(
-            ["X-A", "x-b", "List-Id", "References", "Sender", "Date", "Message-ID", "To"]
-        )
-        | st.sampled_from(["From", "from", "Cc", "Subject", "Bcc", "Content-Type", "X A", "X:A"]),
-        st.from_regex(r"[A-Za-z-]{1,40}", fullmatch=True),
-    ),
-    st.one_of(PHRASES, ADDRESSES, st.integers()),
-    max_size=3,
-)
-
-
-@tag("slow")
-class GeneratedTests(RenderTestCase):
-    """Whatever hypothesis comes up with. What Django refuses, it refuses in the same words."""
-
-    def setUp(self):
-        super().setUp()
-        self.fast = 0
-        self.all = 0
-
-    def assertFast(self, share: float) -> None:
-        self.assertGreater(self.fast, self.all * share)
-
-    def compare(self, make: Callable[[], EmailMessage]) -> None:
-        self.fast += self.check(make)
-        self.all += 1
-
-    def test_headers(self):
-        @DETERMINISTIC
-        @hypothesis.given(PHRASES, ADDRESSES, st.lists(ADDRESSES, max_size=9), HEADERS)
-        def test(subject: str, sender: str, to: list[str], extra: dict[str, Any]) -> None:
-            self.compare(
-                lambda: simple(
-                    subject=subject, from_email=sender, to=to, cc=to[:2], headers=dict(extra)
-                )
-            )
-
-        test()
-
-    def test_plain_addresses(self):
-        @DETERMINISTIC
-        @hypothesis.given(st.lists(PLAIN_ADDRESSES, max_size=30))
-        def test(to: list[str]) -> None:
-            self.compare(lambda: simple(to=to))
-
-        test()
-        self.assertFast(0.99)
-
-    def test_bodies(self):
-        @DETERMINISTIC
-        @hypothesis.given(BODIES)
-        def test(body: str) -> None:
-            self.compare(lambda: simple(body=body))
-
-        test()
-        self.assertFast(0.5)
-
-    def test_parts(self):
-        @DETERMINISTIC
-        @hypothesis.given(
-            st.sampled_from(["", "Text\n", "Grüße\n"]),
-            st.lists(st.tuples(CONTENTS, TYPES), max_size=2),
-            st.lists(ATTACHMENTS, max_size=2),
-        )
-        def test(body: str, alternatives: list[Any], attachments: list[Any]) -> None:
-            def make() -> EmailMessage:
-                message = simple(EmailMultiAlternatives, body=body, alternatives=alternatives)
-                # Not by attach(), which refuses some.
-                message.attachments = list(attachments)
-                return message
-
-            self.compare(make)
-
-        test()
-        self.assertFast(0.1)
-
-    def test_quoted_printable(self):
-        """The part that is written anew, against Python's own."""
-
-        @DETERMINISTIC
-        @hypothesis.given(
-            st.lists(st.binary(max_size=200).map(lambda x: x.translate(None, b"\r\n")))
-        )
-        def test(lines: list[bytes]) -> None:
-            expected = bodies.quoprimime.body_encode(
-                "".join(line.decode("latin-1") + "\n" for line in lines), headers.LIMIT
-            )
-            self.assertEqual(
-                bodies.quoted_printable(lines), expected.replace("\n", "\r\n").encode("ascii")
-            )
-
-        test()
 
 
 class FastTests(RenderTestCase):
@@ -469,7 +301,7 @@ class FastTests(RenderTestCase):
         )
 
     def test_ready_parts(self):
-        def with_part() -> EmailMessage:
+        def with_part():
             part = MIMEPart()
             part.set_content(b"x", "application", "x-x", filename="Größe")
             return simple(attachments=[inline_image(), part])
@@ -480,7 +312,7 @@ class FastTests(RenderTestCase):
         class Tagged(EmailMultiAlternatives):
             tags = ("a",)
 
-            def send(self, *args: Any, **kwargs: Any) -> int:
+            def send(self, *args, **kwargs):
                 return 0
 
         self.check(lambda: simple(Tagged, alternatives=[("<p>", "text/html")]), fast=True)
@@ -502,14 +334,14 @@ class FastTests(RenderTestCase):
 class SlowTests(RenderTestCase):
     """What is Django's to do."""
 
-    def assertSlow(self, message: Any) -> None:
+    def assertSlow(self, message):
         """The message is rendered by Django, and once."""
         with self.watched() as slow:
             rendered = outcome(render, message)
         self.assertEqual(slow, [message])
         self.assertEqual(rendered, outcome(rendering.normally, message))
 
-    def complete(self, kind: type[Any] = EmailMultiAlternatives) -> Any:
+    def complete(self, kind=EmailMultiAlternatives):
         """A message that has everything that a hook may be about."""
         return simple(
             kind, alternatives=[("<p>", "text/html")], attachments=[("a", "x", "text/plain")]
@@ -555,7 +387,7 @@ class SlowTests(RenderTestCase):
         calls = []
 
         class Templated(EmailMessage):
-            def message(self, **kwargs: Any) -> Any:
+            def message(self, **kwargs):
                 calls.append(kwargs)
                 self.body = "Rendered\n"
                 return super().message(**kwargs)
@@ -565,7 +397,7 @@ class SlowTests(RenderTestCase):
 
     def test_message_without_a_policy(self):
         class Old(EmailMessage):
-            def message(self) -> Any:
+            def message(self):
                 return super().message()
 
         rendered = render(simple(Old, body="a\nb\n"))
@@ -573,7 +405,7 @@ class SlowTests(RenderTestCase):
 
     def test_not_a_django_message(self):
         class Other:
-            def message(self, policy: Any) -> PythonMessage:
+            def message(self, policy):
                 message = PythonMessage(policy=policy)
                 message.set_content("other\n")
                 return message
@@ -584,7 +416,7 @@ class SlowTests(RenderTestCase):
         """As queues restore a message, or forget to."""
         for name in ("alternatives", "attachments", "extra_headers", "to", "body"):
 
-            def without(name: str = name) -> EmailMessage:
+            def without(name=name):
                 message = simple(EmailMultiAlternatives)
                 delattr(message, name)
                 return message
@@ -593,8 +425,8 @@ class SlowTests(RenderTestCase):
                 self.check(without, fast=False)
 
     def test_alternatives_of_a_message_without(self):
-        def make() -> EmailMessage:
-            message: Any = simple()
+        def make():
+            message = simple()
             message.alternatives = [("<p>", "text/html")]
             return message
 
@@ -608,7 +440,7 @@ class SlowTests(RenderTestCase):
         token = 5
         delimiter = "--===============0000000000000000005=="
 
-        def make() -> EmailMessage:
+        def make():
             return simple(body=delimiter + "\n", attachments=[("a", "x", "text/plain")])
 
         with mock.patch("random.randrange", return_value=token):

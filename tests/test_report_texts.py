@@ -1,7 +1,5 @@
 """Reports of what can hardly be reported: none is lost for what it is about."""
 
-from __future__ import annotations
-
 import logging
 import logging.handlers
 import queue

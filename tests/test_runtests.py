@@ -4,10 +4,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from .support.processes import REPOSITORY
 from .support.servers import enter
@@ -21,6 +20,7 @@ class {name}Tests(unittest.TestCase):
 """
 
 
+@tag("slow")
 class HangTests(SimpleTestCase):
     def run_tests(self, *arguments, **statements):
         """Run tests of these statements, one in each class; return the process when it is over."""
@@ -33,7 +33,7 @@ class HangTests(SimpleTestCase):
             env=os.environ | {"TEST_TIMEOUT": "1"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
@@ -46,20 +46,15 @@ class HangTests(SimpleTestCase):
         self.assertEnded(self.run_tests(Stuck="threading.Event().wait()"))
 
     def test_in_a_worker(self):
-        started = time.monotonic()
         process = self.run_tests("--parallel=2", Stuck="threading.Event().wait()", Fine="pass")
         self.assertEnded(process)
-        self.assertIn("A worker has ended by 1.\n", process.stderr)
-        self.assertLess(time.monotonic() - started, 50)
+        self.assertIn("A worker has ended before its tests.\n", process.stderr)
 
     def test_a_worker_that_dies(self):
-        process = self.run_tests(
-            "--parallel=2",
-            Dies="threading.Event().wait(0.3), __import__('os')._exit(3)",
-            Fine="pass",
-        )
+        dies = "threading.Event().wait(0.3), __import__('os')._exit(3)"
+        process = self.run_tests("--parallel=2", Dies=dies, Fine="pass")
         self.assertEqual(process.returncode, 1, process.stderr)
-        self.assertIn("A worker has ended by 3.\n", process.stderr)
+        self.assertIn("A worker has ended before its tests.\n", process.stderr)
 
     def test_several_that_together_take_longer(self):
         statements = dict.fromkeys(("A", "B", "C"), "threading.Event().wait(0.6)")

@@ -1,7 +1,5 @@
 """`django_mailers.middleware.BrokenLinkEmailsMiddleware`: a 404 stays one."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re
@@ -230,7 +228,7 @@ class LimitTests(ExactErrors, SimpleTestCase):
 
     def test_threads(self):
         item = middleware(window=600)
-        barrier = threading.Barrier(8)
+        barrier = threading.Barrier(8, timeout=10)
 
         def work(number):
             barrier.wait(10)

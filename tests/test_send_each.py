@@ -1,14 +1,12 @@
 """Batches of any length: send_each(), and send_messages() with an iterator."""
 
-from __future__ import annotations
-
 import gc
 import tracemalloc
 
 from django.core import mail
 from django.core.mail import EmailMessage, InvalidMailer, MailerDoesNotExist, mailers
 from django.core.mail.backends.base import BaseEmailBackend
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 
 from django_mailers import send_each, send_many
 from django_mailers.delivery import windows
@@ -191,6 +189,7 @@ class IteratorTests(SMTPBackendTestCase):
             mailers[ALIAS].send_messages(numbered(5000, made=made))
         self.assertLess(len(made), 1100)
 
+    @tag("slow")
     def test_memory(self):
         sink = self.serve()
         sink.keep = False

@@ -1,7 +1,5 @@
 """Logging in: by each mechanism, by tokens that expire, and without a word about what is secret."""
 
-from __future__ import annotations
-
 import base64
 import smtplib
 import threading
@@ -278,7 +276,7 @@ class XOAuth2Tests(AuthTestCase):
         self.login()
         self.tokens.valid, self.tokens.current = {"t2"}, "t2"
         number = 8
-        barrier = threading.Barrier(number)
+        barrier = threading.Barrier(number, timeout=TIMEOUT)
 
         def connect(_):
             barrier.wait(TIMEOUT)

@@ -4,8 +4,6 @@ Every fault at every command on a session of its own is in test_smtp_faults.py. 
 whole way from the message to the report.
 """
 
-from __future__ import annotations
-
 import random
 import smtplib
 from collections import Counter
@@ -184,6 +182,7 @@ class HonestyTests(SMTPBackendTestCase):
 
         return behave
 
+    @tag("slow")
     def test_threads(self):
         """16 threads, 200 messages each, one by one and in batches."""
         sink = self.serve(acquire_timeout=None, parallel=2)

@@ -1,7 +1,5 @@
 """What the options of the pooled SMTP backend do, and what they may be."""
 
-from __future__ import annotations
-
 import re
 import socket
 import threading
@@ -141,7 +139,7 @@ class EffectTests(SMTPBackendTestCase):
         expected = PoolTimeout(f"{sink.host}:{sink.port}: No session became free in 0 seconds.")
         with mailers[ALIAS], ThreadPoolExecutor(1) as executor:
             # Another thread: the one that has the session would wait for itself.
-            error = executor.submit(self.error, message().send, using=ALIAS).result()
+            error = executor.submit(self.error, message().send, using=ALIAS).result(TIMEOUT)
             self.assertEqual(error, repr(expected))
         self.send()
 
@@ -212,7 +210,7 @@ class EffectTests(SMTPBackendTestCase):
         start = threading.Barrier(3, timeout=TIMEOUT)
 
         def token():
-            start.wait()
+            start.wait(TIMEOUT)
             return "token"
 
         script = [*greeting("XOAUTH2"), ("AUTH", "235 Yes"), *POLITE[2:] * 2]

@@ -1,7 +1,5 @@
 """The pooled SMTP backend over TLS, its logins, and what stays secret."""
 
-from __future__ import annotations
-
 import base64
 import logging
 import smtplib

@@ -1,7 +1,5 @@
 """Batches over the pooled SMTP backend: what goes on, what is raised, and what a report says."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import itertools

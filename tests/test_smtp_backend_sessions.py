@@ -1,7 +1,5 @@
 """Which sessions the pooled SMTP backend has, and whose they are."""
 
-from __future__ import annotations
-
 import smtplib
 from unittest.mock import patch
 

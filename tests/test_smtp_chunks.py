@@ -1,7 +1,5 @@
 """Whether CHUNKING is safe is found out first; and a session that says too much is not used."""
 
-from __future__ import annotations
-
 from unittest import mock
 
 from django.test import SimpleTestCase

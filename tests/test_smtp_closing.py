@@ -1,7 +1,5 @@
 """Servers that end a session, by a reply or without one: what goes on with the next one."""
 
-from __future__ import annotations
-
 import smtplib
 
 from django.test import SimpleTestCase

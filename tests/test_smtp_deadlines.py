@@ -1,7 +1,5 @@
 """How long a server is waited for: a reply has a deadline, and a job's own limit comes through."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import smtplib
@@ -44,7 +42,7 @@ class Dripping:
     def __exit__(self, *args):
         self.over.set()
         # What accept() waits for.
-        socket.create_connection((HOST, self.port)).close()
+        socket.create_connection((HOST, self.port), TIMEOUT).close()
         self.thread.join(TIMEOUT)
         self.listener.close()
 
@@ -149,13 +147,13 @@ class DeadlineTests(SimpleTestCase):
             thread = threading.Thread(target=drip)
             thread.start()
             self.assertEqual(session.getreply(), (250, b"slow\nSIZE 1000"))
-            thread.join()
+            thread.join(TIMEOUT)
             self.assertEqual(receiver.gettimeout(), TIMEOUT)
             receiver.settimeout(None)
             thread = threading.Thread(target=drip)
             thread.start()
             self.assertEqual(session.getreply(), (250, b"slow\nSIZE 1000"))
-            thread.join()
+            thread.join(TIMEOUT)
             session.sock = None
 
     def test_noop(self):

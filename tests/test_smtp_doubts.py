@@ -1,7 +1,5 @@
 """Servers that take so many messages in a session, and refuse the next one with any code."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -296,7 +294,7 @@ class ProbeTests(LimitTestCase):
             with ThreadPoolExecutor(3) as executor:
                 others = [executor.submit(limits.begin, 452, TIMEOUT) for _ in range(3)]
                 limits.end(probe, doubt, result)
-                self.assertEqual([bool(other.result()) for other in others], [expected] * 3)
+                self.assertEqual([bool(other.result(TIMEOUT)) for other in others], [expected] * 3)
 
     def test_nobody_waits_for_one_that_was_interrupted(self):
         limits = Limits()

@@ -1,7 +1,5 @@
 """What errors of the pooled SMTP backend say, and what pages and mails about them do not show."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import logging
@@ -177,7 +175,7 @@ class CheckTests(SMTPBackendTestCase):
                         "255 ASCII characters, without whitespace.",
                     ),
                 )
-                other = "The value has other characters, or too many."
+                other = "The value has other characters, or is too long."
                 self.assertEqual(problem.hint, other if name else "The value is empty.")
                 with self.assertRaisesExactly(InvalidMailer, problem.msg):
                     mailers[ALIAS]

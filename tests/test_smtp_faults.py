@@ -1,7 +1,5 @@
 """Servers and networks that fail, at every command: what the results say is what happened."""
 
-from __future__ import annotations
-
 import random
 import smtplib
 from collections import Counter

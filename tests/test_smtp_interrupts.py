@@ -1,7 +1,5 @@
 """What a signal handler has raised is told from errors."""
 
-from __future__ import annotations
-
 import functools
 import signal
 import smtplib

@@ -1,7 +1,5 @@
 """Logins that are refused: how often they are tried, and what a traceback shows of them."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import signal
@@ -22,8 +20,6 @@ from .support.sink import Sink
 from .support.smtp import encoded
 
 USER, PASSWORD = "ada", "correct-horse"
-
-
 PLAIN = encoded(f"\0{USER}\0{PASSWORD}")
 
 

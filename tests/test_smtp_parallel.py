@@ -1,7 +1,5 @@
 """Batches over several sessions: what happens to a helper is nobody else's loss."""
 
-from __future__ import annotations
-
 import itertools
 import signal
 import sys

@@ -1,7 +1,5 @@
 """Signal handlers that send mail themselves, and systems that have less than POSIX."""
 
-from __future__ import annotations
-
 import os
 import select
 import socket

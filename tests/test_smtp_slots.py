@@ -1,7 +1,5 @@
 """No slot of a pool is lost, whatever interrupts its user, and whoever forgets to give it back."""
 
-from __future__ import annotations
-
 import gc
 import importlib.util
 import smtplib
@@ -47,7 +45,7 @@ class SlotsTestCase(SimpleTestCase):
     def held(self, pool):
         """Let another thread hold a session for the block; give a function that returns it."""
         with ThreadPoolExecutor(1) as executor:
-            session, _ = executor.submit(pool.acquire).result()
+            session, _ = executor.submit(pool.acquire).result(TIMEOUT)
             try:
                 yield lambda: pool.release(session)
             finally:
@@ -116,7 +114,7 @@ class InterruptTests(SlotsTestCase):
                 thread.start()
                 with self.assertRaises(kind):
                     pool.acquire()
-                thread.join()
+                thread.join(TIMEOUT)
                 self.assertEqual(self.stats(pool, "busy", "waiting"), [1, 0])
             self.assertEqual(send_one(pool, envelope()).status, "sent")
 
@@ -169,22 +167,21 @@ class InterruptTests(SlotsTestCase):
             thread.start()
             with self.assertRaises(Interrupt):
                 pool.acquire()
-            thread.join()
+            thread.join(TIMEOUT)
             self.assertEqual(self.stats(pool, "waiting"), [1])
         self.assertEqual(send_one(pool, envelope()).status, "sent")
         self.assertEqual(self.stats(pool, "busy", "waiting"), [0, 0])
 
 
 class RandomInterruptTests(SimpleTestCase):
-    """Interrupted between any two steps; see tests/interrupting.py."""
+    """Interrupted between any two steps; see tests/support/interrupting.py."""
 
     def interrupt(self, kind, count):
         if kind in {"gevent", "eventlet"} and importlib.util.find_spec(kind) is None:
             raise SkipTest(f"{kind} is not installed.")
         sink = enter(self, Sink(keep=False))
-        process = run_command(
-            "-m", "tests.support.interrupting", kind, str(count), str(sink.port), timeout=1800
-        )
+        arguments = ("-m", "tests.support.interrupting", kind, str(count), str(sink.port))
+        process = run_command(*arguments, timeout=120 if count <= 300 else 1800)
         self.assertEqual((process.stdout, process.returncode), ("0 lost\n", 0), process.stderr)
 
     def test_signals(self):
@@ -304,9 +301,9 @@ class GarbageTests(SlotsTestCase):
     def test_a_thread_that_waits_finds_it(self):
         pool = self.pool(pool_size=1)
         with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1) as executor:
-            sessions = [other.submit(pool.acquire).result()[0]]
+            sessions = [other.submit(pool.acquire).result(TIMEOUT)[0]]
             # Nothing of it is left in that thread.
-            other.submit(int).result()
+            other.submit(int).result(TIMEOUT)
             result = executor.submit(send_one, pool, envelope())
             wait_until(lambda: pool.stats()["waiting"])
             sessions.clear()
@@ -499,7 +496,7 @@ class FewerSessionsTests(SlotsTestCase):
         self.sink.max_sessions = 1
         pool = self.pool(pool_size=2)
         with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1) as executor:
-            session, _ = other.submit(pool.acquire).result()
+            session, _ = other.submit(pool.acquire).result(TIMEOUT)
             result = executor.submit(send_one, pool, envelope())
             wait_until(lambda: pool.stats()["waiting"])
             session.close()

@@ -97,7 +97,7 @@ class MessageTests(ServerTestCase):
             server.wait_for(1, timeout=0.01)
 
         def send():
-            with self.connect() as client:
+            with smtplib.SMTP(HOST, server.port, timeout=TIMEOUT) as client:
                 for _ in range(2):
                     client.sendmail(ADA, [BOB], CONTENT)
 
@@ -129,6 +129,7 @@ class ReplyTests(ServerTestCase):
             (HELLO + b"AUTH PLAIN\r\n", "503 5.5.1 Bad sequence of commands"),
             (HELLO + b"STARTTLS\r\n", "503 5.5.1 Bad sequence of commands"),
             (HELLO + b"MAIL TO:<a@b>\r\n", "501 5.5.4 Syntax: MAIL FROM:<address>"),
+            (HELLO + b"MAIL FROM:<a b@c>\r\n", "501 5.5.4 Syntax: MAIL FROM:<address>"),
             (HELLO + b"MAIL FROM:a@b\r\n", "501 5.5.4 Syntax: MAIL FROM:<address>"),
             (HELLO + b"MAIL FROM:<a@b> X=1\r\n", "555 5.5.4 MAIL parameters not recognized"),
             (HELLO + b'MAIL FROM:<"a>b"@c>\r\n', "250 OK"),

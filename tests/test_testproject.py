@@ -3,8 +3,6 @@
 Each of them in a process of its own, as a user would start it, with every warning an error.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import re
@@ -26,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTPROJECT = ROOT / "testproject"
 
 
-def files(folder: Path) -> set[Path]:
+def files(folder):
     return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
 
 
@@ -35,14 +33,12 @@ class ManageMixin:
 
     maxDiff = None
 
-    def setUp(self) -> None:
+    def setUp(self):
         # What manage.py can import besides the project, and where its temporary files go.
         self.modules = Path(enter(self, tempfile.TemporaryDirectory()))
         self.temporary = Path(enter(self, tempfile.TemporaryDirectory()))
 
-    def manage(
-        self, *arguments: str, settings: str = "quaybooks.settings"
-    ) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments, settings="quaybooks.settings"):
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": settings,
             "PYTHONPATH": os.pathsep.join([str(self.modules), str(ROOT)]),
@@ -60,20 +56,20 @@ class ManageMixin:
             timeout=120,
         )
 
-    def write_module(self, name: str, source: str) -> None:
+    def write_module(self, name, source):
         (self.modules / f"{name}.py").write_text(textwrap.dedent(source))
 
 
 @tag("slow")
 class SiteTests(ManageMixin, SimpleTestCase):
-    def test_check(self) -> None:
+    def test_check(self):
         process = self.manage("check")
 
         self.assertEqual(process.stderr, "")
         self.assertEqual(process.stdout, "System check identified no issues (0 silenced).\n")
         self.assertEqual(process.returncode, 0)
 
-    def test_its_own_tests(self) -> None:
+    def test_its_own_tests(self):
         process = self.manage("test", "--verbosity=2")
 
         self.assertEqual(process.returncode, 0, process.stderr)
@@ -92,7 +88,7 @@ class SiteTests(ManageMixin, SimpleTestCase):
 
 @tag("slow")
 class DemoTests(ManageMixin, SimpleTestCase):
-    def assertPrintsTable(self, output: str, rows: list[str]) -> None:
+    def assertPrintsTable(self, output, rows):
         """Compare the table of the demo, but for the times in its last column."""
         lines = [re.sub(r" +(ms|\d+)$", "", line) for line in output.splitlines()]
         self.assertRegex(lines[1], r"^SMTP server on 127\.0\.0\.1:\d+: ")
@@ -106,7 +102,7 @@ class DemoTests(ManageMixin, SimpleTestCase):
         ]
         self.assertEqual(lines, expected)
 
-    def test_demo(self) -> None:
+    def test_demo(self):
         before = files(TESTPROJECT)
 
         process = self.manage("demo")
@@ -133,7 +129,7 @@ class DemoTests(ManageMixin, SimpleTestCase):
         self.assertEqual(files(TESTPROJECT), before)
         self.assertEqual(files(self.temporary), set())
 
-    def test_demo_sees_what_is_missing(self) -> None:
+    def test_demo_sees_what_is_missing(self):
         # Mistakes that a project can make: a subclass that forgets `using`, a send() that raises,
         # and nobody to report errors to.
         self.write_module(
@@ -180,7 +176,7 @@ class DemoTests(ManageMixin, SimpleTestCase):
         )
         self.assertEqual(process.returncode, 1)
 
-    def test_demo_without_a_server_to_embed(self) -> None:
+    def test_demo_without_a_server_to_embed(self):
         self.write_module("trustme", "raise ModuleNotFoundError('No such module', name='trustme')")
         process = self.manage("demo")
         self.assertEqual(process.stdout, "")

@@ -1,7 +1,5 @@
 """Changing what others hold references to."""
 
-from __future__ import annotations
-
 import functools
 import importlib
 import importlib.machinery
@@ -17,7 +15,7 @@ from django.test import SimpleTestCase
 from django_mailers.polyfill import imports, trampolines
 
 
-def lead(function: FunctionType, replacement, how="replaces") -> None:
+def lead(function, replacement, how="replaces"):
     trampolines.redirect(function, replacement, how)
 
 
@@ -43,7 +41,7 @@ class LeadTests(SimpleTestCase):
         def old(a):
             return a
 
-        def new(a: SimpleTestCase, *, b: int = 1) -> None:
+        def new(a, *, b=1):
             return None
 
         lead(old, new)
@@ -234,7 +232,7 @@ class Class:
             _ = cls.method
 
 
-def is_here(function: FunctionType) -> bool:
+def is_here(function):
     return function.__globals__ is globals()
 
 

@@ -1,7 +1,5 @@
 """`backport/` can be deleted: on a Django with MAILERS of its own nothing needs it."""
 
-from __future__ import annotations
-
 from unittest import skipUnless
 
 from django_mailers import polyfill
@@ -30,11 +28,11 @@ import warnings
 
 @skipUnless(NATIVE, "below Django 6.1 the backport is what the app is about")
 class WithoutBackportTests(ProcessTestCase):
-    def without(self, source: str) -> str:
+    def without(self, source):
         return self.assertRuns(WITHOUT + self.dedent(source))
 
     @staticmethod
-    def dedent(source: str) -> str:
+    def dedent(source):
         import textwrap
 
         return textwrap.dedent(source)

@@ -1,7 +1,5 @@
 """What every wrapper must do, over any backend: one mixin, applied to each of them."""
 
-from __future__ import annotations
-
 import copy
 import gc
 import weakref

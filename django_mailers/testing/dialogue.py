@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .server import _Connection
 
 # RFC 5321, 4.1.2: a quoted local part may have a ">".
-PATH = re.compile(r'(FROM|TO): ?<((?:"(?:[^"\\]|\\.)*"|[^">])*)>((?: \S+)*) *', re.IGNORECASE)
+PATH = re.compile(r'(FROM|TO): ?<((?:"(?:[^"\\]|\\.)*"|[^">\s])*)>((?: \S+)*) *', re.IGNORECASE)
 PARAMETER = re.compile(r"SIZE=\d{1,20}|BODY=(?:7BIT|8BITMIME)|SMTPUTF8|AUTH=\S+", re.IGNORECASE)
 NAMES = {"MAIL": "FROM", "RCPT": "TO"}
 BAD_SEQUENCE = "503 5.5.1 Bad sequence of commands"

@@ -1,13 +1,9 @@
 """What the checks of the packages share: mailers that deliver, and what became of them."""
 
-from __future__ import annotations
-
 import linecache
 import warnings
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import django
 from django.test import TestCase, override_settings
@@ -40,7 +36,7 @@ NO_PATH = "get_connection(backend, ...) is not supported with MAILERS."
 NO_SETTING = "The {} setting is not available when MAILERS is defined."
 
 
-def without_bridge() -> override_settings:
+def without_bridge():
     """A decorator for what happens in the same project when the bridge is off."""
     return override_settings(MAILERS_BRIDGE=False)
 
@@ -50,21 +46,21 @@ class PackageTestCase(ExactErrors, TestCase):
 
     maxDiff = None
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
-        self.servers: dict[str, SMTPServer] = {
+        self.servers = {
             account: enter(self, SMTPServer(users={account: f"password of {account}"}))
             for account in ("first", "second")
         }
 
-    def smtp(self, account: str) -> dict[str, Any]:
+    def smtp(self, account):
         """Return an entry of MAILERS for that account."""
         server = self.servers[account]
         credentials = {"username": account, "password": f"password of {account}"}
         where = {"host": server.host, "port": server.port}
         return {"BACKEND": SMTP, "OPTIONS": where | credentials}
 
-    def arrived(self) -> list[tuple[str, str | None, str]]:
+    def arrived(self):
         """Return the server, the user that logged in there, and the recipient of every message."""
         return [
             (account, message.session.user, recipient)
@@ -74,12 +70,12 @@ class PackageTestCase(ExactErrors, TestCase):
         ]
 
     @contextmanager
-    def deprecations(self) -> Iterator[list[tuple[str, str, str]]]:
+    def deprecations(self):
         """Collect where each deprecation warning points, and its text.
 
         Where is the end of the file's path, and the line of code.
         """
-        found: list[tuple[str, str, str]] = []
+        found = []
         with warnings.catch_warnings(record=True) as caught:
             # Everything else is the packages' own business.
             warnings.simplefilter("ignore")

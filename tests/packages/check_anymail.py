@@ -4,8 +4,6 @@ The package itself knows MAILERS. What its users wrote before has backends mixed
 documentation said, with `get_connection(path, **options)`, which Django 6.1 refuses.
 """
 
-from __future__ import annotations
-
 from anymail.exceptions import AnymailInvalidMailer
 from django.core import mail
 from django.test import override_settings
@@ -23,7 +21,7 @@ MESSAGE = {
 
 
 class AnymailTests(PackageTestCase):
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         entry = {"BACKEND": BACKEND, "OPTIONS": {"ignore_recipient_status": True}}
         entries = {"default": self.smtp("first"), "anymail": entry}

@@ -4,10 +4,7 @@ It passes `fail_silently` on to BaseEmailBackend, reads `EmailMessage.mixed_subt
 connection of its task with `get_connection(backend=path)`. Django 6.1 has none of that.
 """
 
-from __future__ import annotations
-
 from email import message_from_bytes, policy
-from typing import Any
 
 # When the first task is wanted it would be too late: the package's settings would be those of the
 # `override_settings` around it.
@@ -21,12 +18,12 @@ QUEUE = "djcelery_email.backends.CeleryEmailBackend"
 
 
 class CeleryEmailTests(PackageTestCase):
-    def mailers(self, **options: Any) -> override_settings:
+    def mailers(self, **options):
         """The settings with a default mailer that is the package's, and has these options."""
         queue = {"BACKEND": QUEUE, "OPTIONS": options}
         return override_settings(MAILERS={"default": queue, "smtp": self.smtp("second")})
 
-    def send(self, **arguments: Any) -> None:
+    def send(self, **arguments):
         message = mail.EmailMultiAlternatives("S", "text", "from@example.com", ["to@example.com"])
         message.attach_alternative("<p>html</p>", "text/html")
         message.attach("a.txt", "attached", "text/plain")

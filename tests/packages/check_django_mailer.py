@@ -4,8 +4,6 @@ It compares `settings.EMAIL_BACKEND` and makes its connection with `get_connecti
 Django 6.1 has neither with MAILERS.
 """
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 
@@ -30,14 +28,14 @@ FILES = "django.core.mail.backends.filebased.EmailBackend"
 
 
 class DjangoMailerTests(PackageTestCase):
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         self.folder = Path(enter(self, tempfile.TemporaryDirectory()))
         files = {"BACKEND": FILES, "OPTIONS": {"file_path": str(self.folder)}}
         entries = {"default": {"BACKEND": QUEUE}, "files": files, "smtp": self.smtp("second")}
         enter(self, override_settings(MAILERS=entries))
 
-    def queue(self) -> None:
+    def queue(self):
         self.assertEqual(mail.send_mail("S", "B", "from@example.com", ["to@example.com"]), 1)
         self.assertEqual(Message.objects.count(), 1)
         self.assertEqual(mail.outbox, [])

@@ -10,7 +10,6 @@ import base64
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 from urllib.parse import parse_qs
 
 import django
@@ -43,17 +42,17 @@ class Endpoint(HTTPServer):
     `calls` has the access key that each call is signed with, the recipients and the message.
     """
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__((HOST, 0), Handler)
         self.url = f"http://{HOST}:{self.server_port}"
-        self.calls: list[tuple[str, list[str], bytes]] = []
+        self.calls = []
         self.thread = threading.Thread(target=self.serve_forever, daemon=True)
 
-    def __enter__(self) -> Endpoint:
+    def __enter__(self):
         self.thread.start()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error):
         self.shutdown()
         self.thread.join(TIMEOUT)
         self.server_close()
@@ -62,7 +61,7 @@ class Endpoint(HTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: Endpoint
 
-    def do_POST(self) -> None:
+    def do_POST(self):
         body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         if body["Action"] != ["SendRawEmail"]:
             self.send_error(400)
@@ -76,12 +75,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(ANSWER)
 
-    def log_message(self, *args: Any) -> None:
+    def log_message(self, *args):
         pass
 
 
 class DjangoSESTests(PackageTestCase):
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         self.endpoint = enter(self, Endpoint())
         options = {
@@ -99,7 +98,7 @@ class DjangoSESTests(PackageTestCase):
         # It would ask for a quota before it sends.
         enter(self, override_settings(MAILERS=entries, AWS_SES_AUTO_THROTTLE=None))
 
-    def assertSent(self, expected_key: str) -> None:
+    def assertSent(self, expected_key):
         ((key, recipients, content),) = self.endpoint.calls
         self.assertEqual((key, recipients), (expected_key, ["to@example.com"]))
         head, _, body = content.partition(b"\r\n\r\n")

@@ -5,8 +5,6 @@ for `settings.EMAIL_BACKEND`, with SMTP for a default, and makes connections wit
 `get_connection(path)`, which is Django 6.1's error: without the bridge nothing is sent.
 """
 
-from __future__ import annotations
-
 import tempfile
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -33,13 +31,13 @@ CONNECTS = ("post_office/connections.py", "connection = get_connection(backend)"
 
 
 class PostOfficeTestCase(PackageTestCase):
-    def queue(self) -> None:
+    def queue(self):
         """Queue a message through the default mailer, which must be the package's."""
         mail.send_mail("S", "B", "from@example.com", ["to@example.com"])
         self.assertEqual(Email.objects.count(), 1)
         self.assertEqual(self.arrived(), [])
 
-    def deliver(self) -> list[int]:
+    def deliver(self):
         """Send what is in the queue; return the status that each email has then."""
         post_office.send_queued(processes=1)
         return list(Email.objects.order_by("pk").values_list("status", flat=True))
@@ -47,7 +45,7 @@ class PostOfficeTestCase(PackageTestCase):
 
 @skipIf(NATIVE, "On Django 6.1 django-post-office uses MAILERS.")
 class LegacyTests(PostOfficeTestCase):
-    def mailers(self) -> override_settings:
+    def mailers(self):
         return override_settings(
             MAILERS={"default": {"BACKEND": QUEUE}, "smtp": self.smtp("second")}
         )
@@ -138,7 +136,7 @@ class LegacyTests(PostOfficeTestCase):
 
 @skipUnless(NATIVE, "Before Django 6.1 django-post-office does not look for MAILERS.")
 class PortedTests(PostOfficeTestCase):
-    def mailers(self) -> override_settings:
+    def mailers(self):
         return override_settings(
             MAILERS={"default": {"BACKEND": QUEUE}, "smtp": self.smtp("second")},
             POST_OFFICE={"DEFAULT_MAILER": "smtp"},

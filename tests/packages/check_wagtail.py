@@ -4,8 +4,6 @@ It calls `get_connection(username=None, password=None)`, which on Django 6.1.3 s
 without the credentials that MAILERS has (H12).
 """
 
-from __future__ import annotations
-
 from django.test import override_settings
 from wagtail.admin.mail import send_mail
 from wagtail.models import Locale, Page
@@ -16,7 +14,7 @@ from .models import FormPage
 
 
 class FormMailTests(PackageTestCase):
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         Locale.objects.create(language_code="en")
         root = Page.add_root(instance=Page(title="Root", slug="root"))
@@ -24,13 +22,13 @@ class FormMailTests(PackageTestCase):
         root.add_child(instance=self.page)
         self.page.form_fields.create(label="Your name", field_type="singleline")
 
-    def mailers(self) -> override_settings:
+    def mailers(self):
         """The settings with the first account for the default one, though it is not named first."""
         return override_settings(
             MAILERS={"second": self.smtp("second"), "default": self.smtp("first")}
         )
 
-    def submit(self) -> None:
+    def submit(self):
         form = self.page.get_form({"your_name": "Ada"}, page=self.page, user=None)
         self.assertTrue(form.is_valid(), form.errors)
         self.page.process_form_submission(form)

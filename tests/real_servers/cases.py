@@ -11,8 +11,6 @@ import threading
 import time
 import unittest
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from django.core import mail
 from django.core.mail import EmailMessage
@@ -44,7 +42,7 @@ class ServerCase:
     daemon_class: type[Daemon]
 
     @classmethod
-    def setUpClass(cls) -> None:
+    def setUpClass(cls):
         super().setUpClass()
         parent = multiprocessing.parent_process()
         if parent is not None:
@@ -60,15 +58,15 @@ class ServerCase:
             print(f"\nSKIPPED: {reason}", file=sys.stderr)
             raise unittest.SkipTest(reason) from error
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         self.daemon.forget()
         self.greylist.forget()
-        self.figures: list[str] = []
+        self.figures = []
         self.addCleanup(self.print_figures)
         self.mailers()
 
-    def mailers(self, **options: Any) -> None:
+    def mailers(self, **options):
         """Define a mailer for each service of the server, and forget all sessions."""
         entries = {
             service: {"BACKEND": OURS, "OPTIONS": {"host": HOST, "port": port, **options}}
@@ -76,18 +74,18 @@ class ServerCase:
         }
         enter(self, override_settings(MAILERS=entries))
 
-    def print_figures(self) -> None:
+    def print_figures(self):
         name = self.id().rpartition(".")[2]
         print(f"\n{self.daemon.name}: {name}: {'; '.join(self.figures)}", file=sys.stderr)
 
-    def figure(self, what: str, value: Any) -> None:
+    def figure(self, what, value):
         self.figures.append(f"{what}: {value}")
 
-    def opened(self) -> int:
+    def opened(self):
         """Return how many connections the server has had in this test, by its log."""
         return self.daemon.count_connections()
 
-    def message(self, number: int, to: Sequence[str] = (), size: int = 200) -> EmailMessage:
+    def message(self, number, to=(), size=200):
         """Return a message to user `number`, if `to` is not given."""
         return EmailMessage(
             "Checked",
@@ -97,7 +95,7 @@ class ServerCase:
             headers={"X-Check": str(number)},
         )
 
-    def messages(self, number: int, unknown: Iterable[int] = ()) -> list[EmailMessage]:
+    def messages(self, number, unknown=()):
         """Return messages, those to nobody whose numbers, modulo 20, are in `unknown`."""
         unknown = set(unknown)
         return [
@@ -105,11 +103,9 @@ class ServerCase:
             for n in range(number)
         ]
 
-    def send_singly(
-        self, messages: Iterable[EmailMessage], using: str, before: Callable[[], Any] = lambda: None
-    ) -> list[Exception | None]:
+    def send_singly(self, messages, using, before=lambda: None):
         """Send each by itself, as send_mail() does; return what each has raised."""
-        results: list[Exception | None] = []
+        results = []
         for message in messages:
             before()
             try:
@@ -120,7 +116,7 @@ class ServerCase:
                 results.append(None)
         return results
 
-    def assertArrived(self, sent: Iterable[EmailMessage], *, flush: bool = True) -> None:
+    def assertArrived(self, sent, *, flush=True):
         """Each of `sent` has come once to each recipient, and nothing else has come."""
         expected = Counter(
             (message.extra_headers["X-Check"], recipient.partition("@")[0])
@@ -135,10 +131,10 @@ class ServerCase:
 
     def assertRefused(
         self,
-        messages: Sequence[EmailMessage],
-        results: Sequence[Exception | None],
-        unknown: Iterable[int] = (),
-    ) -> None:
+        messages,
+        results,
+        unknown=(),
+    ):
         """Of `messages`, sent one by one, those to nobody were refused, and the others have come.
 
         The arguments are those of `messages()`, and what `send_singly()` has returned.
@@ -155,7 +151,7 @@ class ServerCase:
             self.assertArrived([m for m, e in zip(messages, results, strict=True) if e is None])
         self.assertEqual(wrong, {})
 
-    def assertReport(self, report: Any, **counts: int) -> None:
+    def assertReport(self, report, **counts):
         """The report has these counts and no others, and exactly what is "sent" has arrived."""
         self.figure("report", report.summary())
         found = Counter(result.status for result in report)
@@ -165,7 +161,7 @@ class ServerCase:
         self.assertEqual(found, Counter(counts), set(map(reason, report.failures)))
 
 
-def reason(result: Any) -> str:
+def reason(result):
     """Say why a message was not sent."""
     return f"{result.status}: {result.code} {result.text} {result.error!r:.200}"
 
@@ -266,11 +262,11 @@ class CommonChecks(ServerCase):
     def test_kill_in_a_batch(self):
         self._restart_in_a_batch(self.daemon.kill)
 
-    def _restart_in_a_batch(self, stop: Callable[[], None]) -> None:
+    def _restart_in_a_batch(self, stop):
         """Only here messages may be "unknown"; and those that are not sent can be sent again."""
         # Of a size that takes the server some time.
         messages = [self.message(n, size=20_000) for n in range(RESTARTED)]
-        reports: list[Any] = []
+        reports = []
         thread = threading.Thread(
             target=lambda: reports.append(send_many(messages, using="default"))
         )
@@ -278,14 +274,14 @@ class CommonChecks(ServerCase):
         wait_for(lambda: self.daemon.received() > RESTARTED // 5, "a part of the batch")
         stop()
         self.daemon.start()
-        thread.join()
+        thread.join(60)
         (report,) = reports
         self.figure("report", report.summary())
         again = send_many(report.retryable, using=report.using)
         self.figure("again", again.summary())
         self.assertRestarted([*report, *again])
 
-    def assertRestarted(self, results: Sequence[Any]) -> None:
+    def assertRestarted(self, results):
         sent = {key(r.message) for r in results if r.status == "sent"}
         unknown = {key(r.message) for r in results if r.status == "unknown"}
         arrived = self.daemon.arrived()
@@ -329,24 +325,22 @@ class CommonChecks(ServerCase):
         self.figure("connections", self.opened())
         self.assertRefused(messages, results, UNKNOWN)
 
-    def send_by_threads(
-        self, messages: Sequence[EmailMessage], using: str
-    ) -> list[Exception | None]:
-        results: list[Any] = [[] for _ in range(8)]
+    def send_by_threads(self, messages, using):
+        results = [[] for _ in range(8)]
         size = len(messages) // 8
 
-        def send(n: int) -> None:
+        def send(n):
             results[n] = self.send_singly(messages[n * size : (n + 1) * size], using)
 
         threads = [threading.Thread(target=send, args=(n,)) for n in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(60)
         return [error for part in results for error in part]
 
 
-def key(message: EmailMessage) -> str:
+def key(message):
     return message.extra_headers["X-Check"]
 
 

@@ -1,7 +1,5 @@
 """Exim: 10 commands without mail, and 10 messages of a connection that are delivered at once."""
 
-from __future__ import annotations
-
 from django.test import SimpleTestCase
 
 from django_mailers import send_many

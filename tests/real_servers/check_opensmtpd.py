@@ -3,8 +3,6 @@
 It has no limit of connections and none of a rate. Its timeout is 5 minutes and cannot be set.
 """
 
-from __future__ import annotations
-
 from django.test import SimpleTestCase
 
 from django_mailers import send_many

@@ -1,7 +1,5 @@
 """Postfix: errors and commands without mail are counted, and limits of a client."""
 
-from __future__ import annotations
-
 import re
 
 from django.test import SimpleTestCase
@@ -48,7 +46,7 @@ class PostfixChecks(CommonChecks, LimitChecks, RecipientChecks, SimpleTestCase):
         send_many(self.messages(40), using="greylist")
         self.assertFewErrors()
 
-    def assertFewErrors(self) -> None:
+    def assertFewErrors(self):
         close_pools()
         wait_for(lambda: self.opened() == len(ENDED.findall(self.daemon.read_log())), "the end")
         ended = ENDED.findall(self.daemon.read_log())

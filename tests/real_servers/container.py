@@ -1,13 +1,10 @@
 """A file system and a tree of processes of their own, which go with the process that made them."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from .packages import Unavailable
@@ -55,7 +52,7 @@ class Container:
     The network is the machine's own. Raises Unavailable if the machine does not allow it.
     """
 
-    def __init__(self, packages: Sequence[Path]) -> None:
+    def __init__(self, packages):
         for program in ("unshare", "nsenter", "chroot", "dpkg-deb"):
             if shutil.which(program) is None:
                 raise Unavailable(f"there is no {program}")
@@ -84,13 +81,13 @@ class Container:
             *("chroot", self.root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"),
         ]
 
-    def __enter__(self) -> Container:
+    def __enter__(self):
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error):
         self.close()
 
-    def close(self) -> None:
+    def close(self):
         """End all its processes, and wait for it."""
         try:
             if self._process.poll() is None:
@@ -103,7 +100,7 @@ class Container:
             for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
                 stream.close()
 
-    def run(self, *command: str, check: bool = True) -> str:
+    def run(self, *command, check=True):
         """Run a command in it; return what it wrote. Raises if it failed, unless told otherwise."""
         # To a file: a daemon that keeps its standard output open would keep a pipe open, too.
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
@@ -121,15 +118,15 @@ class Container:
             raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}\n{text}")
         return text
 
-    def shell(self, script: str, *arguments: str) -> str:
+    def shell(self, script, *arguments):
         """Run a script of the shell, which ends at the first command that fails."""
         return self.run("sh", "-euc", script, "sh", *arguments)
 
-    def path(self, name: str) -> Path:
+    def path(self, name):
         """Where the file `name` of the container is for this process. It follows no links in it."""
         return self.files / name.lstrip("/")
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name, text):
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -7,8 +7,7 @@ import re
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from ..support.servers import HOST
 from .container import Container
@@ -26,7 +25,7 @@ TAKEN_AS = re.compile(rb"\sid ([\w-]+)")
 RECIPIENT = re.compile(rb"^(?:Delivered-To|Envelope-to): <?([^@>\s]+)", re.MULTILINE)
 
 
-def free_ports(number: int) -> list[int]:
+def free_ports(number):
     """Return ports that were free a moment ago."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
@@ -35,7 +34,7 @@ def free_ports(number: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def wait_for(condition: Any, what: str, patience: float = PATIENCE) -> None:
+def wait_for(condition, what, patience=PATIENCE):
     """Ask again and again: these servers tell nobody when they have done something."""
     deadline = time.monotonic() + patience
     while not condition():
@@ -63,12 +62,12 @@ class Daemon:
     # The names and options of its system users, in the words of useradd.
     accounts: Iterable[str]
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings):
         self.settings = settings
         self._log_start = 0
         self.ports = dict(zip(self.services, free_ports(len(list(self.services))), strict=True))
 
-    def __enter__(self) -> Daemon:
+    def __enter__(self):
         self.container = Container(fetch(self.package))
         try:
             self._add_users()
@@ -79,10 +78,10 @@ class Daemon:
             raise
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error):
         self.container.close()
 
-    def _add_users(self) -> None:
+    def _add_users(self):
         run = self.container.run
         for account in self.accounts:
             run("useradd", "--system", "--user-group", *account.split())
@@ -94,17 +93,17 @@ class Daemon:
         self.container.write("/etc/hosts", f"{HOST} mail.{DOMAIN} localhost\n")
         self.container.write("/etc/aliases", "postmaster: root\n")
 
-    def configure(self) -> None:
+    def configure(self):
         raise NotImplementedError
 
-    def start(self) -> None:
+    def start(self):
         """Start it, and wait until it answers on all ports."""
         self.launch()
         for port in self.ports.values():
             wait_for(lambda port=port: self._greets(port), f"{self.name} on {port}", 20)
 
     @staticmethod
-    def _greets(port: int) -> bool:
+    def _greets(port):
         try:
             with socket.create_connection((HOST, port), timeout=5) as connection:
                 greeting = connection.recv(1000)
@@ -113,31 +112,31 @@ class Daemon:
         except OSError:
             return False
 
-    def launch(self) -> None:
+    def launch(self):
         raise NotImplementedError
 
-    def stop(self) -> None:
+    def stop(self):
         """Stop it as an administrator does."""
         raise NotImplementedError
 
-    def kill(self) -> None:
+    def kill(self):
         """Kill what has a connection with a client, without a word to that."""
         raise NotImplementedError
 
-    def flush(self) -> None:
+    def flush(self):
         """Start the delivery of all that is queued."""
         raise NotImplementedError
 
-    def queued(self) -> int:
+    def queued(self):
         """How many messages are not delivered yet."""
         raise NotImplementedError
 
-    def arrived(self, *, flush: bool = True) -> Counter[tuple[str, str]]:
+    def arrived(self, *, flush=True):
         """Return how often each message was taken for each user, when all is delivered."""
         if flush:
             self.flush()
             wait_for(lambda: self.queued() == 0, f"{self.name} delivers")
-        found: set[tuple[str, str, str]] = set()
+        found = set()
         for path in self.container.path("/mail/Maildir/new").glob("*"):
             content = path.read_bytes()
             # Others are the server's own, about what it could not deliver.
@@ -147,25 +146,25 @@ class Daemon:
             found.add(tuple(name.group(1).decode() if name else "" for name in names))
         return Counter((mark, recipient) for mark, recipient, _ in found)
 
-    def forget(self) -> None:
+    def forget(self):
         """Begin a check: deliver what is left of earlier ones, and remove what has arrived."""
         self.arrived()
         for path in self.container.path("/mail/Maildir/new").glob("*"):
             path.unlink()
         self._log_start = len(self._whole_log())
 
-    def received(self) -> int:
+    def received(self):
         """How many messages it has taken since `forget()`, by its log."""
         return len(re.findall(self.taken, self.read_log()))
 
-    def count_connections(self) -> int:
+    def count_connections(self):
         return len(re.findall(self.connected, self.read_log()))
 
-    def _whole_log(self) -> str:
+    def _whole_log(self):
         path = self.container.path(self.log)
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def read_log(self) -> str:
+    def read_log(self):
         """Return what it has logged since `forget()`."""
         return self._whole_log()[self._log_start :]
 
@@ -179,7 +178,7 @@ class Postfix(Daemon):
     accounts = ("--home-dir=/var/spool/postfix postfix", "postdrop")
     services = ("default", "idle", "greylist", "connections", "rate", "junk", "size")
 
-    def configure(self) -> None:
+    def configure(self):
         self.container.shell("""
             cd /etc/postfix
             cp /usr/share/postfix/main.cf.debian main.cf
@@ -223,20 +222,20 @@ class Postfix(Daemon):
         with self.container.path("/etc/postfix/master.cf").open("a") as file:
             file.writelines(lines)
 
-    def launch(self) -> None:
+    def launch(self):
         self.container.run("postfix", "start")
 
-    def stop(self) -> None:
+    def stop(self):
         self.container.run("postfix", "stop")
 
-    def kill(self) -> None:
+    def kill(self):
         self.container.run("pkill", "-KILL", "-x", "smtpd")
         self.container.run("postfix", "stop")
 
-    def flush(self) -> None:
+    def flush(self):
         self.container.run("postqueue", "-f")
 
-    def queued(self) -> int:
+    def queued(self):
         folders = [
             self.container.path(f"/var/spool/postfix/{name}")
             for name in ("maildrop", "incoming", "active", "deferred")
@@ -255,7 +254,7 @@ class Exim(Daemon):
     accounts = ("--badname --home-dir=/var/spool/exim4 Debian-exim",)
     services = ("default", "idle", "greylist", "connections", "rate", "size", "few")
 
-    def configure(self) -> None:
+    def configure(self):
         self.container.write(
             "/etc/exim4/update-exim4.conf.conf",
             f"""
@@ -316,32 +315,32 @@ CFILEMODE='644'
             "".join(f"/etc/exim4/{service}.conf\n" for service in self.ports),
         )
 
-    def launch(self) -> None:
+    def launch(self):
         for service in self.ports:
             self.container.run("exim4", "-C", f"/etc/exim4/{service}.conf", "-bd")
 
-    def stop(self) -> None:
+    def stop(self):
         self._signal("TERM")
 
-    def kill(self) -> None:
+    def kill(self):
         self._signal("KILL")
 
-    def _signal(self, name: str) -> None:
+    def _signal(self, name):
         self.container.run("pkill", f"-{name}", "-f", self.RECEIVING)
         # One that finds its port in use would wait for half a minute.
         wait_for(lambda: not self._receives(), "Exim stops", 20)
 
-    def _receives(self) -> bool:
+    def _receives(self):
         return bool(self.container.run("pgrep", "-f", self.RECEIVING, check=False))
 
-    def is_calm(self) -> bool:
+    def is_calm(self):
         """Whether it delivers nothing now, and so will not before the next run of its queue."""
         return not self.container.run("pgrep", "-f", "^/usr/sbin/exim4 .*-Mc", check=False)
 
-    def flush(self) -> None:
+    def flush(self):
         self.container.run("exim4", "-C", "/etc/exim4/default.conf", "-qff")
 
-    def queued(self) -> int:
+    def queued(self):
         return int(self.container.run("exim4", "-C", "/etc/exim4/default.conf", "-bpc"))
 
 
@@ -372,7 +371,7 @@ while IFS='|' read -r kind version time subsystem phase session token rest; do
 done
 """
 
-    def configure(self) -> None:
+    def configure(self):
         self.container.write("/usr/local/bin/greylist", self.FILTER)
         self.container.shell("""
             chmod 755 /usr/local/bin/greylist
@@ -396,27 +395,27 @@ match from any for domain "{DOMAIN}" action "local"
 """,
         )
 
-    def forget(self) -> None:
+    def forget(self):
         super().forget()
         self.container.shell("rm -f /greylist/*")
 
-    def launch(self) -> None:
+    def launch(self):
         # In the foreground it writes its log to standard error; there is no syslog here.
         self.container.shell(f"setsid smtpd -d >>{self.log} 2>&1 &")
 
-    def stop(self) -> None:
+    def stop(self):
         self.container.run("pkill", "-TERM", "-o", "-x", "smtpd")
         wait_for(lambda: not self._runs(), "OpenSMTPD stops", 20)
 
-    def kill(self) -> None:
+    def kill(self):
         self.container.run("pkill", "-KILL", "-x", "smtpd")
         wait_for(lambda: not self._runs(), "OpenSMTPD stops", 20)
 
-    def _runs(self) -> bool:
+    def _runs(self):
         return bool(self.container.run("pgrep", "-x", "smtpd", check=False))
 
-    def flush(self) -> None:
+    def flush(self):
         self.container.run("smtpctl", "schedule", "all", check=False)
 
-    def queued(self) -> int:
+    def queued(self):
         return len(self.container.run("smtpctl", "show", "queue").splitlines())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socketserver
 import threading
-from typing import Any
 
 from ..support.servers import HOST
 
@@ -18,27 +17,27 @@ class Greylist(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__((HOST, 0), _Handler)
         self.port = self.server_address[1]
-        self._seen: set[Any] = set()
+        self._seen = set()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
 
-    def __enter__(self) -> Greylist:
+    def __enter__(self):
         self._thread.start()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error):
         self.shutdown()
         self._thread.join()
         self.server_close()
 
-    def forget(self) -> None:
+    def forget(self):
         with self._lock:
             self._seen.clear()
 
-    def is_new(self, key: Any) -> bool:
+    def is_new(self, key):
         with self._lock:
             is_new = key not in self._seen
             self._seen.add(key)
@@ -48,8 +47,8 @@ class Greylist(socketserver.ThreadingTCPServer):
 class _Handler(socketserver.StreamRequestHandler):
     server: Greylist
 
-    def handle(self) -> None:
-        request: dict[str, str] = {}
+    def handle(self):
+        request = {}
         for raw in self.rfile:
             line = raw.decode().strip()
             if line.startswith("--grey "):

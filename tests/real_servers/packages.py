@@ -1,14 +1,11 @@
 """The files of Debian's packages, downloaded without being installed."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / ".cache" / "servers"
@@ -20,7 +17,7 @@ class Unavailable(Exception):
     """A server cannot be had on this machine; the text says why."""
 
 
-def fetch(name: str) -> list[Path]:
+def fetch(name):
     """Return the .deb of a package, and those of what it needs and this machine does not have.
 
     Raises Unavailable.
@@ -37,7 +34,7 @@ def fetch(name: str) -> list[Path]:
         return _download(name)
 
 
-def _download(name: str) -> list[Path]:
+def _download(name):
     # Installing one of these servers would remove another: apt-get is only asked what that would
     # take, which takes it seconds, so that the answer is kept.
     plan = FOLDER / f"{name}.plan"
@@ -51,7 +48,7 @@ def _download(name: str) -> list[Path]:
     return _files(plan)
 
 
-def _files(plan: Path) -> list[Path]:
+def _files(plan):
     """Return where the packages of a plan are, or would be."""
     # A colon is encoded in names of files, and the architecture is at their end.
     patterns = [
@@ -61,14 +58,14 @@ def _files(plan: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _lock() -> Iterator[None]:
+def _lock():
     """Wait for the other processes that download something."""
     with (FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _apt_get(*arguments: str) -> str:
+def _apt_get(*arguments):
     try:
         done = subprocess.run(
             # Its user for downloads may have no access to the folder.

@@ -5,6 +5,7 @@ Of what bare Django has alone: the differential tests use them without the app, 
 
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
+from django.test import override_settings
 
 
 class TenArguments(smtp.EmailBackend):
@@ -50,3 +51,9 @@ class HandsFailSilentlyOn(Recorder, BaseEmailBackend):
 
     def __init__(self, fail_silently=False, **kwargs):
         super().__init__(fail_silently=fail_silently, **kwargs)
+
+
+def mailer(name, **options):
+    """Settings with the one alias "it": Django's backend of that name with these options."""
+    path = f"django.core.mail.backends.{name}.EmailBackend"
+    return override_settings(MAILERS={"it": {"BACKEND": path, "OPTIONS": options}})

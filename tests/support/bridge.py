@@ -1,7 +1,5 @@
 """Scripts that run with the legacy bridge on or off, each in a process of its own."""
 
-from __future__ import annotations
-
 from .processes import ProcessTestCase
 
 # What the scripts below have at hand: MAILERS with an SMTP default, and the recorded warnings.
@@ -45,18 +43,18 @@ def raises(error, text, function, *args, **kwargs):
 
 
 class BridgeTestCase(ProcessTestCase):
-    def on(self, source: str, *, early: bool = False) -> None:
+    def on(self, source, *, early=False):
         self.run_with("True", source, early)
 
-    def off(self, source: str, *, early: bool = False) -> None:
+    def off(self, source, *, early=False):
         self.run_with("False", source, early)
 
-    def run_with(self, bridge: str, source: str, early: bool) -> None:
+    def run_with(self, bridge, source, early):
         prepare = PREPARE.format(bridge=bridge, early=early)
         self.assertRuns("\n".join((prepare, self.dedent(source))))
 
     @staticmethod
-    def dedent(source: str) -> str:
+    def dedent(source):
         import textwrap
 
         return textwrap.dedent(source)

@@ -8,8 +8,6 @@ The recorder runs this module with Pythons that are too old for Django 6.1: noth
 import more of Django than a message needs, django.test least of all.
 """
 
-from __future__ import annotations
-
 import email
 import email.message
 import email.policy
@@ -30,7 +28,7 @@ from email.mime.text import MIMEText
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest import mock
 from zoneinfo import ZoneInfo
 
@@ -41,7 +39,7 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    pass
 
 # The lines of the bytes, or how making them failed: {"raises": the type, "text": the message}.
 Rendering = list[str] | dict[str, str]
@@ -58,7 +56,7 @@ DOMAIN = "corpus.example"
 
 
 @contextmanager
-def pinned(TIME_ZONE: str = "America/Chicago", **values: Any) -> Iterator[None]:
+def pinned(TIME_ZONE="America/Chicago", **values):
     """Everything outside a message that its bytes depend on, bar the clock and randomness."""
     holder = UserSettingsHolder(settings._wrapped)
     holder.DEFAULT_CHARSET = "utf-8"
@@ -77,18 +75,18 @@ def pinned(TIME_ZONE: str = "America/Chicago", **values: Any) -> Iterator[None]:
         yield
 
 
-def normalise(rendered: bytes) -> bytes:
+def normalise(rendered):
     """Replace what differs from run to run: Date, Message-ID and boundaries, where generated.
 
     The zone of a date and the nesting of the boundaries stay. A date that is not of this hour
     was not generated (or is wrong), and stays too.
     """
-    boundaries: dict[bytes, bytes] = {}
+    boundaries = {}
 
-    def boundary(match: re.Match[bytes]) -> bytes:
+    def boundary(match):
         return boundaries.setdefault(match[0], b"=" * 15 + b"%019d" % (len(boundaries) + 1) + b"==")
 
-    def date(match: re.Match[bytes]) -> bytes:
+    def date(match):
         value = parsedate_to_datetime(match[1].decode() + " " + match[2].decode())
         value = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
         recent = abs(datetime.now(timezone.utc) - value) < timedelta(hours=1)
@@ -101,7 +99,7 @@ def normalise(rendered: bytes) -> bytes:
     )
 
 
-def render(name: str, policy: str) -> Rendering:
+def render(name, policy):
     """Make the message `name` under `policy`. An error is a result like any other.
 
     Of the error's classes the first that Python itself defines counts: where Django before 6.0
@@ -124,7 +122,7 @@ def render(name: str, policy: str) -> Rendering:
 # --- Recordings ----------------------------------------------------------------------------------
 
 
-def email_package() -> str:
+def email_package():
     """A short digest of the source of Python's email package.
 
     The package changes in patch releases, and distributions patch it: it, rather than the number
@@ -146,14 +144,14 @@ class Recordings:
 
     path = Path(__file__).parents[1] / "data" / "corpus.json"
 
-    def __init__(self, django: str = "", pythons: dict[str, str] | None = None) -> None:
+    def __init__(self, django="", pythons=None):
         self.django = django
         self.pythons = pythons or {}
         # {name: {policy: {version: rendering}}}
-        self.messages: dict[str, dict[str, dict[str, Rendering]]] = {}
+        self.messages = {}
 
     @classmethod
-    def load(cls) -> Recordings:
+    def load(cls):
         if not cls.path.exists():
             return cls()
         stored = json.loads(cls.path.read_text(encoding="utf-8"))
@@ -167,15 +165,15 @@ class Recordings:
                     policies[policy].update(dict.fromkeys(wanted, rendering))
         return recordings
 
-    def save(self) -> None:
+    def save(self):
         messages = {name: self._variants(self.messages[name]) for name in sorted(self.messages)}
         stored = {"django": self.django, "pythons": self.pythons, "messages": messages}
         self.path.parent.mkdir(exist_ok=True)
         # ASCII only: a reviewer must see a right-to-left mark, not be fooled by it.
         self.path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
 
-    def _variants(self, policies: dict[str, dict[str, Rendering]]) -> list[dict[str, Any]]:
-        where: dict[str, dict[str, list[str]]] = {}
+    def _variants(self, policies):
+        where = {}
         for policy, renderings in policies.items():
             for version in self.pythons:
                 if version in renderings:
@@ -192,14 +190,14 @@ class Recordings:
             variants.append(variant if holds_for == EVERYWHERE else {"for": holds_for, **variant})
         return variants
 
-    def python(self, version: str, package: str) -> str | None:
+    def python(self, version, package):
         """The recorded Python that makes the bytes that this one makes, if there is one."""
         for known, digest in self.pythons.items():
             if digest == package and known.split(".")[:2] == version.split(".")[:2]:
                 return known
         return None
 
-    def add_python(self, version: str, package: str) -> str:
+    def add_python(self, version, package):
         """Make room for a Python, unless one that makes the same bytes is here. Return which."""
         known = self.python(version, package)
         if known is None:
@@ -212,11 +210,11 @@ class Recordings:
 
 # --- The messages --------------------------------------------------------------------------------
 
-CORPUS: dict[str, Callable[[], EmailMessage]] = {}
-SETTINGS: dict[str, dict[str, Any]] = {}
+CORPUS = {}
+SETTINGS = {}
 
 
-def add(name: str, factory: Callable[[], EmailMessage], **settings: Any) -> None:
+def add(name, factory, **settings):
     """Name a message of the corpus, to be rendered under `settings`."""
     assert name not in CORPUS, name
     CORPUS[name] = factory
@@ -225,12 +223,12 @@ def add(name: str, factory: Callable[[], EmailMessage], **settings: Any) -> None
 
 
 def simple(
-    kind: type[EmailMessage] = EmailMessage,
-    encoding: Any = None,
-    content_subtype: str | None = None,
-    attach: Callable[[], list[Any]] = list,
-    **arguments: Any,
-) -> EmailMessage:
+    kind=EmailMessage,
+    encoding=None,
+    content_subtype=None,
+    attach=list,
+    **arguments,
+):
     """A small message of which `arguments` and attributes are not the usual ones."""
     usual = {
         "subject": "Subject",
@@ -246,7 +244,7 @@ def simple(
     return message
 
 
-def lazily(value: Any) -> Any:
+def lazily(value):
     """A value that becomes a string only when it is looked at."""
     return lazy(lambda: value, str)()
 
@@ -264,7 +262,7 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\xff"
 
 # Bodies. 7bit, 8bit, quoted-printable or base64: Python chooses by what is in them, by the
 # longest line (RFC 5322 allows 998 characters) and by the policy.
-BODIES: dict[str, Any] = {
+BODIES = {
     "ascii": "Hello,\n\nworld.\n",
     "without_newline": "Hello",
     "empty": "",
@@ -341,7 +339,7 @@ for label, encoding, body in [
     add(f"encoding_{label}", partial(simple, subject="Été", body=body, encoding=encoding))
 
 
-def quoted_printable_charset() -> EmailMessage:
+def quoted_printable_charset():
     charset = Charset("utf-8")
     charset.body_encoding = QP
     return simple(body="é\n", encoding=charset)
@@ -358,7 +356,7 @@ add("subtype_html_utf8", partial(simple, body="<p>Où?</p>\n", content_subtype="
 add("subtype_markdown", partial(simple, body="# Hi\n", content_subtype="markdown"))
 
 # Subjects. What is folded, and where; what becomes encoded words; what is refused.
-SUBJECTS: dict[str, Any] = {
+SUBJECTS = {
     "empty": "",
     "one_space": " ",
     "int": 7,
@@ -418,7 +416,7 @@ for label, subject in SUBJECTS.items():
 MANY = [f"person{number}@example.com" for number in range(40)]
 MANY_NAMED = [f'"Person, Number {number}" <person{number}@example.com>' for number in range(12)]
 MANY_ACCENTED = [f"Zoë Müller {number} <zoe{number}@example.com>" for number in range(12)]
-ADDRESSES: dict[str, dict[str, Any]] = {
+ADDRESSES = {
     "from_default": {"from_email": None},
     "from_name": {"from_email": "From Name <from@example.com>"},
     "from_quoted_comma": {"from_email": '"Name, From" <from@example.com>'},
@@ -525,7 +523,7 @@ for label, arguments in ADDRESSES.items():
 
 # Extra headers.
 WHEN = datetime(2001, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=5, minutes=45)))
-HEADERS: dict[str, dict[Any, Any]] = {
+HEADERS = {
     "message_id": {"Message-ID": "<explicit@example.com>"},
     "message_id_any_case": {"meSSage-Id": "<explicit@example.com>"},
     "message_id_bare": {"Message-ID": "no-brackets"},
@@ -597,7 +595,7 @@ add(
 
 # Alternatives.
 HTML = "<p>Hëllo, <b>world</b></p>\n"
-ALTERNATIVES: dict[str, dict[str, Any]] = {
+ALTERNATIVES = {
     "none": {"alternatives": None},
     "html": {"alternatives": [("<p>Hi</p>\n", "text/html")]},
     "html_utf8": {"alternatives": [(HTML, "text/html")]},
@@ -643,39 +641,39 @@ for label, arguments in ALTERNATIVES.items():
 
 
 # Attachments. Parts and messages are mutable, so each rendering gets its own.
-def inline_image(subtype: str = "png") -> MIMEPart:
+def inline_image(subtype="png"):
     part = MIMEPart()
     part.set_content(PNG, "image", subtype, disposition="inline", cid="<logo@example.com>")
     return part
 
 
-def related_html() -> MIMEPart:
+def related_html():
     part = MIMEPart()
     part.set_content('<img src="cid:logo@example.com">\n', subtype="html")
     part.add_related(PNG, "image", "png", cid="<logo@example.com>")
     return part
 
 
-def legacy_base() -> MIMEBase:
+def legacy_base():
     part = MIMEBase("application", "x-legacy")
     part.set_payload("plain payload")
     part.add_header("Content-Disposition", "attachment", filename="legacy.bin")
     return part
 
 
-def legacy_text() -> MIMEText:
+def legacy_text():
     part = MIMEText("Légacy\n", "plain", "utf-8")
     part.add_header("Content-Disposition", "attachment", filename=("utf-8", "", "légacy.txt"))
     return part
 
 
-def legacy_image() -> MIMEImage:
+def legacy_image():
     part = MIMEImage(PNG, "png")
     part.add_header("Content-ID", "<logo@example.com>")
     return part
 
 
-def python_message(policy: Any = email.policy.default) -> email.message.EmailMessage:
+def python_message(policy=email.policy.default):
     message = email.message.EmailMessage(policy=policy)
     message["Subject"] = "Ïnner"
     message["From"] = "inner@example.com"
@@ -684,7 +682,7 @@ def python_message(policy: Any = email.policy.default) -> email.message.EmailMes
     return message
 
 
-def legacy_message() -> email.message.Message:
+def legacy_message():
     message = email.message.Message()
     message["Subject"] = "Legacy inner"
     message["To"] = "to@example.com"
@@ -692,13 +690,13 @@ def legacy_message() -> email.message.Message:
     return message
 
 
-def legacy_mime_message() -> email.message.Message:
+def legacy_mime_message():
     message = MIMEText("Ïnner\n", "plain", "utf-8")
     message["Subject"] = "Legacy MIME inner"
     return message
 
 
-def django_message() -> EmailMessage:
+def django_message():
     return simple(
         EmailMultiAlternatives,
         subject="Ïnner",
@@ -709,7 +707,7 @@ def django_message() -> EmailMessage:
     )
 
 
-def nested_django_message() -> EmailMessage:
+def nested_django_message():
     return simple(subject="Middle", attach=lambda: [(None, django_message(), "message/rfc822")])
 
 
@@ -730,7 +728,7 @@ RAW_FOLDED = (
     "X-Weird:  spaces around  \n\nFolded\n"
 )
 CSV = "name;größe\r\nå;1\r\n"
-ATTACHMENTS: dict[str, Callable[[], list[Any]]] = {
+ATTACHMENTS = {
     "tuple": lambda: [("a.txt", "Some text\n", "text/plain")],
     "list": lambda: [["a.txt", "Some text\n", "text/plain"]],
     "named": lambda: [EmailAttachment("a.txt", "Some text\n", "text/plain")],
@@ -846,7 +844,7 @@ add(
 )
 
 
-def attachments_set_behind_attach() -> EmailMessage:
+def attachments_set_behind_attach():
     """What queues do that restore a message from a table: attach() never saw these."""
     message = simple()
     message.attachments = [
@@ -857,7 +855,7 @@ def attachments_set_behind_attach() -> EmailMessage:
     return message
 
 
-def alternatives_attached() -> EmailMessage:
+def alternatives_attached():
     message = simple(EmailMultiAlternatives)
     message.attach_alternative(HTML, "text/html")
     message.attach("a.txt", "x")
@@ -870,7 +868,7 @@ class Newsletter(EmailMultiAlternatives):
 
     content_subtype = "markdown"
 
-    def message(self, **kwargs: Any) -> email.message.EmailMessage:
+    def message(self, **kwargs):
         message = super().message(**kwargs)
         message["List-Id"] = "Néws <news.example.com>"
         return message
@@ -879,7 +877,7 @@ class Newsletter(EmailMultiAlternatives):
 class Signed(EmailMessage):
     """Wraps the whole message, as S/MIME packages do."""
 
-    def message(self, *, policy: Any = email.policy.default) -> email.message.EmailMessage:
+    def message(self, *, policy=email.policy.default):
         inner = super().message(policy=policy)
         outer = email.message.EmailMessage(policy=policy)
         for name in ("Subject", "From", "To", "Date", "Message-ID"):

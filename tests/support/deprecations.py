@@ -1,10 +1,6 @@
 """The texts of the deprecations, and a test case that compares them as a whole."""
 
-from __future__ import annotations
-
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 from django.test import SimpleTestCase
 
@@ -55,26 +51,26 @@ ONE = ("subject", "body", None, TO)
 OUTCOMES = {entry.target: entry.outcome for entry in polyfill.installed()}
 
 
-def is_django_own(target: str) -> bool:
+def is_django_own(target):
     """Tell whether what the backport would put at `target` is Django's own on this version."""
     return OUTCOMES.get(target, "not needed") == "not needed"
 
 
-def unsupported(cls: type, names: str) -> str:
+def unsupported(cls, names):
     return (
         f"{cls.__module__}.{cls.__qualname__}.__init__() does not support {names}. "
         "In Django 2028, BaseEmailBackend will raise a TypeError for unknown keyword arguments."
     )
 
 
-def positional(names: str, function: str) -> str:
+def positional(names, function):
     return (
         f"Passing positional argument(s) {names} to {function}() is deprecated. "
         "Use keyword arguments instead."
     )
 
 
-def recorded(use: Callable[[], Any]) -> list[tuple[type, str, str, int]]:
+def recorded(use):
     """Call `use`; return category, text, file and line of each warning, repeated ones too."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -85,21 +81,19 @@ def recorded(use: Callable[[], Any]) -> list[tuple[type, str, str, int]]:
 class DeprecationTestCase(ExactErrors, SimpleTestCase):
     maxDiff = None
 
-    def assertDeprecated(
-        self, use: Callable[[], Any], *texts: str, line_of: Callable[..., Any] | None = None
-    ) -> None:
+    def assertDeprecated(self, use, *texts, line_of=None):
         """Calling `use` gives warnings with these texts, each once, and no other warning.
 
         All point at `use`, or at `line_of`, which is a lambda or a function of one statement.
         """
-        code: Any = (line_of or use).__code__  # type: ignore[attr-defined]
+        code = (line_of or use).__code__
         line = code.co_firstlineno + (code.co_name != "<lambda>")
         self.assertEqual(
             recorded(use),
             [(RemovedInDjango2028Warning, text, code.co_filename, line) for text in texts],
         )
 
-    def assertDeprecatedInside(self, module: Any, use: Callable[[], Any], *texts: str) -> None:
+    def assertDeprecatedInside(self, module, use, *texts):
         """Like `assertDeprecated()`, except that the warnings point into `module`."""
         self.assertEqual(
             [(category, text, filename) for category, text, filename, _ in recorded(use)],
@@ -129,5 +123,5 @@ OTHER_SETTINGS = {
 }
 
 
-def deprecated(name: str) -> str:
+def deprecated(name):
     return f"The {name} setting is deprecated. Migrate to MAILERS before Django 2028."

@@ -1,13 +1,9 @@
 """Messages with line breaks wherever user input gets into a header."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.core import mail
-from django.core.mail import EmailMessage, EmailMultiAlternatives
-from django.core.mail.backends import smtp
+from django.core.mail import EmailMultiAlternatives
 from django.test import SimpleTestCase, override_settings
 
 from .corpus import python_message, simple
@@ -19,31 +15,31 @@ IN_VALUE = "Header values may not contain linefeed or carriage return characters
 
 class InjectionTestCase(SimpleTestCase):
     @contextmanager
-    def assertRefused(self, text: str):
+    def assertRefused(self, text):
         """A ValueError with this text, or one of its subclasses, as 5.2's BadHeaderError is."""
         with self.assertRaises(ValueError) as caught:
             yield
         self.assertEqual(str(caught.exception), text)
 
-    def mailer(self, host: str = "127.0.0.1", port: int = 25) -> smtp.EmailBackend:
+    def mailer(self, host="127.0.0.1", port=25):
         options = {"host": host, "port": port, "timeout": 10}
         with override_settings(MAILERS={"default": {"BACKEND": SMTP, "OPTIONS": options}}):
             return mail.mailers.default
 
 
-def cases(places: dict[str, Callable[[str], EmailMessage]]) -> Iterator[tuple[str, EmailMessage]]:
+def cases(places):
     """Give each message of `places` with each kind of line break, and what to call it."""
     for place, make in places.items():
         for name, line_break in LINE_BREAKS.items():
             yield f"{place}: {name}", make(line_break)
 
 
-def attached(*attachment: object) -> EmailMessage:
+def attached(*attachment):
     return simple(attach=lambda: [attachment])
 
 
 # Where user input gets into a header: the message for a line break in the middle of the input.
-MIDDLE: dict[str, Callable[[str], EmailMessage]] = {
+MIDDLE = {
     "subject": lambda br: simple(subject=f"a{br}Bcc: b@example.com"),
     "subject, folded": lambda br: simple(subject=f"a{br} b"),
     "subject, at the start": lambda br: simple(subject=f"{br}a"),
@@ -90,7 +86,7 @@ MIDDLE: dict[str, Callable[[str], EmailMessage]] = {
     "attached message": lambda br: attached(None, simple(subject=f"a{br}b"), "message/rfc822"),
 }
 # One line break at the very end of the input.
-END: dict[str, Callable[[str], EmailMessage]] = {
+END = {
     "subject": lambda br: simple(subject=f"a{br}"),
     "from_email": lambda br: simple(from_email=f"a@example.com{br}"),
     "to": lambda br: simple(to=[f"a@example.com{br}"]),
@@ -110,14 +106,14 @@ END: dict[str, Callable[[str], EmailMessage]] = {
     "type of a message": lambda br: attached("a.eml", "Subject: x\n\nx", f"message/rfc822{br}"),
     "attached message": lambda br: attached(None, simple(subject=f"a{br}"), "message/rfc822"),
 }
-NAMES: dict[str, Callable[[str], str]] = {
+NAMES = {
     "in the middle": lambda br: f"X-A: b{br}Bcc",
     "at the end": lambda br: f"X-A{br}",
     "at the start": lambda br: f"{br}X-A",
 }
 
 
-def with_attributes(**attributes: object) -> EmailMessage:
+def with_attributes(**attributes):
     message = simple(EmailMultiAlternatives)
     vars(message).update(attributes)
     return message

@@ -6,8 +6,6 @@ sends to the server at PORT of 127.0.0.1, is interrupted COUNT times in the way 
 what the pool has lost by that: "0 lost". It fails if a slot is lost, or a thread waits in vain.
 """
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import json

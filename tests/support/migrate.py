@@ -1,7 +1,5 @@
 """Folders with the code and the settings of projects, for `migratemailers` to read."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import importlib.util
@@ -10,13 +8,11 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 from django_mailers.migrate import configuration
 from django_mailers.migrate.audit import audit
-from django_mailers.migrate.block import Block, render
-from django_mailers.migrate.findings import AuditResult
+from django_mailers.migrate.block import render
 from django_mailers.migrate.rewrite import rewritten
 
 from .servers import enter
@@ -27,11 +23,11 @@ class SourceMixin:
 
     maxDiff = None
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         self.folder = Path(enter(self, tempfile.TemporaryDirectory())).resolve()
 
-    def write(self, files: dict[str, str]) -> list[Path]:
+    def write(self, files):
         """Write files, each in a package, and return their paths from the folder on."""
         paths = []
         for name, source in files.items():
@@ -43,13 +39,13 @@ class SourceMixin:
             paths.append(path)
         return paths
 
-    def audit(self, paths: list[Path], *settings: Any) -> AuditResult:
+    def audit(self, paths, *settings):
         with inside(self.folder):
             report = audit(paths, *settings)
         self.assertEqual(report.unreadable, [])
         return report
 
-    def rewrite(self, content: bytes) -> bytes:
+    def rewrite(self, content):
         """The source after all sure changes, which a second run must not want to change again."""
         path = self.folder / "module.py"
         for _ in range(2):
@@ -63,7 +59,7 @@ class SourceMixin:
 
 
 @contextlib.contextmanager
-def inside(folder: Path):
+def inside(folder):
     """contextlib.chdir() of Python 3.11."""
     before = Path.cwd()
     os.chdir(folder)
@@ -83,27 +79,27 @@ USING = "pass using= with an alias when the mail is sent"
 class LayoutMixin:
     maxDiff = None
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         self.folder = Path(enter(self, tempfile.TemporaryDirectory())).resolve()
         enter(self, inside(self.folder))
         enter(self, mock.patch.object(sys, "path", [str(self.folder), *sys.path]))
         enter(self, mock.patch.object(sys, "dont_write_bytecode", True))
 
-    def write(self, files: dict[str, str]) -> None:
+    def write(self, files):
         for name, source in files.items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(textwrap.dedent(source))
 
-    def render(self, module: str, environment: dict[str, str] | None = None) -> Block:
+    def render(self, module, environment=None):
         """The block for the settings `module`, as they are in this environment."""
         with mock.patch.dict(sys.modules), mock.patch.dict(os.environ, environment or {}):
             importlib.invalidate_caches()
             found = importlib.import_module(module)
             return render(configuration.of_module(found, name=module))
 
-    def options(self, block: Block) -> dict[str, str]:
+    def options(self, block):
         """The options as they are written."""
         lines = [line.strip(" ,") for line in block.text.splitlines() if line.startswith(" " * 12)]
         return {line.split('"')[1]: line.partition(": ")[2] for line in lines}

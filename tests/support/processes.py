@@ -1,7 +1,5 @@
 """Python processes for tests that need one of their own: the install happens once in each."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -32,13 +30,13 @@ def configure(**options):
 
 
 def run_python(
-    source: str,
+    source,
     *,
-    folder: str | Path | None = None,
-    settings_module: str | None = None,
-    with_app: bool = True,
-    timeout: float = 120,
-) -> subprocess.CompletedProcess[str]:
+    folder=None,
+    settings_module=None,
+    with_app=True,
+    timeout=120,
+):
     """Run `source` in a new Python process, with every deprecation of Django's an error.
 
     Arguments: `folder`, to run in and to import from; `settings_module`, for
@@ -77,13 +75,13 @@ def run_command(*args, timeout=120):
 
 
 class ProcessTestCase(SimpleTestCase):
-    def assertRuns(self, source: str, **options: object) -> str:
+    def assertRuns(self, source, **options):
         """Run `source`, whose assertions are the test's, and return what it printed."""
         result = run_python(source, **options)
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout
 
-    def project(self, **files: str) -> Path:
+    def project(self, **files):
         """Write `files`, sources by module name ("app__models" is app/models.py); return where."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)

@@ -4,8 +4,6 @@ For what a test inside this process cannot show: what happens while a project st
 that can do without files needs processes.run_python() only.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -13,7 +11,6 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
-from typing import Any
 
 from .processes import REPOSITORY, run_python
 from .servers import enter
@@ -39,15 +36,15 @@ class ProjectMixin:
 
     maxDiff = None
 
-    def setUp(self) -> None:
+    def setUp(self):
         super().setUp()
         self.folder = Path(enter(self, tempfile.TemporaryDirectory())).resolve()
 
-    def write(self, name: str, *parts: str) -> None:
+    def write(self, name, *parts):
         """A file of the project, of parts that may each be indented."""
         (self.folder / name).write_text("".join(textwrap.dedent(part) for part in parts))
 
-    def write_settings(self, *, install: bool = False, **settings: Any) -> None:
+    def write_settings(self, *, install=False, **settings):
         """settings.py, with MAILERS unless `settings` has it as None.
 
         The backport is installed while they are read if `install` is true; if not, with the apps.
@@ -64,14 +61,14 @@ class ProjectMixin:
             *(f"{name} = {value!r}\n" for name, value in values.items()),
         )
 
-    def script(self, *parts: str) -> Any:
+    def script(self, *parts):
         """What a script of these parts prints, which must be JSON and nothing else."""
         source = "".join(textwrap.dedent(part) for part in parts)
         process = run_python(source, folder=self.folder, settings_module="settings")
         self.assertEqual((process.returncode, process.stderr), (0, ""), process.stdout)
         return json.loads(process.stdout)
 
-    def command(self, *arguments: str) -> str:
+    def command(self, *arguments):
         """The output of a Python with this command line; it must succeed, without a warning."""
         process = subprocess.run(
             [sys.executable, *arguments],

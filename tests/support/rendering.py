@@ -1,16 +1,12 @@
 """Comparing what `django_mailers.render` makes of a message with what Django does."""
 
-from __future__ import annotations
-
 import email.policy
 import random
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.errors import MessageError
-from typing import Any
 from unittest import mock
 
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import SimpleTestCase
 
 from django_mailers import render as rendering
@@ -20,11 +16,11 @@ from django_mailers.render.localparts import DEFECT
 from .corpus import normalise, pinned
 
 
-def by_django(message: EmailMessage) -> bytes:
+def by_django(message):
     return message.message(policy=email.policy.SMTP).as_bytes()
 
 
-def outcome(way: Callable[[Any], bytes], message: EmailMessage) -> bytes | tuple[type, str]:
+def outcome(way, message):
     """The bytes, or the type and the text of the error, that `way` makes of `message`."""
     # Boundaries and message ids are made of random numbers: of the same ones, if as many are drawn
     # in the same order.
@@ -38,7 +34,7 @@ def outcome(way: Callable[[Any], bytes], message: EmailMessage) -> bytes | tuple
         random.setstate(state)
 
 
-def is_local_part(made: bytes | tuple[type, str]) -> bool:
+def is_local_part(made):
     """Whether Python has refused to write a local part that is not ASCII."""
     return (
         isinstance(made, tuple)
@@ -54,26 +50,26 @@ class RenderTestCase(SimpleTestCase):
         eligible._verdicts.clear()
         self.enterContext_(pinned())
 
-    def enterContext_(self, manager: Any) -> Any:
+    def enterContext_(self, manager):
         """`enterContext()`, which Python 3.10 lacks."""
         value = manager.__enter__()
         self.addCleanup(manager.__exit__, None, None, None)
         return value
 
     @contextmanager
-    def watched(self) -> Iterator[list[Any]]:
+    def watched(self):
         """Give the list of the messages that are not written directly meanwhile."""
-        messages: list[Any] = []
+        messages = []
         original = rendering.normally
 
-        def normally(message: Any) -> bytes:
+        def normally(message):
             messages.append(message)
             return original(message)
 
         with mock.patch.object(rendering, "normally", normally):
             yield messages
 
-    def check(self, make: Callable[[], EmailMessage], *, fast: bool | None = None) -> bool:
+    def check(self, make, *, fast=None):
         """Compare with Django what render() makes of a message; return whether it was fast."""
         expected = outcome(by_django, make())
         with self.watched() as slow:
@@ -88,7 +84,7 @@ class RenderTestCase(SimpleTestCase):
         return not slow
 
 
-def simple(kind: type[Any] = EmailMessage, **arguments: Any) -> Any:
+def simple(kind=EmailMessage, **arguments):
     usual = {
         "subject": "Subject",
         "body": "Body\n",
@@ -96,3 +92,13 @@ def simple(kind: type[Any] = EmailMessage, **arguments: Any) -> Any:
         "to": ["to@example.com"],
     }
     return kind(**{**usual, **arguments})
+
+
+def hook(name):
+    """A function that does what Django's method of that name does, if there is one."""
+    original = getattr(EmailMultiAlternatives, name, None)
+
+    def call(*args, **kwargs):
+        return original(*args, **kwargs)
+
+    return {name: call}

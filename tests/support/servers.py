@@ -14,7 +14,6 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any
 from unittest import mock
@@ -28,7 +27,7 @@ HOST = "127.0.0.1"
 TIMEOUT = 10
 
 
-def enter(test: Any, context: Any) -> Any:
+def enter(test, context):
     """Enter `context` until the end of `test`, a test case or (in setUpClass) a test class.
 
     unittest has enterContext() and enterClassContext() for it, from Python 3.11 on.
@@ -43,28 +42,28 @@ class Certificates:
     """The certificates of the tests, each made when it is first asked for, once per process."""
 
     @cached_property
-    def ca(self) -> trustme.CA:
+    def ca(self):
         return trustme.CA()
 
     @cached_property
-    def valid(self) -> trustme.LeafCert:
+    def valid(self):
         return self.ca.issue_cert("localhost", HOST)
 
     @cached_property
-    def expired(self) -> trustme.LeafCert:
+    def expired(self):
         yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
         return self.ca.issue_cert(HOST, not_after=yesterday)
 
     @cached_property
-    def wrong_host(self) -> trustme.LeafCert:
+    def wrong_host(self):
         return self.ca.issue_cert("elsewhere.example")
 
     @cached_property
-    def unknown_ca(self) -> trustme.LeafCert:
+    def unknown_ca(self):
         return trustme.CA().issue_cert("localhost", HOST)
 
     @cached_property
-    def client(self) -> trustme.LeafCert:
+    def client(self):
         return self.ca.issue_cert("client.example", common_name="client.example")
 
 
@@ -72,7 +71,7 @@ certificates = Certificates()
 
 
 @contextlib.contextmanager
-def trusting_the_ca() -> Iterator[None]:
+def trusting_the_ca():
     """Make ssl.create_default_context() trust `certificates.ca`, and nothing else.
 
     Which is how Django's SMTP backend gets its trust: its OPTIONS have no key for it.
@@ -85,16 +84,14 @@ def trusting_the_ca() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def client_certificate_files() -> Iterator[dict[str, str]]:
+def client_certificate_files():
     """Give the OPTIONS that name the files of `certificates.client`."""
     client = certificates.client
     with client.cert_chain_pems[0].tempfile() as cert, client.private_key_pem.tempfile() as key:
         yield {"ssl_certfile": cert, "ssl_keyfile": key}
 
 
-def server_context(
-    certificate: trustme.LeafCert | None = None, client_ca: trustme.CA | None = None
-) -> ssl.SSLContext:
+def server_context(certificate=None, client_ca=None):
     """Give a server's TLS context; with `client_ca` it demands a client certificate of that CA."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     (certificate or certificates.valid).configure_cert(context)
@@ -110,13 +107,13 @@ class _Server:
     host = HOST
     port: int
 
-    def __init__(self, tls_context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls_context=None):
         self._tls_context = tls_context
-        self._connections: dict[socket.socket, asyncio.Task[None]] = {}
+        self._connections = {}
         # What went wrong on this side; raised when the context ends, else no test would see it.
-        self._errors: list[BaseException] = []
+        self._errors = []
 
-    def __enter__(self) -> Any:
+    def __enter__(self):
         self._listener = socket.create_server((HOST, 0))
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
@@ -128,7 +125,7 @@ class _Server:
         self._thread.start()
         return self
 
-    def __exit__(self, exc_type: Any, exc: Any, traceback: Any) -> None:
+    def __exit__(self, exc_type, exc, traceback):
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(TIMEOUT)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(TIMEOUT)
@@ -138,21 +135,21 @@ class _Server:
         if self._errors and exc is None:
             raise self._errors[0]
 
-    async def _stop(self) -> None:
+    async def _stop(self):
         self._loop.remove_reader(self._listener)
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _accept(self) -> None:
+    def _accept(self):
         connection, _ = self._listener.accept()
         connection.setblocking(False)
         # Else an EHLO reply, several writes, takes the 40 ms of a delayed acknowledgement.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connections[connection] = self._loop.create_task(self._serve(connection))
 
-    async def _serve(self, connection: socket.socket) -> None:
+    async def _serve(self, connection):
         upgrade = self._loop.connect_accepted_socket
         try:
             await self._talk(partial(upgrade, sock=connection, ssl=self._tls_context))
@@ -161,7 +158,7 @@ class _Server:
         except Exception as error:
             self._errors.append(error)
 
-    async def _talk(self, connect: Callable[..., Any]) -> None:
+    async def _talk(self, connect):
         """Make a transport and a protocol with `connect(factory)`; return when they are done."""
         raise NotImplementedError
 
@@ -201,7 +198,7 @@ STALL = object()
 # (the beginning of the command that is awaited, what is done about it)
 Step = tuple["str | None", Any]
 
-POLITE: list[Step] = [
+POLITE = [
     (None, "220 scripted.test ESMTP"),
     ("EHLO", "250 scripted.test"),
     ("MAIL", "250 OK"),
@@ -211,7 +208,7 @@ POLITE: list[Step] = [
 ]
 
 
-def spoilt(stage: str | None, reply: Any, *then: Step) -> list[Step]:
+def spoilt(stage, reply, *then):
     """Give the polite script up to `stage`, which gets `reply`, and after that `then`."""
     before = [command for command, _ in POLITE].index(stage)
     return [*POLITE[:before], (stage, reply), *then]
@@ -233,20 +230,20 @@ class ScriptedServer(_Server):
     `received` holds the lines of each connection, `commands` only their first words.
     """
 
-    def __init__(self, *scripts: Sequence[Step], tls_context: ssl.SSLContext | None = None):
+    def __init__(self, *scripts, tls_context=None):
         super().__init__(tls_context)
         self._scripts = scripts
-        self.received: list[list[str]] = []
+        self.received = []
 
     @property
-    def commands(self) -> list[list[str]]:
+    def commands(self):
         return [[line.partition(" ")[0].upper() for line in lines] for lines in self.received]
 
-    async def _talk(self, connect: Callable[..., Any]) -> None:
+    async def _talk(self, connect):
         reader = asyncio.StreamReader(limit=2**24)
         transport, _ = await connect(lambda: asyncio.StreamReaderProtocol(reader))
         script = self._scripts[min(len(self.received), len(self._scripts) - 1)]
-        received: list[str] = []
+        received = []
         self.received.append(received)
         try:
             end = b"\r\n"

@@ -12,15 +12,12 @@ import contextlib
 import re
 import signal
 import socket
-import ssl
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from .servers import DROP, STALL, _Server
+from .servers import DROP, STALL, TIMEOUT, _Server
 
 # Do as you should, then close the connection in place of the reply.
 DROP_REPLY = object()
@@ -36,13 +33,13 @@ class Interrupt(BaseException):
 
 
 @contextlib.contextmanager
-def interrupts(kind: type[BaseException] = Interrupt) -> Iterator[Callable[[], None]]:
+def interrupts(kind=Interrupt):
     """Give a function that a server's thread calls to have `kind` raised in the main thread.
 
     As Ctrl+C does it, wherever that thread is.
     """
 
-    def handle(*args: object) -> None:
+    def handle(*args):
         raise kind
 
     main = threading.main_thread().ident
@@ -53,7 +50,7 @@ def interrupts(kind: type[BaseException] = Interrupt) -> Iterator[Callable[[], N
         signal.signal(signal.SIGUSR1, before)
 
 
-def at(server: _Server, text: str) -> str:
+def at(server, text):
     """Give the text of an error as it is told of `server`: with the place in front."""
     return f"{server.host}:{server.port}: {text}"
 
@@ -108,18 +105,18 @@ class Sink(_Server):
     def __init__(
         self,
         *,
-        pipelining: bool = True,
-        chunking: bool | str = False,
-        features: Sequence[str] = FEATURES,
-        tls_context: ssl.SSLContext | None = None,
-        implicit: bool = False,
-        users: Mapping[str, str] | None = None,
-        behave: Callable[[str], Any] | None = None,
-        injected: bytes = b"",
-        keep: bool = True,
-        max_sessions: int | None = None,
-        greeting: str = "sink.test ESMTP",
-    ) -> None:
+        pipelining=True,
+        chunking=False,
+        features=FEATURES,
+        tls_context=None,
+        implicit=False,
+        users=None,
+        behave=None,
+        injected=b"",
+        keep=True,
+        max_sessions=None,
+        greeting="sink.test ESMTP",
+    ):
         super().__init__(tls_context if implicit else None)
         self.starttls = None if implicit else tls_context
         self.pipelining = pipelining
@@ -133,25 +130,25 @@ class Sink(_Server):
         self.max_sessions = max_sessions
         self.greeting = greeting
         self.count = 0
-        self.accepted: list[Accepted] = []
-        self.connections: list[Connection] = []
+        self.accepted = []
+        self.connections = []
         # The one that `behave` is asked about.
         self.current = Connection()
-        self.protocols: list[_Protocol] = []
+        self.protocols = []
 
     @property
-    def commands(self) -> list[list[str]]:
+    def commands(self):
         return [connection.commands for connection in self.connections]
 
-    def run(self, function: Callable[[], Any]) -> None:
+    def run(self, function):
         """Run `function` in the thread of the server, to do something out of turn."""
 
-        async def call() -> None:
+        async def call():
             function()
 
-        asyncio.run_coroutine_threadsafe(call(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(call(), self._loop).result(TIMEOUT)
 
-    async def _talk(self, connect: Callable[..., Any]) -> None:
+    async def _talk(self, connect):
         _, protocol = await connect(lambda: _Protocol(self))
         try:
             await protocol.lost.wait()
@@ -160,17 +157,17 @@ class Sink(_Server):
 
 
 class _Protocol(asyncio.Protocol):
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink):
         self.sink = sink
         self.lost = asyncio.Event()
-        self.upgrading: asyncio.Task[None] | None = None
+        self.upgrading = None
 
-    def connection_made(self, transport: Any) -> None:
+    def connection_made(self, transport):
         self.transport = transport
         self.buffer = b""
         self.mode, self.needed = "command", 0
         self.ended = False
-        self.replies: list[str] = []
+        self.replies = []
         self.reset()
         self.record = Connection()
         self.sink.connections.append(self.record)
@@ -183,27 +180,27 @@ class _Protocol(asyncio.Protocol):
             return
         transport.write(f"220 {self.sink.greeting}\r\n".encode())
 
-    def note_tls(self) -> None:
+    def note_tls(self):
         tls = self.transport.get_extra_info("ssl_object")
         if tls is not None:
             self.record.resumed = tls.session_reused
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, error):
         self.ended = True
         self.record.ended.set()
         self.lost.set()
 
-    def reset(self) -> None:
-        self.sender: str | None = None
-        self.parameters: list[str] = []
-        self.recipients: list[str] = []
+    def reset(self):
+        self.sender = None
+        self.parameters = []
+        self.recipients = []
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data):
         self.buffer += data
         if self.mode != "upgrading":
             self.process()
 
-    def process(self) -> None:
+    def process(self):
         if self.sink.keep:
             self.record.reads.append([])
         try:
@@ -214,7 +211,7 @@ class _Protocol(asyncio.Protocol):
             self.transport.abort()
         self.reply()
 
-    def step(self) -> bool:
+    def step(self):
         """Take one command or content from the buffer; return whether there was one."""
         if self.mode == "data":
             stuffed = b"\r\n" + self.buffer
@@ -241,12 +238,12 @@ class _Protocol(asyncio.Protocol):
             raise AssertionError(f"{self.buffer[:80]!r} did not wait for a reply.")
         return True
 
-    def note(self, verb: str) -> None:
+    def note(self, verb):
         if self.sink.keep:
             self.record.commands.append(verb)
             self.record.reads[-1].append(verb)
 
-    def misbehave(self, line: str) -> Any:
+    def misbehave(self, line):
         """Do what `behave` wants; return whether the command is over with that."""
         self.sink.current = self.record
         wanted = self.sink.behave(line) if self.sink.behave else None
@@ -260,7 +257,7 @@ class _Protocol(asyncio.Protocol):
             self.end(wanted)
         return wanted
 
-    def end(self, how: Any) -> None:
+    def end(self, how):
         """End the dialogue by DROP, RESET or STALL. What was said before gets out."""
         self.ended = True
         self.reply()
@@ -271,12 +268,12 @@ class _Protocol(asyncio.Protocol):
         if how is not STALL:
             self.transport.abort()
 
-    def reply(self) -> None:
+    def reply(self):
         if self.replies:
             self.transport.write("".join(f"{reply}\r\n" for reply in self.replies).encode())
             self.replies = []
 
-    def command(self, line: str) -> None:
+    def command(self, line):
         verb = line.partition(" ")[0].upper()
         self.note(verb)
         if verb == "BDAT":
@@ -311,7 +308,7 @@ class _Protocol(asyncio.Protocol):
         elif reply:
             self.replies.append(reply)
 
-    def finish(self, verb: str, content: bytes) -> None:
+    def finish(self, verb, content):
         if verb == ".":
             self.note(verb)
         wanted = self.misbehave(verb)
@@ -333,10 +330,10 @@ class _Protocol(asyncio.Protocol):
         else:
             self.replies.append("250 Accepted")
 
-    def unknown(self, line: str) -> str:
+    def unknown(self, line):
         return "500 What?"
 
-    def do_ehlo(self, line: str) -> str:
+    def do_ehlo(self, line):
         self.note_tls()
         features = list(self.sink.features)
         if self.sink.starttls and self.transport.get_extra_info("ssl_object") is None:
@@ -346,20 +343,20 @@ class _Protocol(asyncio.Protocol):
         lines = ["sink.test", *features]
         return "\r\n".join([*(f"250-{text}" for text in lines[:-1]), f"250 {lines[-1]}"])
 
-    def do_auth(self, line: str) -> str:
+    def do_auth(self, line):
         _, user, password = base64.b64decode(line.split()[2]).decode().split("\0")
         if self.sink.users.get(user) != password:
             return "535 No"
         self.record.user = user
         return "235 Yes"
 
-    def do_starttls(self, line: str) -> None:
+    def do_starttls(self, line):
         self.transport.write(b"220 Go ahead\r\n" + self.sink.injected)
         # What comes encrypted may come before upgrade() has the new transport.
         self.mode, self.buffer = "upgrading", b""
         self.upgrading = self.sink._loop.create_task(self.upgrade())
 
-    async def upgrade(self) -> None:
+    async def upgrade(self):
         old = self.transport
         try:
             new = await self.sink._loop.start_tls(old, self, self.sink.starttls, server_side=True)
@@ -373,33 +370,33 @@ class _Protocol(asyncio.Protocol):
             self.reset()
             self.process()
 
-    def do_mail(self, line: str) -> str:
+    def do_mail(self, line):
         if self.sender is not None:
             return "503 Nested MAIL"
         match = ADDRESS.search(line)
         self.sender, self.parameters = match[1], match[2].split()
         return "250 OK"
 
-    def do_rcpt(self, line: str) -> str:
+    def do_rcpt(self, line):
         if self.sender is None:
             return "503 MAIL first"
         self.recipients.append(ADDRESS.search(line)[1])
         return "250 OK"
 
-    def do_rset(self, line: str) -> str:
+    def do_rset(self, line):
         self.reset()
         return "250 OK"
 
-    def do_noop(self, line: str) -> str:
+    def do_noop(self, line):
         return "250 OK"
 
-    def do_quit(self, line: str) -> None:
+    def do_quit(self, line):
         self.ended = True
         self.transport.write(b"221 Bye\r\n")
         self.transport.close()
 
 
-def main() -> None:
+def main():
     names = set(sys.argv[1:])
     with Sink(pipelining="pipelining" in names, chunking="chunking" in names, keep=False) as sink:
         print(sink.port, flush=True)

@@ -1,7 +1,5 @@
 """Messages, envelopes and entries of MAILERS for the SMTP servers of the tests."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import itertools

@@ -1,11 +1,7 @@
 """Paths of backends, settings and comparisons that tests of every kind use."""
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.conf import settings
 from django.core.mail.backends.base import BaseEmailBackend
@@ -44,18 +40,18 @@ SMTP_OPTIONS = {
 }
 
 
-def smtp_options(backend: Any) -> dict[str, Any]:
+def smtp_options(backend):
     """What an SMTP backend has made of its `SMTP_OPTIONS`."""
     return {name: getattr(backend, name) for name in SMTP_OPTIONS}
 
 
-def ignore_deprecations() -> ignore_warnings:
+def ignore_deprecations():
     """A decorator of tests and classes, and a context manager, for what 6.1 deprecates."""
     return ignore_warnings(category=RemovedInDjango2028Warning)
 
 
 @contextmanager
-def legacy_settings(**email_settings: Any) -> Iterator[None]:
+def legacy_settings(**email_settings):
     """The settings of a project that has no MAILERS yet, its deprecation warnings ignored.
 
     Nothing of the test environment applies to it: name EMAIL_BACKEND, or mail goes to SMTP.
@@ -69,7 +65,7 @@ class ExactErrors:
     """Compares the whole text of an error, and its very type (Django's own helper searches)."""
 
     @contextmanager
-    def assertRaisesExactly(self, error: type[Exception], text: str) -> Iterator[Any]:
+    def assertRaisesExactly(self, error, text):
         with self.assertRaises(error) as caught:
             yield caught
         self.assertIs(type(caught.exception), error)
@@ -79,13 +75,13 @@ class ExactErrors:
 class RecordingBackend(BaseEmailBackend):
     """Delivers nothing: appends itself to its option `log`, and says what it was given."""
 
-    def __init__(self, *, log: list[RecordingBackend], alias: str | None = None, **options: Any):
+    def __init__(self, *, log, alias=None, **options):
         super().__init__(alias=alias)
         # A leading underscore marks what Django says to its own base class only.
         self.options = {name: options[name] for name in options if not name.startswith("_")}
-        self.sent: list[Any] = []
+        self.sent = []
         log.append(self)
 
-    def send_messages(self, email_messages: list[Any]) -> int:
+    def send_messages(self, email_messages):
         self.sent += email_messages
         return len(email_messages)

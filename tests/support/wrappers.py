@@ -1,7 +1,5 @@
 """Backends that stand on django_mailers.backends.base, and backends for them to send through."""
 
-from __future__ import annotations
-
 from django.core.mail import InvalidMailer
 from django.core.mail.backends.base import BaseEmailBackend
 
