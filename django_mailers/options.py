@@ -1,7 +1,6 @@
 """The options of backends: their possible values, and the table in which a class states them."""
 
-from __future__ import annotations
-
+# No annotations from the future: a NamedTuple would compile each of them, at import.
 import os
 import re
 from collections.abc import Callable, Mapping

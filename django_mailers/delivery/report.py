@@ -1,7 +1,6 @@
 """What became of messages."""
 
-from __future__ import annotations
-
+# No annotations from the future: a NamedTuple would compile each of them, at import.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, get_args, overload
@@ -63,7 +62,7 @@ class SendResult(NamedTuple):
         via = "" if self.via is None else f", via={self.via!r}"
         return f"SendResult(status={self.status!r}, code={self.code!r}{via})"
 
-    def about(self, message: Message) -> SendResult:
+    def about(self, message: Message) -> "SendResult":
         """Return this result as one of `message`, of which another was sent in its place."""
         return SendResult(message, *self[1:])
 
@@ -136,7 +135,7 @@ class SendReport(Sequence[SendResult]):
             parts[0] += f" ({in_part} not to all recipients)"
         return ", ".join(parts) or "no messages"
 
-    def raise_for_failures(self) -> SendReport:
+    def raise_for_failures(self) -> "SendReport":
         """Raise `SendError` unless each result is a success; return the report."""
         failures = self.failures
         if failures:
