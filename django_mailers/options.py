@@ -109,20 +109,21 @@ class TakesOptions:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
-            own = self.all_options
-            # As with Django's options, None is as good as nothing.
-            given = {
-                name: value
-                for name in [name for name in kwargs if name in own]
-                if (value := kwargs.pop(name)) is not None
-            }
+            given: dict[str, Any] = {}
+            for name in tuple(kwargs):
+                if name not in self.all_options:
+                    continue
+                value = kwargs.pop(name)
+                # As with Django's options, None is as good as nothing.
+                if value is not None:
+                    given[name] = value
             super().__init__(*args, **kwargs)
             self.set_options(given)
         except Exception as error:
             # A page about the error would show these, a password among them, and those of the
             # frames that it came through.
             del args, kwargs
-            given = value = None  # type: ignore[assignment]
+            given, value = {}, None
             error.__traceback__ = None
             raise error  # not a bare "raise", which has the frames before Python 3.11
 

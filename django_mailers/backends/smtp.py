@@ -239,7 +239,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
                 recipients = message.recipients()
             return Envelope(
                 self.prep_address(message.from_email),
-                [self.prep_address(name) for name in recipients],
+                list(map(self.prep_address, recipients)),
                 render(message),
             )
         except Exception as error:
@@ -299,7 +299,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             # As Django's: no password, no login.
             self.username if self.password else None,
             self.password,
-            self._authenticate(),
+            None if self.auth is None else self._authenticate(),
             self.timeout,
             self.local_hostname or DNS_NAME.get_fqdn(),
             (source, 0) if isinstance(source, str) else source,
@@ -316,9 +316,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             None if version is None else TLS_VERSIONS[version],
         )
 
-    def _authenticate(self) -> Callable[[Any], object] | None:
-        if self.auth is None:
-            return None
+    def _authenticate(self) -> Callable[[Any], object]:
         token: Any = self.token
         if isinstance(token, str):
             try:

@@ -96,9 +96,10 @@ class Lease:
                 is_asked = self._prepare(session, len(numbers))
                 results = session.deliver([messages[number] for number in numbers], checked=True)
                 self._learn(session, is_asked)
-                if session.is_open or is_new or not _is_dead(results):
+                is_open = session.sock is not None
+                if is_open or is_new or not _is_dead(results):
                     pool.count("messages", session.messages - before)
-                    self._settle(progress, numbers, results, has_ended=not session.is_open)
+                    self._settle(progress, numbers, results, has_ended=not is_open)
                 else:
                     self._replace(progress, numbers)
         except BaseException as error:
@@ -157,7 +158,10 @@ class Lease:
         has_ended: bool = False,
     ) -> None:
         """Settle what is certain of the `results` for `numbers`, and plan the rest."""
-        if not has_ended and all(result.status == "sent" for result in results):
+        is_sent = results[0].status == "sent" and (
+            len(results) == 1 or all(result.status == "sent" for result in results)
+        )
+        if is_sent and not has_ended:
             progress.settle_sent(numbers, results)
             return
         certain: list[tuple[int, Result]] = []

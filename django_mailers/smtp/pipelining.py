@@ -174,13 +174,13 @@ class Delivery:
                     self.synchronize()
         if self.chunking:
             leave = self.chunk(transaction)
-            if leave is not None:
-                self.synchronize(leave)
         else:
-            self.synchronize()
+            if pipelining:
+                self.synchronize()
             self.data(transaction)
-        if not pipelining:
-            self.synchronize()
+            leave = None if pipelining else 0
+        if leave is not None:
+            self.synchronize(leave)
 
     def end_transaction(self, previous: Transaction, transaction: Transaction) -> None:
         """Reset the session, as far as that is known to be necessary, before `transaction`."""
@@ -205,15 +205,14 @@ class Delivery:
         # The command and its octets are one: there is no reply in between.
         self.in_flight.append(len(content))
         self.put(["END"], transaction, b"BDAT %d LAST\r\n" % len(content), content)
-        if self.is_first:
-            # It goes alone: a server that is about to close, or that takes nothing, leaves one
-            # message in doubt, not all that fit.
+        number = len(self.in_flight)
+        # The first one goes alone: a server that is about to close, or that takes nothing, leaves
+        # one message in doubt, not all that fit. And as many as may be refused until all replies
+        # are awaited.
+        if self.is_first or not self.pipelining or (refusals and number + refusals >= CAREFUL):
             self.is_first = False
             return 0
-        if refusals:
-            # As many as may be refused until all replies are awaited.
-            return 0 if len(self.in_flight) + refusals >= CAREFUL else None
-        if len(self.in_flight) >= MAX_MESSAGES or sum(self.in_flight) >= MAX_BYTES:
+        if not refusals and (number >= MAX_MESSAGES or sum(self.in_flight) >= MAX_BYTES):
             return len(self.queue) // 2
         return None
 
@@ -316,7 +315,7 @@ class Delivery:
         if self.closing is not None:
             code, text = self.closing.code, self.closing.text.decode(errors="replace")
             raise smtplib.SMTPServerDisconnected(f"The server closed the session: {code} {text}")
-        if not queue and session.has_unread():
+        if not queue and session.replies.unread:
             raise OutOfStepError("The server replied to nothing.")
 
     def take_refusal(self, kind: str, transaction: Transaction, reply: Reply) -> bool:

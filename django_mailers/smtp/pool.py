@@ -48,6 +48,8 @@ class Pool:
         """Begin with nothing, in __init__() and in a forked child."""
         self._stock = Stock(self.options.pool_size or math.inf, self.options.max_idle)
         self.limits = Limits()
+        # Called with a name, and maybe a number, it adds to a number of `stats()`.
+        self.count = self._stock.count
 
     def __repr__(self) -> str:
         stats = self.stats()
@@ -77,10 +79,6 @@ class Pool:
             "message_limit": self.limits.messages or 0,
             **self._stock.numbers(),
         }
-
-    def count(self, name: str, number: int = 1) -> None:
-        """Add to a number of `stats()`."""
-        self._stock.count(name, number)
 
     def acquire(self, *, wait: bool = True) -> tuple[Session, bool]:
         """Take a session, which must be given back to `release()`; and whether it is a new one.

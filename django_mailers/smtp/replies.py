@@ -24,6 +24,9 @@ MALFORMED = -1
 ONE_LINE = re.compile(rb"([0-9]{3})[^-0-9\r\n]([^\r\n]{0,1000})\r\n")
 # Replies up to this size are remembered: a server says the same to each message.
 USUAL_SIZE = 256
+# How many bytes are received at once, at most.
+RECEIVED = 16 * 1024
+ENDED = "Connection unexpectedly closed"
 
 
 def is_end(error: OSError) -> bool:
@@ -51,12 +54,9 @@ class ReplyReader:
         """Drop everything that has come and was not read, and forget the socket."""
         self._data = b""
         self._position = 0
+        # How many bytes have come that were not read.
+        self.unread = 0
         self._poll: Any = None
-
-    @property
-    def buffered(self) -> bool:
-        """Whether anything has come that was not read."""
-        return self._position < len(self._data)
 
     def is_quiet(self, sock: socket.socket) -> bool:
         """Whether nothing has come, such as the end of the connection, that nobody asked for.
@@ -64,7 +64,7 @@ class ReplyReader:
         That costs no round trip: when a server has closed an idle session, with or without a 421,
         the news has arrived already in nearly all cases.
         """
-        if self.buffered:
+        if self.unread:
             return False
         if not self._has_come(sock):
             return True
@@ -103,15 +103,21 @@ class ReplyReader:
     def read_some(self, sock: socket.socket, most: int) -> Sequence[Reply]:
         """Read one reply, and up to `most` if they have come already. See `_read()`."""
         started = monotonic()
-        if self._position == len(self._data):
-            data = self._receive(sock)
+        if not self.unread:
+            data = sock.recv(RECEIVED)
+            if not data:
+                raise smtplib.SMTPServerDisconnected(ENDED)
             if len(data) <= USUAL_SIZE:
                 usual, end = _usual(data)
                 if end == len(data) and len(usual) <= most:
                     return usual
             self._data, self._position = data, 0
+        replies: Sequence[Reply]
         replies, self._position = _plain(self._data, self._position, most)
-        return replies or [self._read(sock, started)]
+        if not replies:
+            replies = [self._read(sock, started)]
+        self.unread = len(self._data) - self._position
+        return replies
 
     def _read(self, sock: socket.socket, started: float) -> Reply:
         """Read one reply, which is waited for since `started`.
@@ -146,9 +152,9 @@ class ReplyReader:
 
     @staticmethod
     def _receive(sock: socket.socket) -> bytes:
-        data = sock.recv(16 * 1024)
+        data = sock.recv(RECEIVED)
         if not data:
-            raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+            raise smtplib.SMTPServerDisconnected(ENDED)
         return data
 
     def _receive_rest(self, sock: socket.socket, started: float) -> bytes:

@@ -58,6 +58,7 @@ class Session(smtplib.SMTP):
     endpoint              The server's host and port, for errors to name.
     meanwhile             Called while the server's greeting is on its way.
     slot                  The slot of its pool that it takes up, as long as it lives.
+    replies               What has come from the server.
     """
 
     consumes_chunks: bool | None = None
@@ -80,7 +81,7 @@ class Session(smtplib.SMTP):
     ) -> None:
         self.endpoint = endpoint
         self.pipelining, self.chunking = pipelining, chunking
-        self._replies = ReplyReader()
+        self.replies = ReplyReader()
         self._meanwhile = meanwhile
         self.quit_at: float | None = None
         super().__init__(*args, **kwargs)
@@ -171,7 +172,7 @@ class Session(smtplib.SMTP):
         """
         if self.sock is None:
             return False
-        if not self._replies.is_quiet(self.sock):
+        if not self.replies.is_quiet(self.sock):
             self.close()
             return False
         return True
@@ -190,10 +191,6 @@ class Session(smtplib.SMTP):
                 raise
             return False
         return is_good
-
-    def has_unread(self) -> bool:
-        """Whether more has come than the replies that were read."""
-        return self._replies.buffered
 
     def begin_quit(self) -> None:
         """Say QUIT; `disconnect()` will wait for the reply, `hang_up()` will not."""
@@ -261,7 +258,7 @@ class Session(smtplib.SMTP):
         return connect(addresses[-1] if len(addresses) > 1 else host, port, *args)
 
     def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        self._replies.clear()
+        self.replies.clear()
         self.quit_at = None
         try:
             reply = super().connect(*args, **kwargs)
@@ -294,7 +291,7 @@ class Session(smtplib.SMTP):
 
     def starttls(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         reply = super().starttls(*args, **kwargs)
-        self._replies.clear()
+        self.replies.clear()
         return reply
 
     def putcmd(self, cmd: str, args: str = "") -> None:
@@ -341,7 +338,7 @@ class Session(smtplib.SMTP):
     def read_replies(self, most: int) -> Sequence[Reply]:
         """Read a reply, as `getreply()` does, and up to `most` if they have come already."""
         try:
-            replies = self._replies.read_some(self.sock or self.require_socket(), most)
+            replies = self.replies.read_some(self.sock or self.require_socket(), most)
         except smtplib.SMTPException:
             self.close()
             raise
@@ -358,7 +355,7 @@ class Session(smtplib.SMTP):
         return replies
 
     def close(self) -> None:
-        self._replies.clear()
+        self.replies.clear()
         super().close()
 
     def require_socket(self) -> socket.socket:

@@ -15,33 +15,33 @@ Key = tuple[Server, PoolOptions]
 
 
 class Pools:
-    """Pools by their settings. Its methods take the lock."""
+    """Pools by their settings. Its methods take the lock; reading `pools` needs none."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self._pools: dict[Key, Pool] = {}
+        self.pools: dict[Key, Pool] = {}
 
     @locked
     def find(self, key: Key) -> tuple[Pool, list[tuple[Key, Pool]]]:
         """Return the pool for `key`, and if it is a new one, the others."""
-        pool = self._pools.get(key)
+        pool = self.pools.get(key)
         if pool is not None:
             if not pool.is_closed:
                 return pool, []
             # By another thread, say, which found it unused, and is about to forget it.
-            del self._pools[key]
-        others = list(self._pools.items())
-        return self._pools.setdefault(key, Pool(*key)), others
+            del self.pools[key]
+        others = list(self.pools.items())
+        return self.pools.setdefault(key, Pool(*key)), others
 
     @locked
     def forget(self, key: Key, pool: Pool) -> None:
-        if self._pools.get(key) is pool:
-            del self._pools[key]
+        if self.pools.get(key) is pool:
+            del self.pools[key]
 
     @locked
     def take_all(self) -> list[Pool]:
-        pools = list(self._pools.values())
-        self._pools.clear()
+        pools = list(self.pools.values())
+        self.pools.clear()
         return pools
 
 
@@ -50,11 +50,16 @@ _shared = Pools()
 
 def shared_pool(server: Server, options: PoolOptions | None = None) -> Pool:
     """Return the one pool of this process for these settings."""
-    pool, others = _shared.find((server, options or PoolOptions()))
+    key = server, options or PoolOptions()
+    # Without the lock first: nearly always it is there.
+    known = _shared.pools.get(key)
+    if known is not None and not known.is_closed:
+        return known
+    pool, others = _shared.find(key)
     # Settings may come and go: those of tenants' mailers, say, or passwords that are renewed.
-    for key, other in others:
+    for other_key, other in others:
         if other.close_if_unused():
-            _shared.forget(key, other)
+            _shared.forget(other_key, other)
     return pool
 
 

@@ -69,6 +69,8 @@ class Stock:
         self.size, self.max_idle = size, max_idle
         self.lock = threading.RLock()
         self.is_closed = False
+        # When a free session may have to be retired, or sooner.
+        self._next_expiry = math.inf
         self.slots = Slots()
         self.queue = Queue()
         # Sessions that are free, the last used last: the others have their chance to expire.
@@ -108,7 +110,7 @@ class Stock:
 
         A thread must not wait for itself: if it may wait, and would, it gets one beyond the size.
         """
-        if self.idle:
+        if now >= self._next_expiry:
             self._expire(now)
         return self._take(claim, len(self.queue)) or (may_wait and self._take_extra(claim))
 
@@ -189,6 +191,7 @@ class Stock:
         # Nothing can come between these two.
         slot.user = None
         self.idle.append(session)
+        self._next_expiry = min(self._next_expiry, slot.expires, slot.idle_since + self.max_idle)
         if self.queue:
             self._wake()
         return True
@@ -254,10 +257,15 @@ class Stock:
 
     def _expire(self, now: float) -> None:
         """Retire the sessions that were kept long enough."""
+        # In this order: what is given back meanwhile, by a signal handler, makes it sooner.
+        self._next_expiry = math.inf
         for session in self.idle[:]:
             slot = session.slot
-            if slot is None or now >= slot.expires or now - slot.idle_since >= self.max_idle:
+            expiry = now if slot is None else min(slot.expires, slot.idle_since + self.max_idle)
+            if now >= expiry:
                 self._retire(session)
+            else:
+                self._next_expiry = min(self._next_expiry, expiry)
 
     def _retire(self, session: Session, count: str = "closed") -> None:
         """Take a free session out. QUIT is to be sent to it outside of the lock."""
