@@ -98,7 +98,10 @@ def packages(session: nox.Session, django: str) -> None:
 def interrupts(session: nox.Session, django: str) -> None:
     """Interrupt a pool 50,000 times in each way; not among the default sessions, as it is long."""
     session.install("--no-compile", "-e", ".[test]", f"django~={django}.0")
-    session.run("python", "runtests.py", "test_smtp_slots", "--tag=interrupts", *session.posargs)
+    session.run(
+        *("python", "runtests.py", "test_smtp_slots", "--tag=interrupts", *session.posargs),
+        env={"TEST_TIMEOUT": "3600"},
+    )
 
 
 @nox.session
