@@ -26,6 +26,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +118,14 @@ def ending_with_workers(number: int, seconds: float) -> Iterator[None]:
             if is_over.wait(0.1):
                 return
             workers.update(multiprocessing.active_children())
-        # They end by themselves when there is no more work. Their exit codes are the pool's to
-        # read: who comes second gets a wrong one.
+        # A worker that replaced one of those that are killed below would outlive this process, wait
+        # for a lock that no one holds any longer, and keep the output open.
+        Pool._maintain_pool = staticmethod(lambda *args: None)  # type: ignore[attr-defined]
+        # They end by themselves when there is no more work. Their exit codes are for the pool to
+        # read: the second to ask for one gets a wrong one.
         if not is_over.wait(min(seconds, 10)):
             print("A worker has ended before its tests.", file=sys.stderr, flush=True)
-            for worker in workers:
+            for worker in workers.union(multiprocessing.active_children()):
                 worker.kill()
             os._exit(1)
 
