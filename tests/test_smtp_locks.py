@@ -83,14 +83,19 @@ class LockedTests(SimpleTestCase):
         self.addCleanup(signal.signal, signal.SIGALRM, before)
         self.addCleanup(signal.setitimer, signal.ITIMER_REAL, 0)
         chance, interrupted = random.Random(1), 0
+
+        # A function: Python 3.13.0 forgets the `except` around the end of a loop.
+        def add_until_interrupted():
+            # Python 3.10 overlooks a signal now and then, until the next one comes.
+            overlooked = time.monotonic() + 0.1
+            while armed and time.monotonic() < overlooked:
+                counter.add(1)
+
         while interrupted < 2000:
             try:
                 armed = True
                 signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 1e-4))
-                # Python 3.10 overlooks a signal now and then, until the next one comes.
-                overlooked = time.monotonic() + 0.1
-                while armed and time.monotonic() < overlooked:
-                    counter.add(1)
+                add_until_interrupted()
             except Limit:
                 interrupted += 1
             finally:

@@ -114,14 +114,19 @@ def by_signal(pool, count, chance, kind):
     for thread in threads:
         thread.start()
     interrupted = 0
+
+    # A function: Python 3.13.0 forgets the `except` around the end of a loop.
+    def use_until_interrupted():
+        # Python 3.10 overlooks a signal now and then, until the next one comes.
+        overlooked = time.monotonic() + 1
+        while armed and time.monotonic() < overlooked:
+            use(pool, chance)
+
     while interrupted < count:
         try:
             armed = True
             signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.00001, 0.001))
-            # Python 3.10 overlooks a signal now and then, until the next one comes.
-            overlooked = time.monotonic() + 1
-            while armed and time.monotonic() < overlooked:
-                use(pool, chance)
+            use_until_interrupted()
         except kind:
             interrupted += 1
         finally:
