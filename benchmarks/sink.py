@@ -29,6 +29,7 @@ REPLIES = {
     b"STAR": b"220 2.0.0 Ready to start TLS\r\n",
 }
 ACCEPTED = b"250 2.0.0 Ok: queued\r\n"
+NO_RECIPIENT = b"503 5.5.1 No recipient\r\n"
 
 
 class Connection(threading.Thread):
@@ -38,6 +39,7 @@ class Connection(threading.Thread):
         super().__init__(daemon=True)
         self.sock = sock
         self.features = features
+        self.has_recipient = False
         self.tls = tls
         self.rest = b""
         self.in_data = False
@@ -70,7 +72,9 @@ class Connection(threading.Thread):
                 self.octets -= taken
                 position += taken
                 if not self.octets:
-                    replies.append(ACCEPTED)
+                    # As servers do: by that a client finds out whether the octets were read.
+                    replies.append(ACCEPTED if self.has_recipient else NO_RECIPIENT)
+                    self.has_recipient = False
                 continue
             end = data.find(b"\r\n.\r\n" if self.in_data else b"\r\n", position)
             if end < 0:
@@ -81,6 +85,8 @@ class Connection(threading.Thread):
                 position = end + 5
                 continue
             verb = data[position : position + 4].upper()
+            if verb == b"RCPT":
+                self.has_recipient = True
             if verb == b"BDAT":
                 self.octets = int(data[position:end].split()[1])
             elif verb == b"EHLO":
