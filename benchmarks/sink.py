@@ -74,7 +74,6 @@ class Connection(threading.Thread):
                 if not self.octets:
                     # As servers do: by that a client finds out whether the octets were read.
                     replies.append(ACCEPTED if self.has_recipient else NO_RECIPIENT)
-                    self.has_recipient = False
                 continue
             end = data.find(b"\r\n.\r\n" if self.in_data else b"\r\n", position)
             if end < 0:
@@ -85,8 +84,8 @@ class Connection(threading.Thread):
                 position = end + 5
                 continue
             verb = data[position : position + 4].upper()
-            if verb == b"RCPT":
-                self.has_recipient = True
+            if verb in {b"MAIL", b"RCPT"}:
+                self.has_recipient = verb == b"RCPT"
             if verb == b"BDAT":
                 self.octets = int(data[position:end].split()[1])
             elif verb == b"EHLO":
