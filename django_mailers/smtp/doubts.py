@@ -10,7 +10,6 @@ tests it on a new session, and all others that met the same code follow.
 from __future__ import annotations
 
 import re
-import threading
 import time
 import weakref
 from collections import deque
@@ -19,7 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from .envelope import Doubt, Reply, Result
-from .locks import locked
+from .locks import Lockable, locked
 from .slots import Turn
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class Outcome:
             turn.wake()
 
 
-class Limits:
+class Limits(Lockable):
     """Everything that a pool has found out about its server. Any number of threads may use it.
 
     consumes_chunks  Whether the server reads the octets of a BDAT command that it refuses; None
@@ -110,7 +109,7 @@ class Limits:
     def __init__(self) -> None:
         self.consumes_chunks: bool | None = None
         self._asking: weakref.ref[Session] | None = None
-        self.lock = threading.RLock()
+        super().__init__()
         # Held weakly: if the thread that tries is interrupted, the others stop waiting for it.
         self._probe: weakref.ref[Probe] | None = None
         self._stands_until: dict[int, float] = {}

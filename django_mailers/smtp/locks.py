@@ -8,17 +8,23 @@ leaves the lock locked for good. Before and after 3.14, Python does not look the
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Lockable(Protocol):
+class Lockable:
     """An object with a lock of its own: an RLock, as a signal handler may send mail."""
 
-    lock: Any
+    def __init__(self) -> None:
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """Take a new lock; in a child, where a thread that is not there may hold the old one."""
+        self.lock = threading.RLock()
 
 
 L = TypeVar("L", bound=Lockable)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import threading
 
 from .fork import after_fork
-from .locks import locked
+from .locks import Lockable, locked
 from .pool import Pool
 from .pooloptions import PoolOptions
 from .server import Server
@@ -14,11 +13,11 @@ from .server import Server
 Key = tuple[Server, PoolOptions]
 
 
-class Pools:
+class Pools(Lockable):
     """Pools by their settings. Its methods take the lock; reading `pools` needs none."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        super().__init__()
         self.pools: dict[Key, Pool] = {}
 
     @locked
@@ -69,10 +68,6 @@ def close_pools() -> None:
         pool.close()
 
 
-@after_fork
-def _renew_lock() -> None:
-    # A thread that the child does not have may hold it. The pools have forgotten their sessions.
-    _shared.lock = threading.RLock()
-
-
+# The pools themselves are kept: they have forgotten their sessions.
+after_fork(_shared.renew_lock)
 atexit.register(close_pools)

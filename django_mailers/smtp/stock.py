@@ -10,7 +10,7 @@ import weakref
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from .locks import locked
+from .locks import Lockable, locked
 from .slots import Queue, Slot, Slots, Turn
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Refusal:
         self.learned = learned
 
 
-class Stock:
+class Stock(Lockable):
     """The sessions that are free, the slots that are taken, the threads that wait for either.
 
     Its public methods decide under the lock. Each step leaves everything in order, as it may be the
@@ -67,7 +67,7 @@ class Stock:
 
     def __init__(self, size: float, max_idle: float) -> None:
         self.size, self.max_idle = size, max_idle
-        self.lock = threading.RLock()
+        super().__init__()
         self.is_closed = False
         # When a free session may have to be retired, or sooner.
         self._next_expiry = math.inf

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .errors import add_endpoint
 from .fork import after_fork
-from .locks import locked
+from .locks import Lockable, locked
 
 if TYPE_CHECKING:
     from .server import FilePath, TLSConfig
@@ -100,11 +99,11 @@ class TLS:
         self._sessions[sock.server_hostname, sock.getpeername()[1]] = session
 
 
-class Contexts:
+class Contexts(Lockable):
     """The TLS of each configuration, with the fingerprint of its files."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        super().__init__()
         self._known: dict[TLSConfig, tuple[tuple[object, ...], TLS]] = {}
 
     # Locked while the files are read: several threads that need the same context at the start of a
@@ -129,7 +128,5 @@ def shared_tls(config: TLSConfig) -> TLS:
     return _shared.find(config, fingerprint(config))
 
 
-@after_fork
-def _renew_lock() -> None:
-    # A thread that the child does not have may hold it. The contexts stay good in a child.
-    _shared.lock = threading.RLock()
+# The contexts stay good in a child.
+after_fork(_shared.renew_lock)
