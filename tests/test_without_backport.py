@@ -1,5 +1,6 @@
 """`backport/` can be deleted: on a Django with MAILERS of its own nothing needs it."""
 
+import textwrap
 from unittest import skipUnless
 
 from django_mailers import polyfill
@@ -29,13 +30,7 @@ import warnings
 @skipUnless(NATIVE, "below Django 6.1 the backport is what the app is about")
 class WithoutBackportTests(ProcessTestCase):
     def without(self, source):
-        return self.assertRuns(WITHOUT + self.dedent(source))
-
-    @staticmethod
-    def dedent(source):
-        import textwrap
-
-        return textwrap.dedent(source)
+        return self.assertRuns(WITHOUT + textwrap.dedent(source))
 
     def test_public_names(self):
         printed = self.without(

@@ -207,7 +207,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             send_result(message, result, self.alias)
             for message, result in zip(messages, results, strict=False)
         ]
-        # There is no session to be had: each of these would wait for another timeout.
+        # No session can be opened, and each of these would wait for another timeout.
         left = messages[len(results) :]
         return given + [SendResult(m, "failed", error=results[-1].error) for m in left]
 

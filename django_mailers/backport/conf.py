@@ -1,4 +1,4 @@
-"""`django.conf`: no EMAIL_* settings beside MAILERS. (Django 6.0: this whole file.)"""
+"""`django.conf`: MAILERS in place of EMAIL_* settings. (Django 6.0: this whole file.)"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A value that is plain enough is written directly; any other is folded by the policy itself, alone,
 which is slow but leaves the rest of the message fast.
 
-There are no regular expressions here: to compile them would take longer than a first message does.
+This module uses no regular expressions: compiling them would take longer than rendering a message.
 """
 
 from __future__ import annotations

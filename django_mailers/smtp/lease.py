@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("django_mailers.smtp")
 
-# How long to wait for what is found out with another message, in seconds, if there is no timeout.
+# How many seconds to wait for the outcome of another message's probe, if no timeout is set.
 WAIT = 60
 
 

@@ -54,7 +54,7 @@ class ReplyReader:
         """Drop everything that has come and was not read, and forget the socket."""
         self._data = b""
         self._position = 0
-        # How many bytes have come that were not read.
+        # How many bytes have come that were not read. Kept, as every reply asks for it.
         self.unread = 0
         self._poll: Any = None
 
