@@ -15,7 +15,7 @@ class MailersFailed(smtplib.SMTPException):
     were tried. The first of them is the cause.
     """
 
-    def __init__(self, errors: Mapping[str, Exception], *, alias: str | None = None) -> None:
+    def __init__(self, errors: Mapping[str, Exception], alias: str | None = None) -> None:
         super().__init__(errors, alias)
         self.errors = dict(errors)
         self.alias = alias
@@ -28,13 +28,6 @@ class MailersFailed(smtplib.SMTPException):
         )
         where = "" if self.alias is None else f"MAILERS[{self.alias!r}]: "
         return f"{where}No mailer has taken the message. Tried: {tried or 'no mailer'}."
-
-    def __reduce__(self) -> object:
-        return _mailers_failed, (self.errors, self.alias)
-
-
-def _mailers_failed(errors: Mapping[str, Exception], alias: str | None) -> MailersFailed:
-    return MailersFailed(errors, alias=alias)
 
 
 class RateLimited(smtplib.SMTPException):
