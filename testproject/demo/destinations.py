@@ -1,6 +1,7 @@
 """The destinations of the demo's mailers, and the mail that has arrived there."""
 
 import io
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ def configured_mailers(server) -> Iterator[Callable[[], list[Arrival]]]:
                     "password": server.users[account],
                 },
             }
+        mailers |= composed_mailers(server)
         with override_settings(MAILERS=mailers):
             yield lambda: [
                 *at_the_server(server),
@@ -56,6 +58,37 @@ def configured_mailers(server) -> Iterator[Callable[[], list[Arrival]]]:
                 *on_disk(folder),
                 *in_memory(),
             ]
+
+
+def composed_mailers(server) -> dict[str, dict]:
+    """Return mailers that send through others; see docs/mailers.rst."""
+    down = {"host": server.host, "port": free_port(server.host), "timeout": 5}
+    return {
+        "down": {"OPTIONS": down},
+        "reliable": {
+            "BACKEND": "django_mailers.backends.failover.EmailBackend",
+            "OPTIONS": {"mailers": ["down", "default"]},
+        },
+        "staging": {
+            "BACKEND": "django_mailers.backends.redirect.EmailBackend",
+            "OPTIONS": {
+                "using": "default",
+                "to": ["staging@quaybooks.example"],
+                "allow": ["*@quaybooks.example"],
+            },
+        },
+        "limited": {
+            "BACKEND": "django_mailers.backends.ratelimit.EmailBackend",
+            "OPTIONS": {"using": "newsletter", "rate": "2/h"},
+        },
+    }
+
+
+def free_port(host) -> int:
+    """Return a port on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind((host, 0))
+        return listener.getsockname()[1]
 
 
 def at_the_server(server) -> Iterator[Arrival]:

@@ -5,23 +5,30 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.mail import send_mail, send_mass_mail
+from django.core.mail import EmailMessage, send_mail, send_mass_mail
 from django.test import Client
 from django.urls import reverse
 
+from django_mailers import send_many
 from shop.mail import send_newsletter, send_pickup_notices, send_welcome
 
 ADA = "ada@example.com"
 
 
 class Letters(NamedTuple):
-    """What `send()` sends and by which API, and the subjects that have to arrive then."""
+    """What `send()` sends and by which API, and the subjects that have to arrive then.
+
+    `via` is the mailer that brings them there, if `alias` is not the one. `held_back` has the
+    names of the errors of those that must not arrive.
+    """
 
     what: str
     api: str
     alias: str
     subjects: list[str]
     send: Callable[[], object]
+    via: str = ""
+    held_back: tuple[str, ...] = ()
 
 
 def letters_of_the_site() -> list[Letters]:
@@ -105,5 +112,37 @@ def letters_for_other_mailers() -> list[Letters]:
                 [("To remember", "", None, [ADA]), ("And another one", "", None, [ADA])],
                 using="memory",
             ),
+        ),
+    ]
+
+
+def letters_for_composed_mailers() -> list[Letters]:
+    to_both = [ADA, *settings.MANAGERS]
+    issues = [EmailMessage(f"Issue {number}", "", to=[ADA]) for number in (1, 2, 3)]
+    return [
+        Letters(
+            "first one is down",
+            "send_mail(using=)",
+            "reliable",
+            ["It gets through"],
+            lambda: send_mail("It gets through", "", None, [ADA], using="reliable"),
+            via="default",
+        ),
+        Letters(
+            "staging",
+            "send_mail(using=)",
+            "staging",
+            ["A rehearsal", "A rehearsal"],
+            lambda: send_mail("A rehearsal", "", None, to_both, using="staging"),
+            via="default",
+        ),
+        Letters(
+            "three of two",
+            "send_many(using=)",
+            "limited",
+            ["Issue 1", "Issue 2"],
+            lambda: send_many(issues, using="limited"),
+            via="newsletter",
+            held_back=("RateLimited",),
         ),
     ]

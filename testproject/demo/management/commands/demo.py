@@ -11,7 +11,12 @@ from django.test.utils import setup_databases, teardown_databases
 
 import django_mailers
 from demo.destinations import ACCOUNTS, configured_mailers
-from demo.letters import letters_for_other_mailers, letters_of_the_site
+from demo.letters import (
+    letters_for_composed_mailers,
+    letters_for_other_mailers,
+    letters_of_the_site,
+)
+from django_mailers import SendReport
 
 
 @contextmanager
@@ -54,36 +59,56 @@ class Command(BaseCommand):
                 f"Python {platform.python_version()}\n"
                 f"SMTP server on {server.host}:{server.port}: STARTTLS and AUTH required\n\n"
             )
-            missing = self.send(letters_of_the_site() + letters_for_other_mailers(), arrivals)
+            letters = [
+                *letters_of_the_site(),
+                *letters_for_other_mailers(),
+                *letters_for_composed_mailers(),
+            ]
+            missing = self.send(letters, arrivals)
         if missing:
             raise CommandError(f"Missing: {', '.join(missing)}.")
         self.stdout.write(self.style.SUCCESS("\nEverything arrived."))
 
     def send(self, all_letters, arrivals):
         """Send the letters, look for them, print the table; return the names of those missing."""
-        table = [("What", "API", "Alias", "Backend", "Arrived", "ms")]
+        table = [("What", "API", "Alias", "Backend", "Via", "Arrived", "ms")]
         missing = []
         for letters in all_letters:
             notes = []
+            report = None
             start = perf_counter()
             try:
-                letters.send()
+                report = letters.send()
             except Exception as error:
                 notes.append(f"{type(error).__name__}: {error}")
             milliseconds = f"{(perf_counter() - start) * 1000:.0f}"
 
             found = [arrival for arrival in arrivals() if arrival.subject in letters.subjects]
-            expected = [(letters.alias, subject) for subject in letters.subjects]
-            if not notes and [(a.alias, a.subject) for a in found] == expected:
-                result = f"{len(found)} {found[0].how}"
+            expected = [(letters.via or letters.alias, subject) for subject in letters.subjects]
+            held_back = self.errors(report)
+            if (
+                not notes
+                and [(a.alias, a.subject) for a in found] == expected
+                and held_back == letters.held_back
+            ):
+                errors = [f"1 held back ({name})" for name in held_back]
+                result = ", ".join([f"{len(found)} {found[0].how}", *errors])
             else:
                 notes += [f"found {arrival.how}" for arrival in found]
                 result = "; ".join(["MISSING", *notes])
                 missing.append(letters.what)
             backend = type(mailers[letters.alias]).__module__.rpartition(".")[2]
-            table.append((letters.what, letters.api, letters.alias, backend, result, milliseconds))
+            via = ", ".join({arrival.alias: None for arrival in found})
+            row = (letters.what, letters.api, letters.alias, backend, via, result, milliseconds)
+            table.append(row)
         self.print_table(table)
         return missing
+
+    def errors(self, report):
+        """Return the names of the errors in what send_many() has returned."""
+        if not isinstance(report, SendReport):
+            return ()
+        return tuple(type(result.error).__name__ for result in report.failures)
 
     def print_table(self, table):
         """Print rows in columns of the width that they need, the last one right-aligned."""
