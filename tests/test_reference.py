@@ -24,7 +24,7 @@ class ReferenceTests(SimpleTestCase):
             names = import_module(f"django_mailers.{module}").__all__
             expected |= {f"django_mailers.{module}.{name}" for name in names}
         expected.remove("django_mailers.__version__")
-        documented = {*self.names, *re.findall(r"^\.\. py:data:: (\S+)$", PAGE.read_text(), re.M)}
+        documented = {*self.names, *re.findall(r"^\.\. py:\w+:: (\S+)$", PAGE.read_text(), re.M)}
         self.assertEqual(expected - documented, set())
 
     def test_every_name_exists(self):
