@@ -9,6 +9,8 @@ from django_mailers import SendResult
 from django_mailers.backends.base import ReportingBackend, Wrapper
 from django_mailers.options import ALIAS, Option
 
+USING = {"using": Option(ALIAS, is_required=True)}
+
 
 class NullBackend(ReportingBackend):
     """Says that it has sent everything."""
@@ -20,7 +22,7 @@ class NullBackend(ReportingBackend):
 
 
 class HandingOnBackend(Wrapper):
-    option_kinds = {"using": Option(ALIAS, is_required=True)}
+    option_kinds = USING
 
 
 class ChangingBackend(HandingOnBackend):
