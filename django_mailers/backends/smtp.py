@@ -91,6 +91,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
 
     # Django 6.1 sets it; django-stubs 6.1 does not have it.
     alias: str | None
+    renders_mime = True
     option_kinds = OPTIONS
 
     pool_size: int
