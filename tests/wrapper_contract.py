@@ -132,6 +132,13 @@ class WrapperContract(ExactErrors):
         arrived = [(sent.subject, sent.sent_using) for sent in mail.outbox]
         self.assertEqual(arrived, [(self.subject(name), "target") for name in "abc"])
 
+    def test_over_locmem_by_send_mass_mail(self):
+        """Its messages have the mailer with them, which cannot be copied (H23)."""
+        rows = [(name, "Text", "ada@example.com", ["bob@example.com"]) for name in "ab"]
+        with self.over(LOCMEM):
+            self.assertEqual(mail.send_mass_mail(rows, using=IT), 2)
+        self.assertEqual([sent.subject for sent in mail.outbox], [self.subject(a) for a in "ab"])
+
     def test_over_a_foreign_backend(self):
         with self.over(f"{HERE}.ForeignBackend"):
             self.check("sent")

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import MailerDoesNotExist
 
 from django_mailers.delivery import SendResult
-from django_mailers.delivery.copies import shallow_copy
+from django_mailers.delivery.copies import shallow_copy, without_connection
 from django_mailers.delivery.identity import fix_identity, for_mailer
 from django_mailers.options import ALIAS, ALIASES
 from django_mailers.smtp import is_injected
@@ -166,8 +166,11 @@ class Wrapper(ReportingBackend):
         messages: Sequence[Message],
         outgoing: Sequence[Message] | None,
     ) -> list[SendResult]:
-        sent = messages if outgoing is None else outgoing
-        originals = Originals(messages, [for_mailer(message, target.mailer) for message in sent])
+        outgoing = [
+            without_connection(for_mailer(message, target.mailer))
+            for message in (messages if outgoing is None else outgoing)
+        ]
+        originals = Originals(messages, outgoing)
         call.mailer = target.mailer
         try:
             report = target.send(originals.outgoing)
