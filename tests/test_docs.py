@@ -356,6 +356,11 @@ class BackendsTests(PageMixin, SimpleTestCase):
     page = "docs/backends.rst"
 
 
+class RouteTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/route.rst"
+    arrives = [["ann@example.com"]] * 2 + [["bob@example.com"]] * 3 + [["cleo@example.com"]]
+
+
 class SMTPTests(PageMixin, SimpleTestCase):
     page = "docs/smtp.rst"
     arrives = [["ann@example.com"]] * 10
