@@ -290,6 +290,10 @@ class QuickstartTests(PageMixin, SimpleTestCase):
     arrives = [["ann@example.com"], ["ann@example.com"], ["ops@example.com"]]
 
 
+class UnsubscribingTests(PageMixin, SimpleTestCase):
+    page = "docs/unsubscribing.rst"
+
+
 class SettingsTests(PageMixin, SimpleTestCase):
     page = "docs/settings.rst"
     arrives = [["ann@example.com"]]

@@ -22,7 +22,7 @@ ROWS = [
     ("apps",),
     ("checks",),
     ("bridge",),
-    ("log", "middleware"),
+    ("log", "middleware", "views"),
     ("errorreports",),
     ("backends",),
     ("tasks", "routing", "headers"),
