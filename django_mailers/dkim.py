@@ -70,6 +70,11 @@ class Signer:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.selector}._domainkey.{self.domain}>"
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether the key comes from a function."""
+        return callable(self._key)
+
     def sign(self, content: bytes) -> bytes:
         """Return `content`, a message with CRLF at the end of each line, with its signature.
 
@@ -171,7 +176,8 @@ def complaint(option: Mapping[str, Any]) -> str | None:
     """Say what is wrong with the option `dkim`; None if nothing is."""
     unknown = [name for name in option if name not in KINDS]
     if unknown:
-        return f"OPTIONS 'dkim' has an unknown key {unknown[0]!r}. It may have {', '.join(map(repr, KINDS))}."
+        known = ", ".join(map(repr, KINDS))
+        return f"OPTIONS 'dkim' has an unknown key {unknown[0]!r}. It may have {known}."
     for name, value in option.items():
         types, expected = KINDS[name]
         if value is not None and not (

@@ -362,7 +362,7 @@ class BackendsTests(PageMixin, SimpleTestCase):
 
 class SMTPTests(PageMixin, SimpleTestCase):
     page = "docs/smtp.rst"
-    arrives = [["ann@example.com"]] * 10
+    arrives = [["ann@example.com"]] * 11
 
 
 class TestingTests(PageMixin, SimpleTestCase):
