@@ -363,7 +363,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         return None if get("dkim") is None else _dkim_complaint(get("dkim"))
 
 
-def _dkim_complaint(option: Mapping[str, Any]) -> str | None:
+def _dkim_complaint(option: Any) -> str | None:
     # Not before: most processes never need it.
     from ..dkim import complaint
 
