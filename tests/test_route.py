@@ -427,39 +427,40 @@ class ResolverTests(RouteTestCase):
             mailers[IT]
 
     def test_checks(self):
-        text = "OPTIONS 'resolver' must be a callable or the path of one."
+        path = f"OPTIONS 'resolver' '{RESOLVERS}.NOT_CALLABLE'"
         for resolver, expected in [
-            (f"{RESOLVERS}.to_memory", []),
-            (resolvers.to_memory, []),
-            ("not a path", [f"mailers.E010 {text}"]),
+            (f"{RESOLVERS}.to_memory", None),
+            (resolvers.to_memory, None),
+            (
+                "not a path",
+                (
+                    "mailers.E010",
+                    "OPTIONS 'resolver' must be a callable or the path of one.",
+                ),
+            ),
             (
                 "no.such.path",
-                [
-                    "mailers.E050 Could not import OPTIONS 'resolver' 'no.such.path': No module "
-                    "named 'no'"
-                ],
+                (
+                    "mailers.E050",
+                    "Could not import OPTIONS 'resolver' 'no.such.path': No module named 'no'",
+                ),
             ),
-            (
-                f"{RESOLVERS}.NOT_CALLABLE",
-                [
-                    f"mailers.E050 OPTIONS 'resolver' '{RESOLVERS}.NOT_CALLABLE' is not callable.",
-                ],
-            ),
+            (f"{RESOLVERS}.NOT_CALLABLE", ("mailers.E050", f"{path} is not callable.")),
             (
                 f"{RESOLVERS}.asynchronous",
-                ["mailers.E051 OPTIONS 'resolver' is an asynchronous function."],
+                ("mailers.E051", "OPTIONS 'resolver' is an asynchronous function."),
             ),
             (
                 resolvers.asynchronous,
-                ["mailers.E051 OPTIONS 'resolver' is an asynchronous function."],
+                ("mailers.E051", "OPTIONS 'resolver' is an asynchronous function."),
             ),
         ]:
             with self.subTest(resolver), self.route(resolver, default={"BACKEND": CONSOLE}):
                 found = [
-                    f"{problem.id} {problem.msg.removeprefix(f'MAILERS[{IT!r}]: ')}"
+                    (problem.id, problem.msg.removeprefix(f"MAILERS[{IT!r}]: "))
                     for problem in self.found()
                 ]
-                self.assertEqual(found, expected)
+                self.assertEqual(found, [expected] if expected else [])
 
     def found(self):
         found = checks.check_mailers(None)
