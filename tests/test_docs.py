@@ -294,6 +294,10 @@ class UnsubscribingTests(PageMixin, SimpleTestCase):
     page = "docs/unsubscribing.rst"
 
 
+class VerifyingTests(PageMixin, SimpleTestCase):
+    page = "docs/verifying.rst"
+
+
 class SettingsTests(PageMixin, SimpleTestCase):
     page = "docs/settings.rst"
     arrives = [["ann@example.com"]]
