@@ -19,6 +19,8 @@ TURNS = 300
 # Microseconds for each message, the copy included.
 LIMIT = 20
 HERE = "benchmarks.backends"
+ROUTE = "django_mailers.backends.route.EmailBackend"
+CONFIGURATION = {"BACKEND": f"{HERE}.NullBackend", "OPTIONS": {}}
 
 
 def mailers() -> dict[str, dict[str, Any]]:
@@ -33,6 +35,8 @@ def mailers() -> dict[str, dict[str, Any]]:
         "hand on": over("HandingOnBackend", using="null"),
         "copy and change": over("ChangingBackend", using="null"),
         "fix the Message-ID": over("FixingBackend", using="null"),
+        "route to an alias": over(ROUTE, resolver=lambda message: "null"),
+        "route to a dict": over(ROUTE, resolver=lambda message: CONFIGURATION),
         "three in a row": over("ChangingBackend", using="two"),
         "two": over("HandingOnBackend", using="hand on"),
     }

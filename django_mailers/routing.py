@@ -95,7 +95,7 @@ def _is_mail_kept_in_memory() -> bool:
     what it asks for.
     """
     if not hasattr(settings, "MAILERS"):
-        # Django 2028: from the object behind `settings`, as to read it from there is deprecated.
+        # Django 2028: not from `settings` itself, where reading it is deprecated.
         return getattr(settings._wrapped, "EMAIL_BACKEND", None) == LOCMEM
     mailers: Any = settings.MAILERS
     if not mailers:

@@ -184,6 +184,13 @@ class AliasTests(RouteTestCase):
                 with self.subTest(subject), self.assertRaisesExactly(TypeError, text):
                     message(subject).send(using=IT)
 
+    def test_a_wrong_type_with_a_secret(self):
+        with self.route(lambda email: (OURS, {"password": "hunter2"})):
+            [result] = send_many([message()], using=IT)
+        self.assertIsInstance(result.error, TypeError)
+        shown = traceback.TracebackException.from_exception(result.error, capture_locals=True)
+        self.assertNotIn("hunter2", "".join(shown.format()))
+
     def test_an_asynchronous_resolver(self):
         """It is not awaited, and does not warn that it was not."""
         text = (

@@ -84,14 +84,16 @@ class EmailBackend(Wrapper):
             raise InvalidMailer(text, alias=self.alias)
         if isinstance(choice, Mapping):
             return Configuration(choice)
-        hint = ""
+        text = (
+            f"The resolver {self._name} must return an alias, a dict or None, not an object of "
+            f"type {type(choice).__name__}."
+        )
         if inspect.iscoroutine(choice):
             choice.close()  # It would warn that nobody has awaited it.
-            hint = " It has to be a function that is not asynchronous."
-        raise TypeError(
-            f"The resolver {self._name} must return an alias, a dict or None, not an object of "
-            f"type {type(choice).__name__}.{hint}"
-        )
+            text += " It has to be a function that is not asynchronous."
+        # It may have a secret in it, which a page about the error would show.
+        del choice
+        raise TypeError(text)
 
     def _hand_to_configured(
         self, configuration: Configuration, messages: Sequence[Message]
