@@ -295,6 +295,14 @@ class DeployingTests(PageMixin, SimpleTestCase):
     arrives = [["ann@example.com"]]
 
 
+class UnsubscribingTests(PageMixin, SimpleTestCase):
+    page = "docs/unsubscribing.rst"
+
+
+class VerifyingTests(PageMixin, SimpleTestCase):
+    page = "docs/verifying.rst"
+
+
 class SettingsTests(PageMixin, SimpleTestCase):
     page = "docs/settings.rst"
     arrives = [["ann@example.com"]]
@@ -361,9 +369,14 @@ class BackendsTests(PageMixin, SimpleTestCase):
     page = "docs/backends.rst"
 
 
+class RouteTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/route.rst"
+    arrives = [["ann@example.com"]] * 2 + [["bob@example.com"]] * 3 + [["cleo@example.com"]]
+
+
 class SMTPTests(PageMixin, SimpleTestCase):
     page = "docs/smtp.rst"
-    arrives = [["ann@example.com"]] * 10
+    arrives = [["ann@example.com"]] * 11
 
 
 class TestingTests(PageMixin, SimpleTestCase):

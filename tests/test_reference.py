@@ -10,7 +10,7 @@ import django_mailers
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference.rst"
 # The modules whose `__all__` users import from.
-PUBLIC = ["errors", "signals"]
+PUBLIC = ["signals"]
 DIRECTIVE = re.compile(r"^\.\. auto(?:function|class|exception|data):: (\S+)$", re.MULTILINE)
 
 
