@@ -81,14 +81,19 @@ class ErrorTests(SimpleTestCase):
             (ssl.SSLCertVerificationError(1, "certificate verify failed"), ACCOUNT),
             (PoolTimeout("No session"), BUSY),
             (RateLimited("No", 7), busy(7)),
-            (ValueError("?"), MESSAGE),
-            (TypeError("?"), MESSAGE),
             (InvalidMailer("?"), CONFIGURATION),
             (MailerDoesNotExist(alias="x"), CONFIGURATION),
         ]:
             with self.subTest(error=error):
                 self.assertEqual(fault_of_error(error), expected)
                 self.assertEqual(fault_of_error(error, handed_over=False), expected)
+
+    def test_about_the_message(self):
+        for error in (ValueError("?"), TypeError("?"), UnicodeEncodeError("ascii", "ü", 0, 1, "?")):
+            with self.subTest(error=error):
+                self.assertEqual(fault_of_error(error), MESSAGE)
+                # There was no message: these are raised for a password that is not ASCII.
+                self.assertEqual(fault_of_error(error, handed_over=False), ACCOUNT)
 
     def test_by_phase(self):
         for error in (

@@ -57,7 +57,10 @@ def send_one_by_one(
     finally:
         if not keep_open:
             connection.close()
-    results += [SendResult(message, "failed", error=final) for message in messages[len(results) :]]
+    results += [
+        SendResult(message, "failed", error=final, phase="connecting")
+        for message in messages[len(results) :]
+    ]
     if isinstance(final, ImproperlyConfigured):
         final.report = SendReport(results)  # type: ignore[attr-defined, unused-ignore]
         raise final
@@ -134,7 +137,7 @@ def _send_one(backend: Mailer, message: Message) -> tuple[SendResult, bool]:
         # With fail_silently the error of the attempt is all there is.
         result = watch.judge(message)
     elif raised is not None:
-        result = SendResult(message, "failed", error=raised)
+        result = SendResult(message, "failed", error=raised, phase="rendering")
     else:
         result = SendResult(message, judge_return(returned))
     return result, watch.is_connection_good
