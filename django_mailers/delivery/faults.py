@@ -118,6 +118,7 @@ def _of_opening(error: Exception) -> Fault | None:
         return ACCOUNT  # The certificates.
     if isinstance(error, smtplib.SMTPResponseException):
         # The reply to STARTTLS; smtplib's own text is one about a reply that is too long.
-        is_reply = isinstance(error.smtp_error, bytes)
-        return ACCOUNT if is_reply and error.smtp_code >= 500 else NETWORK
+        code: object = error.smtp_code
+        is_final = isinstance(code, int) and code >= 500 and isinstance(error.smtp_error, bytes)
+        return ACCOUNT if is_final else NETWORK
     return NETWORK if isinstance(error, OSError) else None
