@@ -9,6 +9,9 @@ from django_mailers.types import Message
 
 from .report import Phase, RecipientResult, SendResult, Status
 
+# What Anymail says of a recipient who does not get the message.
+NO = frozenset({"failed", "invalid", "rejected"})
+
 
 def judge_return(returned: Any) -> Status:
     """Judge what send_messages() has returned for one message, if nothing else is known.
@@ -19,6 +22,17 @@ def judge_return(returned: Any) -> Status:
     """
     count = len(returned) if isinstance(returned, list | tuple) else returned
     return "sent" if isinstance(count, int) and count > 0 else "unknown"
+
+
+def is_refused_for_all(message: Message, before: Any) -> bool:
+    """Whether Anymail says on `message` that the service takes it for nobody.
+
+    With its "ignore_recipient_status" it counts such a message as sent. `before` is what the
+    message had there before it was sent, of another mailer perhaps.
+    """
+    told = getattr(message, "anymail_status", None)
+    statuses = getattr(told, "status", None)
+    return told is not before and isinstance(statuses, set) and bool(statuses) and statuses <= NO
 
 
 def judge(message: Message, error: Exception, *, handed_over: bool | None) -> SendResult:
