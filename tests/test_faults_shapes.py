@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from email.utils import formatdate
 from http.client import RemoteDisconnected
+from smtplib import SMTPAuthenticationError, SMTPDataError, SMTPServerDisconnected
 from types import SimpleNamespace
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,6 +18,7 @@ from django.test import SimpleTestCase, override_settings
 
 from django_mailers import send_many
 from django_mailers.delivery.faults import fault_of_error
+from django_mailers.errors import MailersFailed
 
 from .support.faults import (
     ACCOUNT,
@@ -201,17 +203,81 @@ class NameTests(SimpleTestCase):
         error = urllib.error.URLError(ConnectionRefusedError(111, "Connection refused"))
         self.assertEqual(fault_of_error(error), NETWORK)
 
+    def after(self, first, second, *, directly=False):
+        """Judge what is raised by an attempt that is made because of the `first` exception."""
+
+        def attempt():
+            raise second
+
+        def send():
+            try:
+                raise first
+            except Exception:
+                if directly:
+                    raise second  # noqa: B904
+                attempt()
+
+        try:
+            send()
+        except Exception as error:
+            return fault_of_error(error)
+
     def test_another_attempt(self):
         """After a timeout it was tried again, in vain: the first time it may have arrived."""
-        for first, fault in [
-            (TimeoutError("timed out"), UNKNOWN),
-            (named("ReadTimeout"), UNKNOWN),
-            (RemoteDisconnected("?"), UNKNOWN),
-            (KeyError("host"), NETWORK),
+
+        def refused():
+            return ConnectionRefusedError(111, "Connection refused")
+
+        for first, second, fault in [
+            (TimeoutError("timed out"), refused(), UNKNOWN),
+            (named("ReadTimeout"), refused(), UNKNOWN),
+            (RemoteDisconnected("?"), refused(), UNKNOWN),
+            (answered(500), refused(), UNKNOWN),
+            (named("ReadTimeout"), answered(401), UNKNOWN),
+            (answered(401), named("ReadTimeout", OSError), UNKNOWN),
+            (answered(401), TimeoutError("timed out"), UNKNOWN),
+            (answered(401), refused(), NETWORK),
+            (named("ConnectTimeout"), answered(401), ACCOUNT),
+            (SMTPDataError(554, b"Spam"), SMTPServerDisconnected("?"), UNKNOWN),
+            (KeyError("host"), refused(), NETWORK),
         ]:
-            with self.subTest(first=first):
-                error = raised(ConnectionRefusedError(111, "Connection refused"), first)
+            with self.subTest(first=first, second=second):
+                self.assertEqual(self.after(first, second), fault)
+        # It may come from a socket right there.
+        outcome = self.after(answered(401), TimeoutError("timed out"), directly=True)
+        self.assertEqual(outcome, UNKNOWN)
+
+    def test_errors_of_code_that_stand_for_others(self):
+        for first, fault in [
+            (named("ReadTimeout"), UNKNOWN),
+            (json.JSONDecodeError("?", "<html>", 0), UNKNOWN),
+            (answered(500), UNKNOWN),
+            (KeyError("subject"), MESSAGE),
+        ]:
+            for directly in (False, True):
+                with self.subTest(first=first, directly=directly):
+                    second = ValueError("No")
+                    self.assertEqual(self.after(first, second, directly=directly), fault)
+        refused = ConnectionRefusedError(111, "Connection refused")
+        self.assertEqual(self.after(refused, ValueError("No"), directly=True), NETWORK)
+
+    def test_replies_of_smtp(self):
+        for reply, fault in [
+            (SMTPDataError(554, b"Spam"), MESSAGE),
+            (SMTPAuthenticationError(535, b"Wrong"), ACCOUNT),
+            (SMTPDataError(-1, b"Huh"), UNKNOWN),
+            (MailersFailed({"a": SMTPDataError(554, b"Spam"), "b": TimeoutError()}), UNKNOWN),
+        ]:
+            with self.subTest(reply=reply):
+                error = raised(named("BackendError"), reply, by="cause")
                 self.assertEqual(fault_of_error(error), fault)
+
+    def test_a_circle(self):
+        first, second = named("ReadTimeout"), KeyError("?")
+        error = raised(ConnectionRefusedError(111, "?"), first)
+        first.__context__ = second
+        second.__context__ = error
+        self.assertEqual(fault_of_error(error), UNKNOWN)
 
     def test_what_the_caller_handles(self):
         """Mail is sent because of an error, too: that is not the error of the mail."""

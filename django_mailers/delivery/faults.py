@@ -14,7 +14,7 @@ from django_mailers.errors import MailersFailed
 from .answers import Phase, fault_of_recipients, fault_of_reply, fault_of_smtp
 from .faulttable import ACCOUNT, CONFIGURATION, MESSAGE, NETWORK, SENT, UNKNOWN, Fault, worst
 from .report import SendResult
-from .shapes import fault_of_shape, is_distrust, parts_of
+from .shapes import explanation, fault_of_shape, is_distrust
 
 __all__ = ["Fault", "fault_of", "fault_of_error"]
 
@@ -112,7 +112,7 @@ def _of_one(error: Exception, handed_over: bool | None, *, is_about_message: boo
 
 def _of_opening(error: Exception) -> Fault | None:
     """Judge an exception of the network or the server that came before the message was sent."""
-    if any(map(is_distrust, parts_of(error))) or type(error) is smtplib.SMTPException:
+    if any(map(is_distrust, explanation(error)[0])) or type(error) is smtplib.SMTPException:
         return ACCOUNT  # Without a mechanism to log in with smtplib raises no other exception.
     if isinstance(error, FileNotFoundError | PermissionError):
         return ACCOUNT  # The certificates.

@@ -6,6 +6,7 @@ fault that cannot have come then, or that say what the service has answered.
 
 from __future__ import annotations
 
+import builtins
 import re
 import socket
 import ssl
@@ -18,9 +19,10 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import Signal
 
-from django_mailers.errors import RateLimited
+from django_mailers.errors import MailersFailed, RateLimited
 from django_mailers.smtp import PoolTimeout
 
+from .answers import fault_of_smtp
 from .faulttable import ACCOUNT, CONFIGURATION, MESSAGE, NETWORK, UNKNOWN, Fault, busy
 from .httpanswers import fault_of_http, peek
 
@@ -57,30 +59,16 @@ ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 def fault_of_shape(error: BaseException) -> Fault:
     """Judge an exception of a backend of which nothing else is known."""
-    chain = [*parts_of(error)]
-    if any(map(_is_of_receiver, chain)):
-        # One that is told that the message was sent, perhaps.
-        return UNKNOWN
-    for number, part in enumerate(chain):
-        fault = _told(part, is_first=number == 0)
-        if fault is None:
-            continue
-        if fault != NETWORK:
-            return fault
-        inner = chain[number + 1 :]
-        if any(map(is_distrust, inner)):
-            return ACCOUNT
-        # A name explains what is behind it. Else that may be of another attempt.
-        return fault if _named(part) or not any(map(_may_be_late, inner)) else UNKNOWN
-    return UNKNOWN
+    seen: set[int] = set()
+    parts, before = explanation(error, seen)
+    return UNKNOWN if any(_may_be_late(each, seen) for each in before) else _verdict(parts)
 
 
 def is_answer(error: BaseException) -> bool:
-    """Whether the service has answered, or said what it thinks of the recipients."""
+    """Whether the server or the service has answered, if only about the recipients."""
     return any(
-        fault_of_http(part) is not None
-        or any(cls.__name__ in REFUSALS for cls in type(part).__mro__)
-        for part in parts_of(error)
+        _answer(part) is not None or not REFUSALS.isdisjoint(_names(part))
+        for part in explanation(error)[0]
     )
 
 
@@ -95,44 +83,96 @@ def is_distrust(error: BaseException) -> bool:
     )
 
 
-def parts_of(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error` and the exceptions that it came from, from the outside to the inside.
+def explanation(
+    error: BaseException, seen: set[int] | None = None
+) -> tuple[list[BaseException], list[BaseException]]:
+    """Return `error` and what it was raised for, from the outside to the inside; and what else was.
 
-    What a caller was handling when it sent the message is the context of any error, too, but not a
-    part of it: a function has caught it through which the error has not come, or that still runs.
+    What else was is an exception in whose `except` block something new was begun: another attempt,
+    perhaps. What a caller was handling when it sent the message is a context of any error, too, but
+    in neither list: a function has caught it through which the error has not come, or that still
+    runs.
     """
     running, frame = set(), sys._getframe()
     while frame is not None:
         running.add(frame)
         frame = frame.f_back  # type: ignore[assignment]
-    seen: set[int] = set()
+    parts: list[BaseException] = []
+    before: list[BaseException] = []
+    seen = set() if seen is None else seen
     left = [error]
     while left:
         part = left.pop()
         if id(part) in seen:
             continue
         seen.add(id(part))
-        yield part
+        parts.append(part)
         context = part.__context__
-        if context is not None and (caught := context.__traceback__) is not None:
-            frames = {traceback.tb_frame for traceback in _tracebacks(part)}
-            if caught.tb_frame in frames - running:
-                left.append(context)
+        if context is not None:
+            frames = [traceback.tb_frame for traceback in _tracebacks(part)]
+            caught = None if context.__traceback__ is None else context.__traceback__.tb_frame
+            if caught is None or (caught in frames and caught not in running):
+                # In the block itself it is raised for what was caught there, unless it is from C.
+                is_for_it = frames[-1:] == [caught] and not _is_raw(part)
+                (left if is_for_it else before).append(context)
         # urllib3 and urllib pass on what they have caught.
         arguments = peek(part, "args")
         if isinstance(arguments, tuple):
             left += [each for each in arguments if isinstance(each, BaseException)]
         if part.__cause__ is not None:
             left.append(part.__cause__)
+    return parts, before
 
 
-def _told(error: BaseException, *, is_first: bool) -> Fault | None:
+def _verdict(parts: list[BaseException]) -> Fault:
+    """Return the fault that the first of `parts` tells which tells any."""
+    if any(map(_is_receivers, parts)):
+        return UNKNOWN
+    told = [(part, fault) for part in parts if (fault := _told(part)) is not None]
+    if not told:
+        # One further inside may be about anything.
+        is_own = isinstance(parts[0], ValueError | TypeError)
+        return MESSAGE if is_own and not any(map(_is_about_sending, parts)) else UNKNOWN
+    part, fault = told[0]
+    inner = parts[parts.index(part) + 1 :]
+    # A name or an answer explains what is behind it; anything else may come from another attempt.
+    is_explained = _named(part) is not None or _answer(part) is not None
+    if not is_explained and any(_is_about_sending(each) and not _told(each) for each in inner):
+        return UNKNOWN
+    return ACCOUNT if fault == NETWORK and any(map(is_distrust, inner)) else fault
+
+
+def _may_be_late(error: BaseException, seen: set[int]) -> bool:
+    """Whether the message may have arrived when `error` was raised."""
+    parts, before = explanation(error, seen)
+    return any(_may_be_late(each, seen) for each in before) or (
+        any(map(_is_about_sending, parts)) and _verdict(parts) == UNKNOWN
+    )
+
+
+def _is_about_sending(error: BaseException) -> bool:
+    """Whether it comes from the network or a service, and not from code as a KeyError does."""
+    return (
+        isinstance(error, (OSError, *LATE_ERRORS))
+        or _answer(error) is not None
+        or any(map(LATE_NAMES.search, _names(error)))
+    )
+
+
+def _is_raw(error: BaseException) -> bool:
+    """Whether it may come from a socket itself."""
+    return isinstance(error, ssl.SSLError) or (
+        isinstance(error, OSError) and vars(builtins).get(type(error).__name__) is type(error)
+    )
+
+
+def _told(error: BaseException) -> Fault | None:
     """Return the fault that `error` tells by itself."""
-    fault = _ours(error) or fault_of_http(error) or _named(error) or _of_connecting(error)
-    if fault is None and is_first and isinstance(error, ValueError | TypeError):
-        # Further inside it may be about anything.
-        return UNKNOWN if isinstance(error, LATE_ERRORS) else MESSAGE
-    return fault
+    return _ours(error) or _answer(error) or _named(error) or _of_connecting(error)
+
+
+def _answer(error: BaseException) -> Fault | None:
+    return fault_of_smtp(error) or fault_of_http(error)
 
 
 def _ours(error: BaseException) -> Fault | None:
@@ -140,6 +180,8 @@ def _ours(error: BaseException) -> Fault | None:
         return busy(error.retry_after)
     if isinstance(error, PoolTimeout):
         return busy()
+    if isinstance(error, MailersFailed):
+        return UNKNOWN  # There is one cause, and there are other errors.
     return CONFIGURATION if isinstance(error, ImproperlyConfigured) else None
 
 
@@ -162,14 +204,8 @@ def _of_connecting(error: BaseException) -> Fault | None:
     return NETWORK if is_early else None
 
 
-def _may_be_late(error: BaseException) -> bool:
-    return _told(error, is_first=False) is None and (
-        isinstance(error, OSError) or any(map(LATE_NAMES.search, _names(error)))
-    )
-
-
-def _is_of_receiver(error: BaseException) -> bool:
-    """Whether a receiver of a signal has raised it."""
+def _is_receivers(error: BaseException) -> bool:
+    """Whether a receiver of a signal has raised it: of one that says "sent", perhaps."""
     return _comes_from(error, Signal.send, Signal.asend)
 
 
