@@ -223,7 +223,7 @@ class OverAnyBackendTests(SimpleTestCase):
             (ConnectionRefusedError(111, "Connection refused"), "failed"),
             (socket.gaierror(-2, "Name or service not known"), "failed"),
             (SMTPAuthenticationError(535, b"Wrong"), "failed"),
-            (SMTPRecipientsRefused({}), "failed"),
+            (SMTPRecipientsRefused({}), "refused"),
             (ConnectionResetError(104, "Connection reset by peer"), "unknown"),
             (TimeoutError("timed out"), "unknown"),
             (SMTPServerDisconnected("Connection unexpectedly closed"), "unknown"),

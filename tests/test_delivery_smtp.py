@@ -160,7 +160,7 @@ class OverSMTPTests(SimpleTestCase):
                 )
                 self.assertEqual(len(server.sessions), 1)
                 self.assertEqual(subjects(server), ["good"] * len(bad))
-                self.assertEqual(report.retryable, [bad[2], bad[3], bad[4], bad[5]])
+                self.assertEqual(report.retryable, [bad[2]])
 
     def test_refused_content(self):
         server = self.serve(refuse={"DATA": "452 Disk full"})

@@ -365,6 +365,11 @@ class DeliveryTests(PageMixin, SimpleTestCase):
     ]
 
 
+class FaultsTests(PageMixin, SimpleTestCase):
+    page = "docs/faults.rst"
+    arrives = [["ann@example.com"]]
+
+
 class BackendsTests(PageMixin, SimpleTestCase):
     page = "docs/backends.rst"
 

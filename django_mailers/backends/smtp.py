@@ -212,7 +212,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         ]
         # No session can be opened, and each of these would wait for another timeout.
         left = messages[len(results) :]
-        return given + [SendResult(m, "failed", error=results[-1].error) for m in left]
+        return given + [given[-1].about(message) for message in left]
 
     def _deliver(self, messages: Iterable[Message]) -> Iterator[Result]:
         """Send the messages, as many at a time as may be held in memory; yield the results.

@@ -12,9 +12,9 @@ import smtplib
 from django_mailers.errors import MailersFailed
 
 from .answers import Phase, fault_of_recipients, fault_of_reply, fault_of_smtp
-from .faulttable import ACCOUNT, MESSAGE, NETWORK, SENT, UNKNOWN, Fault, worst
+from .faulttable import ACCOUNT, CONFIGURATION, MESSAGE, NETWORK, SENT, UNKNOWN, Fault, worst
 from .report import SendResult
-from .shapes import chain_of, fault_of_shape, is_distrust
+from .shapes import explanation, fault_of_shape, is_distrust
 
 __all__ = ["Fault", "fault_of", "fault_of_error"]
 
@@ -28,31 +28,42 @@ def fault_of(result: SendResult) -> Fault | None:
         return SENT if result.refused_recipients else None
     if result.status in {"queued", "skipped"}:
         return None
-    if result.status == "unknown":
-        return UNKNOWN
     if result.status == "refused":
         return _of_refusal(result)
-    if result.error is None:
-        return (
-            NETWORK if result.code is None else fault_of_reply(result.code, result.text, "content")
-        )
-    return _before(result.error, other=MESSAGE)
+    return _of_failure(result) if result.status == "failed" else UNKNOWN
 
 
 def fault_of_error(error: Exception, *, handed_over: bool | None = None) -> Fault:
     """Judge an exception without a result, that of an `open()` for example.
 
-    `handed_over` says whether the server may have the message; None if that is not known.
+    `handed_over` says whether the server may have the message: False if it was raised before there
+    was a message to send, None if that is not known.
     """
-    if isinstance(error, MailersFailed):
-        faults = [fault_of_error(one, handed_over=handed_over) for one in error.errors.values()]
-        return worst(faults or [NETWORK])
-    if handed_over is False:
-        return _before(error, other=NETWORK)
-    answered = fault_of_smtp(error)
-    if answered is not None:
-        return answered
-    return UNKNOWN if handed_over else fault_of_shape(error)
+    inner = _errors_of(error)
+    if inner is None:
+        return _of_one(error, handed_over, is_about_message=handed_over is not False)
+    faults = [_of_one(each, handed_over, is_about_message=True) for each in inner]
+    # Without any, no mailer was tried.
+    return worst(faults or [NETWORK])
+
+
+def _errors_of(error: Exception) -> list[Exception] | None:
+    """Return the errors of MailersFailed, in which there may be others, without these."""
+    if not isinstance(error, MailersFailed):
+        return None
+    found: list[Exception] = []
+    seen: set[int] = set()
+    left: list[Exception] = [error]
+    while left:
+        part = left.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, MailersFailed):
+            left += part.errors.values()
+        else:
+            found.append(part)
+    return found
 
 
 def _of_refusal(result: SendResult) -> Fault:
@@ -69,27 +80,45 @@ def _of_refusal(result: SendResult) -> Fault:
 
 def _of_failure(result: SendResult) -> Fault:
     """Judge a result that is "failed": it was not handed over."""
-    if result.error is not None:
-        return _before(result.error, other=MESSAGE)
-    return NETWORK if result.code is None else fault_of_reply(result.code, result.text, "content")
-
-
-def _before(error: Exception, *, other: Fault) -> Fault:
-    """Judge an exception that came before the message was handed over.
-
-    `other` is the fault of one that is not of the network, the server or the message.
-    """
+    error, code = result.error, result.code
+    if error is None:
+        return NETWORK if code is None else fault_of_reply(code, result.text, "content")
     if isinstance(error, MailersFailed):
         return fault_of_error(error, handed_over=False)
-    told = fault_of_smtp(error) or fault_of_shape(error)
-    if told != UNKNOWN:
+    fault = _of_one(error, False, is_about_message=result.phase != "connecting")
+    # The message may do anything when it is rendered, and fail at that like a mailer.
+    is_own = result.phase == "rendering" and not isinstance(error, smtplib.SMTPException)
+    return MESSAGE if is_own and fault != CONFIGURATION else fault
+
+
+def _of_one(error: Exception, handed_over: bool | None, *, is_about_message: bool) -> Fault:
+    """Judge an exception that is not MailersFailed.
+
+    `is_about_message` is false if it was raised before there was a message to send.
+    """
+    answered = fault_of_smtp(error)
+    if answered is not None:
+        return answered
+    if handed_over:
+        return UNKNOWN
+    told = fault_of_shape(error)
+    if handed_over is None:
         return told
-    # The certificates, or what they are.
-    if isinstance(error, FileNotFoundError | PermissionError) or any(
-        is_distrust(part) for part in chain_of(error)
-    ):
-        return ACCOUNT
-    # Not one mechanism to log in with.
-    if type(error) is smtplib.SMTPException:
-        return ACCOUNT
-    return NETWORK if isinstance(error, OSError) else other
+    if told == UNKNOWN:
+        told = _of_opening(error) or (MESSAGE if is_about_message else NETWORK)
+    # What is told to somebody who logs in, with a token for example, is about that.
+    return ACCOUNT if told == MESSAGE and not is_about_message else told
+
+
+def _of_opening(error: Exception) -> Fault | None:
+    """Judge an exception of the network or the server that came before the message was sent."""
+    if any(map(is_distrust, explanation(error)[0])) or type(error) is smtplib.SMTPException:
+        return ACCOUNT  # Without a mechanism to log in with smtplib raises no other exception.
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return ACCOUNT  # The certificates.
+    if isinstance(error, smtplib.SMTPResponseException):
+        # The reply to STARTTLS; smtplib's own text is one about a reply that is too long.
+        code: object = error.smtp_code
+        is_final = isinstance(code, int) and code >= 500 and isinstance(error.smtp_error, bytes)
+        return ACCOUNT if is_final else NETWORK
+    return NETWORK if isinstance(error, OSError) else None

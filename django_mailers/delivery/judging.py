@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-from json import JSONDecodeError
-from smtplib import (
-    SMTPAuthenticationError,
-    SMTPConnectError,
-    SMTPDataError,
-    SMTPHeloError,
-    SMTPNotSupportedError,
-    SMTPRecipientsRefused,
-    SMTPSenderRefused,
-)
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 from typing import Any
 
 from django_mailers.types import Message
 
-from .report import RecipientResult, SendResult, Status
+from .report import Phase, RecipientResult, SendResult, Status
 
-# Raised before a server can have been handed anything, by any backend.
-EARLY_ERRORS = (
-    ConnectionRefusedError,
-    socket.gaierror,
-    SMTPAuthenticationError,
-    SMTPConnectError,
-    SMTPHeloError,
-    SMTPNotSupportedError,
-    SMTPRecipientsRefused,
-    SMTPSenderRefused,
-    ValueError,
-)
-# ValueErrors that are not about the message: an answer came, and could not be read.
-LATE_ERRORS = (JSONDecodeError, UnicodeDecodeError)
+# What Anymail says of a recipient who does not get the message.
+NO = frozenset({"failed", "invalid", "rejected"})
 
 
 def judge_return(returned: Any) -> Status:
@@ -46,8 +24,19 @@ def judge_return(returned: Any) -> Status:
     return "sent" if isinstance(count, int) and count > 0 else "unknown"
 
 
+def is_refused_for_all(message: Message, before: Any) -> bool:
+    """Whether Anymail says on `message` that the service takes it for nobody.
+
+    With its "ignore_recipient_status" it counts such a message as sent. `before` is what the
+    message had there before it was sent, of another mailer perhaps.
+    """
+    told = getattr(message, "anymail_status", None)
+    statuses = getattr(told, "status", None)
+    return told is not before and isinstance(statuses, set) and bool(statuses) and statuses <= NO
+
+
 def judge(message: Message, error: Exception, *, handed_over: bool | None) -> SendResult:
-    """Judge an exception.
+    """Judge an exception that was raised when `message` was sent.
 
     `handed_over` says whether the server may have the message; None if that is not known.
     """
@@ -59,10 +48,25 @@ def judge(message: Message, error: Exception, *, handed_over: bool | None) -> Se
     if isinstance(error, SMTPSenderRefused | SMTPDataError) and is_refusal(error.smtp_code):
         text = decode(error.smtp_error)
         return SendResult(message, "refused", error.smtp_code, text, error=error)
-    if handed_over is None or isinstance(error, SMTPRecipientsRefused | SMTPSenderRefused):
-        handed_over = not isinstance(error, EARLY_ERRORS) or isinstance(error, LATE_ERRORS)
-    status: Status = "unknown" if handed_over else "failed"
-    return SendResult(message, status, recipients=recipients, error=error)
+    phase: Phase | None = None if handed_over is None else "sending"
+    # The two are raised before the content is sent.
+    if handed_over and not isinstance(error, SMTPRecipientsRefused | SMTPSenderRefused):
+        status: Status = "unknown"
+    else:
+        status = "failed" if handed_over is False else _status(error)
+    return SendResult(message, status, recipients=recipients, error=error, phase=phase)
+
+
+def _status(error: Exception) -> Status:
+    """Return what became of a message by the fault that its `error` shows."""
+    # Not before: most processes never need it.
+    from .faults import fault_of_error
+    from .shapes import is_answer
+
+    fault = fault_of_error(error)
+    if fault.kind == "unknown":
+        return "unknown"
+    return "refused" if fault.kind == "message" and is_answer(error) else "failed"
 
 
 def is_refusal(code: int) -> bool:

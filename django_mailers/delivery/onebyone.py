@@ -14,7 +14,7 @@ from django.core.mail.backends import smtp
 from django_mailers.smtp import Session, is_injected
 from django_mailers.types import Mailer, Message
 
-from .judging import judge, judge_return
+from .judging import is_refused_for_all, judge, judge_return
 from .report import SendReport, SendResult
 from .watching import Watch
 
@@ -57,7 +57,10 @@ def send_one_by_one(
     finally:
         if not keep_open:
             connection.close()
-    results += [SendResult(message, "failed", error=final) for message in messages[len(results) :]]
+    results += [
+        SendResult(message, "failed", error=final, phase="connecting")
+        for message in messages[len(results) :]
+    ]
     if isinstance(final, ImproperlyConfigured):
         final.report = SendReport(results)  # type: ignore[attr-defined, unused-ignore]
         raise final
@@ -117,6 +120,7 @@ def _send_one(backend: Mailer, message: Message) -> tuple[SendResult, bool]:
     returned: Any = None
     raised: Exception | None = None
     connection = getattr(backend, "connection", None)
+    told_before = getattr(message, "anymail_status", None)
     # By type: a double of unittest.mock would pass isinstance(), and tell nothing.
     watch = Watch(connection) if issubclass(type(connection), SMTP) else None
     try:
@@ -129,12 +133,14 @@ def _send_one(backend: Mailer, message: Message) -> tuple[SendResult, bool]:
     if watch is None or not (watch.attempts or _must_be_seen(backend, connection)):
         if raised is not None:
             return judge(message, raised, handed_over=None), False
+        if is_refused_for_all(message, told_before):
+            return SendResult(message, "refused"), True
         return SendResult(message, judge_return(returned)), True
     if watch.attempts:
         # With fail_silently the error of the attempt is all there is.
         result = watch.judge(message)
     elif raised is not None:
-        result = SendResult(message, "failed", error=raised)
+        result = SendResult(message, "failed", error=raised, phase="rendering")
     else:
         result = SendResult(message, judge_return(returned))
     return result, watch.is_connection_good

@@ -3,10 +3,14 @@
 # No annotations from the future: a NamedTuple would compile each of them, at import.
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple, get_args, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args, overload
 
 from django_mailers.types import Message
 
+if TYPE_CHECKING:
+    from .faulttable import Fault
+
+Phase = Literal["connecting", "rendering", "sending"]
 Status = Literal["sent", "queued", "refused", "failed", "unknown", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 # What send_messages() counts.
@@ -36,7 +40,8 @@ class SendResult(NamedTuple):
                            one recipient.
                 "queued"   a task engine has taken it; nothing has been sent yet.
                 "refused"  the server has refused it for every recipient.
-                "failed"   it went wrong before the message was handed over.
+                "failed"   it went wrong before the message was handed over, or it was handed to a
+                           service that says no for a time, or to this account.
                 "unknown"  it may have been sent or not: the reply was lost, or the backend does
                            not tell.
                 "skipped"  it was deliberately not sent; `reason` says why.
@@ -47,6 +52,9 @@ class SendResult(NamedTuple):
     reason      why the message was skipped: "no recipients", for example.
     via         the alias of the mailer that has taken the message, or may have taken it if the
                 status is "unknown"; None if none has.
+    phase       what was being done when it went wrong: "connecting" if there was no connection to
+                send the message over, "rendering" if the message could not be made ready to be
+                sent, "sending" after that; None if the backend does not tell.
     """
 
     message: Message
@@ -57,6 +65,7 @@ class SendResult(NamedTuple):
     error: Exception | None = None
     reason: str = ""
     via: str | None = None
+    phase: Phase | None = None
 
     def __repr__(self) -> str:
         via = "" if self.via is None else f", via={self.via!r}"
@@ -78,15 +87,25 @@ class SendResult(NamedTuple):
         return self.status == "skipped"
 
     @property
+    def fault(self) -> "Fault | None":
+        """What went wrong, and what follows from it; None if nothing did. See `faults`."""
+        # Not before: a process whose mail is sent never needs it.
+        from .faults import fault_of
+
+        return fault_of(self)
+
+    @property
     def is_retryable(self) -> bool:
         """Whether sending it again gives nobody a second copy, and may succeed.
 
         RFC 5321, 4.2.1: what was refused with a code of 5xx is not to be sent again as it is.
+        Neither is a message that has an error itself.
         """
+        if self.status == "failed":
+            fault = self.fault
+            return fault is None or fault.kind != "message"
         codes = [self.code, *(recipient.code for recipient in self.recipients)]
-        return self.status == "failed" or (
-            self.status == "refused" and any(400 <= code < 500 for code in codes if code)
-        )
+        return self.status == "refused" and any(400 <= code < 500 for code in codes if code)
 
 
 class SendReport(Sequence[SendResult]):

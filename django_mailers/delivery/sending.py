@@ -79,7 +79,7 @@ def _without_backend(message: Message) -> SendResult | None:
             return None
     except Exception as error:
         # The message's own code, or a list that is not one: this is about this message alone.
-        return SendResult(message, "failed", error=error)
+        return SendResult(message, "failed", error=error, phase="rendering")
     return SendResult(message, "skipped", reason="no recipients")
 
 
@@ -136,5 +136,5 @@ def _report(
 
 def _via(alias: str, result: SendResult) -> SendResult:
     if result.via is None and result.status in TAKEN:
-        return SendResult(*result[:-1], alias)
+        return result._replace(via=alias)
     return result

@@ -6,76 +6,46 @@ fault that cannot have come then, or that say what the service has answered.
 
 from __future__ import annotations
 
+import builtins
 import re
 import socket
 import ssl
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator
 from json import JSONDecodeError
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import Signal
 
-from django_mailers.errors import RateLimited
-from django_mailers.smtp import PoolTimeout, is_injected
+from django_mailers.errors import MailersFailed, RateLimited
+from django_mailers.smtp import PoolTimeout
 
-from .answers import fault_of_words
-from .faulttable import (
-    ACCOUNT,
-    CONFIGURATION,
-    MESSAGE,
-    NETWORK,
-    SENDER,
-    UNKNOWN,
-    Fault,
-    busy,
-    limited,
-)
+from .answers import fault_of_smtp
+from .faulttable import ACCOUNT, CONFIGURATION, MESSAGE, NETWORK, UNKNOWN, Fault, busy
+from .httpanswers import fault_of_http, peek
 
-# The names of classes, by what they say. Each is raised before a request is sent, or for an answer.
+# The names of classes of requests, urllib3, httpx, aiohttp, httplib2, botocore and Anymail, by what
+# they tell. Each is raised before a request is sent, or because of an answer.
 NAMES: dict[str, Fault] = {
-    **dict.fromkeys(
-        (
-            *("ConnectTimeout", "ConnectTimeoutError", "NewConnectionError"),
-            *("NameResolutionError", "ConnectError", "EndpointConnectionError"),
-            *("ProxyConnectionError", "ClientConnectorError", "ServerNotFoundError"),
-        ),
-        NETWORK,
-    ),
-    **dict.fromkeys(
-        ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"), ACCOUNT
-    ),
-    **dict.fromkeys(
-        (
-            *("AnymailRecipientsRefused", "AnymailSerializationError", "AnymailInvalidAddress"),
-            *("AnymailUnsupportedFeature", "AnymailCancelSend", "ParamValidationError"),
-        ),
-        MESSAGE,
-    ),
-    **dict.fromkeys(
-        ("AnymailConfigurationError", "NoRegionError", "MissingSchema", "InvalidURL"),
-        CONFIGURATION,
-    ),
+    **dict.fromkeys(("ClientSSLError", "NoCredentialsError", "PartialCredentialsError"), ACCOUNT),
+    **dict.fromkeys(("CredentialRetrievalError", "TokenRetrievalError"), ACCOUNT),
+    **dict.fromkeys(("ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError"), NETWORK),
+    **dict.fromkeys(("NewConnectionError", "NameResolutionError", "ConnectError"), NETWORK),
+    **dict.fromkeys(("EndpointConnectionError", "ProxyConnectionError"), NETWORK),
+    **dict.fromkeys(("ClientConnectorError", "ServerNotFoundError"), NETWORK),
+    **dict.fromkeys(("AnymailRecipientsRefused", "AnymailSerializationError"), MESSAGE),
+    **dict.fromkeys(("AnymailUnsupportedFeature", "AnymailInvalidAddress"), MESSAGE),
+    **dict.fromkeys(("AnymailCancelSend", "ParamValidationError"), MESSAGE),
+    **dict.fromkeys(("AnymailConfigurationError", "NoRegionError"), CONFIGURATION),
+    **dict.fromkeys(("MissingSchema", "InvalidSchema", "InvalidURL"), CONFIGURATION),
     "PoolTimeout": busy(),
 }
-# Amazon's codes of errors, from the first that fits.
-AMAZON = [
-    (r"Throttling.*|.*(?:Paused|Suspended).*", limited()),
-    (r".*NotVerified.*", SENDER),
-    (r"TooManyRequests.*", busy()),
-    (
-        r"AccessDenied.*|.*Signature.*|ExpiredToken.*|InvalidClientTokenId|Unrecognized.*"
-        r"|MissingAuthenticationToken|OptInRequired|ConfigurationSetDoesNotExist.*",
-        ACCOUNT,
-    ),
-    (r"MessageRejected.*", MESSAGE),
-]
-HTTP_ACCOUNT = {401, 402, 403}
-HTTP_MESSAGE = {400, 404, 413, 422}
+# Those among them that are raised because of an answer.
+REFUSALS = {"AnymailRecipientsRefused"}
+# A request was sent, perhaps, when one of these came.
+LATE_NAMES = re.compile("Read|Write|Protocol|Closed|Disconnected|Timeout")
 # ValueErrors that are not about the message: an answer came, and could not be read.
 LATE_ERRORS = (JSONDecodeError, UnicodeDecodeError)
 # OpenSSL's reasons that belong to a handshake.
@@ -83,72 +53,126 @@ HANDSHAKE = re.compile(
     "CERTIFICATE|HANDSHAKE|WRONG_VERSION|PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS"
     "|CIPHER|UNKNOWN_CA|UNRECOGNIZED_NAME"
 )
+# Not that the sides did not like each other, but that one of them is gone.
+ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 def fault_of_shape(error: BaseException) -> Fault:
     """Judge an exception of a backend of which nothing else is known."""
-    chain = [*chain_of(error)]
-    if any(_is_receivers(part) for part in chain):
-        return UNKNOWN
-    for number, part in enumerate(chain):
-        fault = _told(part, is_first=number == 0)
-        if fault is None:
-            continue
-        if fault != NETWORK:
-            return fault
-        inner = chain[number + 1 :]
-        if any(map(is_distrust, inner)):
-            return ACCOUNT
-        # A name explains what is behind it. Else that may be of another attempt.
-        return fault if _named(part) or not any(map(_may_be_late, inner)) else UNKNOWN
-    return UNKNOWN
+    seen: set[int] = set()
+    parts, before = explanation(error, seen)
+    return UNKNOWN if any(_may_be_late(each, seen) for each in before) else _verdict(parts)
 
 
-def chain_of(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error` and what it came from, from the outside to the inside.
+def is_answer(error: BaseException) -> bool:
+    """Whether the server or the service has answered, if only about the recipients."""
+    return any(
+        _answer(part) is not None or not REFUSALS.isdisjoint(_names(part))
+        for part in explanation(error)[0]
+    )
 
-    What a caller was handling when it sent the message is the context of any error, too, but not a
-    part of it: a function has caught it through which the error has not come, or that still runs.
+
+def is_distrust(error: BaseException) -> bool:
+    """Whether `error` came from a TLS handshake in which one side did not like the other."""
+    if not isinstance(error, ssl.SSLError) or isinstance(error, ENDS):
+        return False
+    return (
+        isinstance(error, ssl.SSLCertVerificationError)
+        or HANDSHAKE.search(str(peek(error, "reason"))) is not None
+        or _comes_from(error, ssl.SSLSocket.do_handshake)
+    )
+
+
+def explanation(
+    error: BaseException, seen: set[int] | None = None
+) -> tuple[list[BaseException], list[BaseException]]:
+    """Return `error` and what it was raised for, from the outside to the inside; and what else was.
+
+    What else was is an exception in whose `except` block something new was begun: another attempt,
+    perhaps. What a caller was handling when it sent the message is a context of any error, too, but
+    in neither list: a function has caught it through which the error has not come, or that still
+    runs.
     """
     running, frame = set(), sys._getframe()
     while frame is not None:
         running.add(frame)
         frame = frame.f_back  # type: ignore[assignment]
-    seen: set[int] = set()
-    part: BaseException | None = error
-    while part is not None and id(part) not in seen:
-        yield part
+    parts: list[BaseException] = []
+    before: list[BaseException] = []
+    seen = set() if seen is None else seen
+    left = [error]
+    while left:
+        part = left.pop()
+        if id(part) in seen:
+            continue
         seen.add(id(part))
-        inner = part.__cause__
-        if inner is None and not part.__suppress_context__:
-            inner = part.__context__
-            caught = None if inner is None else inner.__traceback__
-            if caught is None or caught.tb_frame in running or not _came_through(part, caught):
-                inner = None
-        part = inner
+        parts.append(part)
+        context = part.__context__
+        if context is not None:
+            frames = [traceback.tb_frame for traceback in _tracebacks(part)]
+            caught = None if context.__traceback__ is None else context.__traceback__.tb_frame
+            if caught is None or (caught in frames and caught not in running):
+                # In the block itself it is raised for what was caught there, unless it is from C.
+                is_for_it = frames[-1:] == [caught] and not _is_raw(part)
+                (left if is_for_it else before).append(context)
+        # urllib3 and urllib pass on what they have caught.
+        arguments = peek(part, "args")
+        if isinstance(arguments, tuple):
+            left += [each for each in arguments if isinstance(each, BaseException)]
+        if part.__cause__ is not None:
+            left.append(part.__cause__)
+    return parts, before
 
 
-def is_distrust(error: BaseException) -> bool:
-    """Whether `error` came from a TLS handshake in which one side did not like the other."""
-    if not isinstance(error, ssl.SSLError) or isinstance(
-        error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError
-    ):
-        return False
-    return (
-        isinstance(error, ssl.SSLCertVerificationError)
-        or HANDSHAKE.search(error.reason or "") is not None
-        or _comes_from(error, {ssl.SSLSocket.do_handshake.__code__})
+def _verdict(parts: list[BaseException]) -> Fault:
+    """Return the fault that the first of `parts` tells which tells any."""
+    if any(map(_is_receivers, parts)):
+        return UNKNOWN
+    told = [(part, fault) for part in parts if (fault := _told(part)) is not None]
+    if not told:
+        # One further inside may be about anything.
+        is_own = isinstance(parts[0], ValueError | TypeError)
+        return MESSAGE if is_own and not any(map(_is_about_sending, parts)) else UNKNOWN
+    part, fault = told[0]
+    inner = parts[parts.index(part) + 1 :]
+    # A name or an answer explains what is behind it; anything else may come from another attempt.
+    is_explained = _named(part) is not None or _answer(part) is not None
+    if not is_explained and any(_is_about_sending(each) and not _told(each) for each in inner):
+        return UNKNOWN
+    return ACCOUNT if fault == NETWORK and any(map(is_distrust, inner)) else fault
+
+
+def _may_be_late(error: BaseException, seen: set[int]) -> bool:
+    """Whether the message may have arrived when `error` was raised."""
+    parts, before = explanation(error, seen)
+    return any(_may_be_late(each, seen) for each in before) or (
+        any(map(_is_about_sending, parts)) and _verdict(parts) == UNKNOWN
     )
 
 
-def _told(error: BaseException, *, is_first: bool) -> Fault | None:
+def _is_about_sending(error: BaseException) -> bool:
+    """Whether it comes from the network or a service, and not from code as a KeyError does."""
+    return (
+        isinstance(error, (OSError, *LATE_ERRORS))
+        or _answer(error) is not None
+        or any(map(LATE_NAMES.search, _names(error)))
+    )
+
+
+def _is_raw(error: BaseException) -> bool:
+    """Whether it may come from a socket itself."""
+    return isinstance(error, ssl.SSLError) or (
+        isinstance(error, OSError) and vars(builtins).get(type(error).__name__) is type(error)
+    )
+
+
+def _told(error: BaseException) -> Fault | None:
     """Return the fault that `error` tells by itself."""
-    fault = _ours(error) or _amazons(error) or _of_http(error) or _named(error)
-    fault = fault or _of_connecting(error)
-    if fault is None and is_first and isinstance(error, ValueError | TypeError):
-        # Further inside it may be about anything.
-        fault = UNKNOWN if isinstance(error, LATE_ERRORS) else MESSAGE
-    return fault
+    return _ours(error) or _answer(error) or _named(error) or _of_connecting(error)
+
+
+def _answer(error: BaseException) -> Fault | None:
+    return fault_of_smtp(error) or fault_of_http(error)
 
 
 def _ours(error: BaseException) -> Fault | None:
@@ -156,119 +180,39 @@ def _ours(error: BaseException) -> Fault | None:
         return busy(error.retry_after)
     if isinstance(error, PoolTimeout):
         return busy()
+    if isinstance(error, MailersFailed):
+        return UNKNOWN  # There is one cause, and there are other errors.
     return CONFIGURATION if isinstance(error, ImproperlyConfigured) else None
 
 
 def _named(error: BaseException) -> Fault | None:
-    return next((NAMES[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in NAMES), None)
+    return next((NAMES[name] for name in _names(error) if name in NAMES), None)
+
+
+def _names(error: BaseException) -> list[str]:
+    return [cls.__name__ for cls in type(error).__mro__]
 
 
 def _of_connecting(error: BaseException) -> Fault | None:
     """Judge an error of the network or of TLS, if it came before there was a connection."""
     if is_distrust(error):
         return ACCOUNT
-    connecting = {socket.create_connection.__code__, ssl.SSLSocket.do_handshake.__code__}
     is_early = isinstance(error, ConnectionRefusedError | socket.gaierror) or (
-        isinstance(error, OSError) and _comes_from(error, connecting)
+        isinstance(error, OSError)
+        and _comes_from(error, socket.create_connection, ssl.SSLSocket.do_handshake)
     )
     return NETWORK if is_early else None
 
 
-# --- Answers of HTTP -----------------------------------------------------------------------------
-
-
-def _of_http(error: BaseException) -> Fault | None:
-    response = _get(error, "response")
-    statuses = (_get(error, "status_code"), _get(response, "status_code"), _get(error, "status"))
-    status = next((value for value in statuses if type(value) is int and 100 <= value < 600), None)
-    if status is None:
-        return None
-    wait = _retry_after(_get(response, "headers") or _get(error, "headers"))
-    return _of_status(status, wait)
-
-
-def _of_status(status: int, wait: float | None) -> Fault:
-    if status in HTTP_ACCOUNT:
-        return ACCOUNT
-    if status == 429 or (status == 503 and wait is not None):
-        return busy(wait)
-    return MESSAGE if status in HTTP_MESSAGE else UNKNOWN
-
-
-def _amazons(error: BaseException) -> Fault | None:
-    """Judge a ClientError of botocore."""
-    response = _get(error, "response")
-    if not isinstance(response, Mapping):
-        return None
-    told, metadata = response.get("Error"), response.get("ResponseMetadata")
-    if isinstance(told, Mapping):
-        words = fault_of_words(str(told.get("Message", "")))
-        if words is not None:
-            return words
-        for pattern, fault in AMAZON:
-            if re.fullmatch(pattern, str(told.get("Code", ""))):
-                return fault
-    if not isinstance(metadata, Mapping) or type(metadata.get("HTTPStatusCode")) is not int:
-        return None
-    wait = _retry_after(metadata.get("HTTPHeaders"))
-    return _of_status(metadata["HTTPStatusCode"], wait)
-
-
-def _retry_after(headers: Any) -> float | None:
-    """Return the seconds of Retry-After (RFC 9110, 10.2.3): a number of them, or a date."""
-    value = _header(headers, "Retry-After")
-    if value is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,8}", value):
-        return float(value)
-    try:
-        # By the server's clock, if it tells the time.
-        now = _header(headers, "Date")
-        until = parsedate_to_datetime(value).timestamp()
-        return max(0.0, until - (parsedate_to_datetime(now).timestamp() if now else time.time()))
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _header(headers: Any, name: str) -> str | None:
-    try:
-        value = headers.get(name) or headers.get(name.lower())
-    except Exception as error:
-        # Anybody's object.
-        if is_injected(error):
-            raise
-        return None
-    return value.strip() if isinstance(value, str) else None
-
-
-def _get(instance: Any, name: str) -> Any:
-    try:
-        return getattr(instance, name, None)
-    except Exception as error:
-        # A property of anybody's class.
-        if is_injected(error):
-            raise
-        return None
-
-
-# --- Tracebacks ----------------------------------------------------------------------------------
-
-
 def _is_receivers(error: BaseException) -> bool:
-    """Whether a receiver of a signal has raised it; of one that says "sent", perhaps."""
-    return _comes_from(error, {Signal.send.__code__, Signal.asend.__code__})
+    """Whether a receiver of a signal has raised it: of one that says "sent", perhaps."""
+    return _comes_from(error, Signal.send, Signal.asend)
 
 
-def _may_be_late(error: BaseException) -> bool:
-    return isinstance(error, OSError) and _told(error, is_first=False) is None
-
-
-def _comes_from(error: BaseException, codes: set[CodeType]) -> bool:
+def _comes_from(error: BaseException, *functions: Any) -> bool:
+    """Whether `error` has come through one of `functions`, which may be replaced (by gevent)."""
+    codes = [function.__code__ for function in functions if hasattr(function, "__code__")]
     return any(traceback.tb_frame.f_code in codes for traceback in _tracebacks(error))
-
-
-def _came_through(error: BaseException, caught: TracebackType) -> bool:
-    return any(traceback.tb_frame is caught.tb_frame for traceback in _tracebacks(error))
 
 
 def _tracebacks(error: BaseException) -> Iterator[TracebackType]:

@@ -21,6 +21,8 @@ class _Attempt:
     def __init__(self, addresses: Sequence[str]) -> None:
         self.addresses = addresses
         self.handed_over = False
+        # Whether the server waits for the content.
+        self.is_content_due = False
         self.last_reply: tuple[int, bytes] = (-1, b"")
         self.refused: dict[str, tuple[int, bytes]] | None = None
         self.error: Exception | None = None
@@ -43,7 +45,7 @@ class Watch:
     """A context in which the connection of an SMTP backend is watched.
 
     Django's backend drops what sendmail() returns, the refused recipients, and with fail_silently
-    what it raises (H34). So two methods of this one connection, and of no other, are replaced for
+    what it raises (H34). So some methods of this one connection, and of no other, are replaced for
     the time of one send_messages(): it is the backend's own, made a moment ago, in this thread.
     """
 
@@ -53,7 +55,7 @@ class Watch:
         self.attempts: list[_Attempt] = []
 
     def __enter__(self) -> None:
-        for name in ("sendmail", "getreply"):
+        for name in ("sendmail", "getreply", "send"):
             self._originals[name] = getattr(self._connection, name)
             setattr(self._connection, name, getattr(self, f"_{name}"))
 
@@ -77,10 +79,25 @@ class Watch:
     def _getreply(self) -> tuple[int, bytes]:
         reply = cast("tuple[int, bytes]", self._originals["getreply"]())
         if self.attempts:
-            self.attempts[-1].last_reply = reply
+            attempt = self.attempts[-1]
+            attempt.last_reply = reply
             # Only DATA is answered by it: the content comes next.
-            self.attempts[-1].handed_over |= reply[0] == 354
+            attempt.is_content_due = reply[0] == 354
+            attempt.handed_over |= attempt.is_content_due
         return reply
+
+    def _send(self, data: Any) -> None:
+        attempt = self.attempts[-1] if self.attempts else None
+        if attempt is None or not attempt.is_content_due:
+            self._originals["send"](data)
+            return
+        attempt.is_content_due = False
+        try:
+            self._originals["send"](data)
+        except OSError:
+            # All but the last byte may have gone, and without that no message is complete.
+            attempt.handed_over = False
+            raise
 
     def judge(self, message: Message) -> SendResult:
         """Judge the attempts; there is more than one if the backend does more than Django's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django_mailers.smtp import Reply, Result
 from django_mailers.types import Message
 
-from .report import RecipientResult, SendResult, Status
+from .report import Phase, RecipientResult, SendResult, Status
 
 
 def send_result(message: Message, result: Result, via: str | None = None) -> SendResult:
@@ -26,7 +26,15 @@ def send_result(message: Message, result: Result, via: str | None = None) -> Sen
         result.error,
         "",
         via if status in {"sent", "unknown"} else None,
+        _phase(result),
     )
+
+
+def _phase(result: Result) -> Phase:
+    if result.status == "untried":
+        return "connecting"
+    # Another session would not change it.
+    return "rendering" if result.status == "failed" and not result.is_open else "sending"
 
 
 def _text(reply: Reply) -> str:

@@ -195,6 +195,8 @@ class SMTPServer(server.SMTPServer):
 
 DROP = object()
 STALL = object()
+# Not to read any more, so that the client cannot write any more.
+DEAF = object()
 # (the beginning of the command that is awaited, what is done about it)
 Step = tuple["str | None", Any]
 
@@ -220,7 +222,8 @@ class ScriptedServer(_Server):
     A script is a list of steps (command, reply). `command` is how the client's next line must
     begin; None awaits nothing: the server speaks first, as in its greeting. `reply` is a str
     (one line, CRLF is added), bytes (sent as they are: garbage, halves, several lines, nothing),
-    DROP (close the connection) or STALL (never say anything again). After a reply that begins
+    DROP (close the connection), STALL (never say anything again) or DEAF (never read anything
+    again: what is larger than the buffers cannot be written). After a reply that begins
     with 354 the client's next "line" is all of its data, and is called ".".
 
     Each connection plays the next script, the last one again and again. QUIT is answered by
@@ -260,6 +263,9 @@ class ScriptedServer(_Server):
                 if reply is STALL:
                     await reader.read()
                     return
+                if reply is DEAF:
+                    transport.pause_reading()
+                    await asyncio.Event().wait()
                 text = reply if isinstance(reply, bytes) else f"{reply}\r\n".encode()
                 transport.write(text)
                 end = b"\r\n.\r\n" if text.startswith(b"354") else b"\r\n"

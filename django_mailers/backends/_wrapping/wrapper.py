@@ -198,7 +198,7 @@ class Wrapper(ReportingBackend):
             if is_injected(error):
                 raise
             # The project's code; this is about the one message.
-            return SendResult(message, "failed", error=error)
+            return SendResult(message, "failed", error=error, phase="rendering")
         if isinstance(outcome, SendResult):
             return outcome.about(message)
         return outcome
