@@ -17,7 +17,7 @@ from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 
 from django_mailers.signatures import path_of
 
-from . import addresses, entries, exposure, installation, references
+from . import addresses, callables, entries, exposure, installation, redirects, references
 from .constructor import DEVELOPMENT
 from .table import check_message
 
@@ -38,7 +38,9 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     messages += problems
     for mailer in mailers:
         messages += entries.check(mailer)
+        messages += callables.check(mailer)
     messages += references.check_mailers(mailers, aliases)
+    messages += redirects.check_mailers(mailers)
     # An empty MAILERS turns mail off, error reports included.
     if aliases:
         messages += references.check_logging(aliases)
@@ -49,12 +51,12 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Check that every mailer sends its mail; part of `check --deploy`."""
+    """Check that every mailer sends its mail, and to its recipients; part of `check --deploy`."""
     aliases = getattr(settings, "MAILERS", None)
     if not isinstance(aliases, Mapping):
         return []
     mailers, _ = entries.read(aliases)
-    return [
+    messages = [
         check_message(
             "mailers.W003", f"{path_of(mailer.backend)} does not send mail.", alias=mailer.alias
         )
@@ -63,3 +65,5 @@ def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         if path_of(mailer.backend) in DEVELOPMENT
         and (mailer.alias != DEFAULT_MAILER_ALIAS or mailer.path not in DEVELOPMENT)
     ]
+    messages += redirects.check_deployment(mailers)
+    return messages

@@ -14,7 +14,14 @@ DEVELOPMENT = (
     FILEBASED,
     f"{BACKENDS}.locmem.EmailBackend",
 )
-OURS = ("django_mailers.backends.smtp.EmailBackend",)
+OURS = (
+    "django_mailers.backends.smtp.EmailBackend",
+    "django_mailers.backends.defaults.EmailBackend",
+    "django_mailers.backends.observe.EmailBackend",
+    "django_mailers.backends.redirect.EmailBackend",
+    "django_mailers.backends.tee.EmailBackend",
+    "django_mailers.backends.transform.EmailBackend",
+)
 
 TEXT = Kind("a str", (str,))
 # Sockets accept a string of digits: see W002.
