@@ -80,16 +80,19 @@ class EmailBackend(Wrapper):
                 raise
             # Of any backend, its configuration included: the messages are sent, and an error would
             # make the caller send them again.
-            _log(self.alias, alias, f"raised {type(error).__name__}")
+            _log(
+                self.alias,
+                f"Sending copies of them through {alias!r} raised {type(error).__name__}.",
+            )
             return
         failures = report.failures
         if failures:
             # Only the types: a text may be the server's, and name anybody.
             types = {type(one.error).__name__ for one in failures if one.error is not None}
             because = f" ({', '.join(sorted(types))})" if types else ""
-            _log(self.alias, alias, f"was given {len(report)}: {report.summary()}{because}")
+            _log(self.alias, f"Of their copies through {alias!r}: {report.summary()}{because}.")
 
 
-def _log(alias: str | None, also: str, what: str) -> None:
+def _log(alias: str | None, what: str) -> None:
     # A warning, and not an error: an error report may be sent by this very mailer.
-    logger.warning("MAILERS[%r]: messages were sent, but %r in 'also' %s.", alias, also, what)
+    logger.warning("MAILERS[%r]: Messages were sent. %s", alias, what)

@@ -31,7 +31,7 @@ PROVIDER_HEADERS = {
     *("x-mailgun-recipient-variables", "x-mj-vars"),
 }
 # The warnings that were logged, each once in a process.
-_warned: set[tuple[str | None, str, tuple[str, ...]]] = set()
+warned: set[tuple[str | None, str, tuple[str, ...]]] = set()
 
 
 class Leftovers:
@@ -79,9 +79,9 @@ class Leftovers:
         """Log what the messages of this class lose; once for each mailer in a process."""
         lost = (*self._opaque, *self._by_address, *self._headers)
         key = (alias, self._class, lost)
-        if not lost or key in _warned:
+        if not lost or key in warned:
             return
-        _warned.add(key)
+        warned.add(key)
         logger.warning(
             "MAILERS[%r]: %s of messages of the class %s may name recipients, and is not sent to "
             "any but those who are allowed.",
