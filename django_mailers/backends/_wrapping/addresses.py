@@ -13,8 +13,8 @@ from django_mailers.render import addr_spec
 def address_of(mailbox: object) -> str | None:
     """Return the one address in `mailbox`, in lower case; None if there may be another.
 
-    A domain is returned as it is on the wire (RFC 5890). Of a local part that is not ASCII only the
-    server knows whether case matters, so it is left as it is.
+    The domain is returned as it is on the wire (RFC 5890). A local part that is not ASCII is
+    written in several ways that look the same, so None is returned for that, too.
     """
     # The entry may be lazy.
     text = str(mailbox)
@@ -42,12 +42,14 @@ def addresses_of(header: object) -> list[str] | None:
 def normalized(address: str) -> str | None:
     """Return an address, or a pattern of addresses, as `address_of()` does."""
     local, _, domain = address.rpartition("@")
+    if not local.isascii():
+        return None
     if not domain.isascii():
         try:
             domain = domain.encode("idna").decode("ascii")
         except UnicodeError:
             return None
-    return f"{local.lower() if local.isascii() else local}@{domain.lower()}"
+    return f"{local}@{domain}".lower()
 
 
 def _parsed(text: str) -> str | None:
