@@ -137,8 +137,8 @@ class TransformTests(ExactErrors, SimpleTestCase):
             ),
             (
                 f"{HERE}.missing",
-                f"Could not import 'transforms' '{HERE}.missing': Module \"{HERE}\" does not define "
-                'a "missing" attribute/class',
+                f"Could not import 'transforms' '{HERE}.missing': Module \"{HERE}\" does not "
+                'define a "missing" attribute/class',
             ),
             (
                 "shout",
