@@ -69,6 +69,7 @@ class CallableTests(SimpleTestCase):
         self.assertEqual(found, [message("E040", text)])
 
     def test_a_wrong_value_is_reported_once(self):
+        self.assertEqual([one.id for one in self.found("nowhere.shout")], ["mailers.E040"])
         self.assertEqual([one.id for one in self.found(1)], ["mailers.E010"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from django.core.mail.backends.base import BaseEmailBackend
 
@@ -38,6 +38,9 @@ class ReportingBackend(TakesOptions, BaseEmailBackend):
     """
 
     fail_silently: bool = False
+    # Whether the extra headers of a message go out as they are. Unless a class states that, or
+    # derives from one of Django's, they are without the Message-ID and Date of `fix_identity()`.
+    renders_mime: ClassVar[bool]
 
     def send_many(self, messages: Sequence[Message]) -> list[SendResult]:
         """Send each of `messages`, which have recipients; return a result for each, in order.

@@ -160,6 +160,13 @@ PROBLEMS = (
         "Correct the path. It is that of a function or another callable, with its module.",
     ),
     Problem(
+        "mailers.E070",
+        "A DKIM key cannot be used.",
+        "The file cannot be read, what it contains is not a private RSA key in PEM, or the package "
+        "``cryptography`` is not installed. Part of ``check --deploy``.",
+        "Correct ``'key'`` in the option ``'dkim'``; the text says what is wrong with it.",
+    ),
+    Problem(
         "mailers.W001",
         "An entry of ``MAILERS`` has a key that is ignored.",
         "Django reads ``BACKEND`` and ``OPTIONS``, and ignores everything else: a misspelled key, "
@@ -254,6 +261,13 @@ PROBLEMS = (
         "may write to customers.",
         "Let the mailer send through one that redirects, or silence this check if it is meant to "
         "send to anybody.",
+    ),
+    Problem(
+        "mailers.W070",
+        "A mailer signs for another domain than that of the sender.",
+        "The domain of ``DEFAULT_FROM_EMAIL`` is neither the ``'domain'`` of the option ``'dkim'`` "
+        "nor below it. Mail from it is sent without a signature, or refused with ``'required'``.",
+        "Set ``DEFAULT_FROM_EMAIL`` to an address of the domain, or sign for the other domain.",
     ),
 )
 _BY_ID = {problem.id: problem for problem in PROBLEMS}
