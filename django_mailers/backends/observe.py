@@ -16,7 +16,7 @@ from django_mailers.smtp import is_injected
 from django_mailers.types import Message
 
 from ._wrapping.calls import current_call
-from ._wrapping.interrupted import note_results
+from ._wrapping.interrupted import attach_report
 from .base import Wrapper
 
 
@@ -70,5 +70,5 @@ class EmailBackend(Wrapper):
                         raise response
         except BaseException as error:
             # An interrupt. It is not to hide that the messages were sent.
-            note_results(error, results, self.alias)
+            attach_report(error, results, self.alias)
             raise

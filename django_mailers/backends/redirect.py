@@ -11,7 +11,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_mailers.delivery import SendResult
 from django_mailers.options import ADDRESSES, ALIAS, NAME, PATTERNS, Option
-from django_mailers.smtp import is_injected
 from django_mailers.types import Message
 
 from ._wrapping.addresses import address_of, addresses_of, normalized
@@ -46,7 +45,7 @@ class EmailBackend(Wrapper):
 
     def send_through(self, messages: Sequence[Message]) -> list[SendResult]:
         """Send the parts of all messages as one batch; return a result for each message."""
-        everything = [self._split_safely(message) for message in messages]
+        everything = [self._outgoing(message, self._split) for message in messages]
         parts = [
             (message, part)
             for message, split in zip(messages, everything, strict=True)
@@ -71,17 +70,6 @@ class EmailBackend(Wrapper):
                 current_call(self).record(results_of(report))
             raise
         return results_of(given)
-
-    def _split_safely(self, message: Message) -> list[Message] | SendResult:
-        try:
-            return self._split(message)
-        except ImproperlyConfigured:
-            raise
-        except Exception as error:
-            if is_injected(error):
-                raise
-            # A message whose lists are not lists, or its own code. This is about the one message.
-            return SendResult(message, "failed", error=error)
 
     def _split(self, message: Message) -> list[Message]:
         """Return what is sent in the place of `message`: one message, or two."""

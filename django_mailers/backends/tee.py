@@ -15,7 +15,7 @@ from django_mailers.smtp import is_injected
 from django_mailers.types import Message
 
 from ._wrapping.calls import current_call
-from ._wrapping.interrupted import note_results
+from ._wrapping.interrupted import attach_report
 from .base import Wrapper
 
 logger = logging.getLogger("django_mailers.backends")
@@ -47,19 +47,26 @@ class EmailBackend(Wrapper):
             seen.add(alias)
         return None
 
+    def outgoing(self, message: Message) -> Message | SendResult:
+        """Return `message` with the Message-ID and the Date that all of its copies are to have."""
+        return self.fix_identity(message)
+
     def send_through(self, messages: Sequence[Message]) -> list[SendResult]:
         """Send `messages` through `using`, then those that were taken through the others."""
+        outcomes = [self._outgoing(message) for message in messages]
         try:
-            results = super().send_through(messages)
+            results = self._send_outcomes(messages, outcomes)
         except ImproperlyConfigured as error:
             # Some of them may have been sent before.
-            self._give_to_others(current_call(self).report(messages, error))
+            self._give_to_others(outcomes, current_call(self).report(messages, error))
             raise
-        self._give_to_others(results)
+        self._give_to_others(outcomes, results)
         return results
 
-    def _give_to_others(self, results: Sequence[SendResult]) -> None:
-        taken = [result.message for result in results if result.status in COUNTED]
+    def _give_to_others(self, sent: Sequence[Any], results: Sequence[SendResult]) -> None:
+        """Give those of the messages `sent` that were taken, according to `results`, to `also`."""
+        pairs = zip(sent, results, strict=True)
+        taken = [message for message, result in pairs if result.status in COUNTED]
         if not taken:
             return
         try:
@@ -67,14 +74,16 @@ class EmailBackend(Wrapper):
                 self._give(alias, taken)
         except BaseException as error:
             # An interrupt. It is not to hide that the messages were sent.
-            note_results(error, results, self.alias)
+            attach_report(error, results, self.alias)
             raise
 
     def _give(self, alias: str, messages: Sequence[Message]) -> None:
         """Send copies of `messages` through the mailer `alias`; log what goes wrong."""
         try:
             # Copies, as what a backend adds to a message is to be that of `using`.
-            report = SendReport(self.hand_on(alias, [self.copy(message) for message in messages]))
+            copies = [self.copy(message) for message in messages]
+            with current_call(self).aside():
+                report = SendReport(self.hand_on(alias, copies))
         except Exception as error:
             if is_injected(error):
                 raise

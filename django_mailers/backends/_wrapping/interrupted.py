@@ -8,13 +8,8 @@ from collections.abc import Sequence
 from django_mailers.delivery import SendReport, SendResult
 
 
-def note_results(error: BaseException, results: Sequence[SendResult], alias: str | None) -> None:
-    """Let `error`, a job's time limit for example, tell what became of the messages before.
-
-    They are its `report`, and a note says it where the traceback is printed (Python 3.11).
-    """
-    report = SendReport(results, using=alias)
+def attach_report(error: BaseException, results: Sequence[SendResult], alias: str | None) -> None:
+    """Let `error`, such as a job's time limit, have a `report` of the messages sent before it."""
+    # A class with slots has no place for it.
     with contextlib.suppress(AttributeError):
-        error.report = report  # type: ignore[attr-defined]
-    if hasattr(error, "add_note"):
-        error.add_note(f"MAILERS[{alias!r}], before that: {report.summary()}.")
+        error.report = SendReport(results, using=alias)  # type: ignore[attr-defined]

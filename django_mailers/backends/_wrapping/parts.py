@@ -26,13 +26,11 @@ def merged(message: Message, results: Sequence[SendResult]) -> SendResult:
     failure = next((one for one in counted if one.status not in TAKEN), first)
     is_split = 0 < taken < len(counted)
     leading = failure if is_split else first
-    return SendResult(
-        message,
-        "unknown" if is_split else first.status,
-        leading.code,
-        leading.text,
-        tuple(recipient for one in results for recipient in one.recipients),
-        next((one.error for one in counted if one.error is not None), None),
-        ", ".join(dict.fromkeys(one.reason for one in counted if one.reason)),
-        next((one.via for one in counted if one.via is not None), None),
+    return leading._replace(
+        message=message,
+        status="unknown" if is_split else first.status,
+        recipients=tuple(recipient for one in results for recipient in one.recipients),
+        error=next((one.error for one in counted if one.error is not None), None),
+        reason=", ".join(dict.fromkeys(one.reason for one in counted if one.reason)),
+        via=next((one.via for one in counted if one.via is not None), None),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
-from typing import Any
 
 from django_mailers.delivery import SendReport, send_over
 from django_mailers.types import Mailer, Message
@@ -47,15 +46,6 @@ class Targets:
         self._make = make
         self._lock = threading.Lock()
         self._opened: dict[str, Target] | None = None
-
-    # send_mass_mail() leaves the mailer on its messages, which the memory backend copies (H23).
-    # The copy of a mailer has nothing open.
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"make": self._make}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        Targets.__init__(self, **state)
 
     def get(self, alias: str) -> Target:
         """Return the mailer `alias`: while the wrapper is open always the same, else a new one."""
