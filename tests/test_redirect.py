@@ -296,9 +296,9 @@ class OtherWaysTests(RedirectMixin, SimpleTestCase):
                     self.assertEqual(
                         logs.output,
                         [
-                            f"WARNING:django_mailers.backends:MAILERS['it']: {name!r} of messages "
-                            "of the class django.core.mail.message.EmailMessage may name "
-                            "recipients, and is not sent to any but those who are allowed."
+                            "WARNING:django_mailers.backends:MAILERS['it']: Messages of the class "
+                            "django.core.mail.message.EmailMessage are redirected without "
+                            f"{name!r}, which may name other recipients."
                         ],
                     )
                     self.assertFalse(hasattr(sent, name))

@@ -159,6 +159,17 @@ class TeeTests(ExactErrors, SimpleTestCase):
             message().send(using=IT)
         self.assertEqual((ShelfBackend.shelves, mail.outbox), ({}, []))
 
+    def test_a_circle_that_the_settings_do_not_show(self):
+        """It ends at once, as the copies know the way that they have come."""
+        it = entry("tee", "memory", also=["route"])
+        route = {"BACKEND": f"{HERE}.RoutingBackend"}
+        with (
+            shapers.mailers(it, route=route),
+            self.logged("Sending copies of them through 'route' raised InvalidMailer."),
+        ):
+            self.assertEqual(message(IT).send(using=IT), 1)
+        self.assertEqual([one.subject for one in mail.outbox], [IT])
+
     def test_using_turns_out_to_be_misconfigured(self):
         """Those who got the message are in the archive."""
         first = {"BACKEND": f"{HERE}.MisconfiguredBackend"}

@@ -83,11 +83,11 @@ class Leftovers:
             return
         warned.add(key)
         logger.warning(
-            "MAILERS[%r]: %s of messages of the class %s may name recipients, and is not sent to "
-            "any but those who are allowed.",
+            "MAILERS[%r]: Messages of the class %s are redirected without %s, which may name other "
+            "recipients.",
             alias,
-            listed(map(repr, lost)),
             self._class,
+            listed(map(repr, lost)),
         )
 
 
