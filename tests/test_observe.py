@@ -5,6 +5,7 @@ import signal
 from unittest import mock
 
 from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import InvalidMailer, mailers
 from django.test import SimpleTestCase
 
@@ -118,6 +119,21 @@ class ObserveTests(ExactErrors, SimpleTestCase):
                 message("bad").send(using=IT)
         self.assertEqual([one.status for one in report], ["sent", "failed", "sent"])
         self.assertEqual([one["result"] for one in self.after[:3]], [*report])
+
+    def test_an_error_of_the_configuration_before(self):
+        """It is never taken for one of a message. Nothing is sent."""
+
+        def fail(message, **kwargs):
+            if message.subject == "b":
+                raise ImproperlyConfigured("No table.")
+
+        with (
+            self.over(),
+            shapers.receivers(fail),
+            self.assertRaisesExactly(ImproperlyConfigured, "No table."),
+        ):
+            send_many([message("a"), message("b")], using=IT)
+        self.assertEqual(ShelfBackend.shelves, {})
 
     def test_an_exception_afterwards_is_logged(self):
         def fail(**kwargs):

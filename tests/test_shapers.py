@@ -214,7 +214,7 @@ class ChainTests(SimpleTestCase):
     def test_all_five(self):
         """Provider attributes, the class and the result survive; the caller's stays as it is."""
         email = Templated("text", "Hello", to=["bob@example.com"])
-        email.metadata = {"order": 5}
+        email.metadata, email.template_id = {"order": 5}, "welcome"
         before = dict(vars(email))
         seen = []
 
@@ -233,8 +233,8 @@ class ChainTests(SimpleTestCase):
         self.assertEqual(seen, [("seen", "[S] HELLO", "sent", "target")])
         sent, archived = ForeignBackend.log
         self.assertEqual(
-            (type(sent), sent.subject, sent.to, sent.tags, sent.metadata, sent.slotted),
-            (Templated, "[S] HELLO", ["t@example.org"], ["a"], {"order": 5}, "slot"),
+            (type(sent), sent.subject, sent.to, sent.tags, sent.metadata, sent.template_id),
+            (Templated, "[S] HELLO", ["t@example.org"], ["a"], {"order": 5}, "welcome"),
         )
         self.assertEqual(sent.extra_headers, {"X-Shop": "1", "X-Original-To": "bob@example.com"})
         self.assertEqual((archived.subject, archived.to), ("[S] HELLO", ["bob@example.com"]))

@@ -104,6 +104,8 @@ def original_headers(message: Message, blind: Iterable[object]) -> dict[str, str
 def _one_line(mailboxes: Iterable[object]) -> str:
     """Return `mailboxes` as the value of a header: what is not printable would be another line."""
     text = ", ".join(str(mailbox) for mailbox in mailboxes if mailbox)
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
