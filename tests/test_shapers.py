@@ -50,6 +50,7 @@ class ShaperContract(WrapperContract):
 
 class RedirectContractTests(ShaperContract, SimpleTestCase):
     name = "redirect"
+    kept = ("tags", "metadata", "template_id")
 
     def subject(self, subject):
         return f"[staging] {subject}"

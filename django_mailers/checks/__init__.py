@@ -25,6 +25,7 @@ from . import (
     installation,
     redirects,
     references,
+    resolvers,
     signing,
 )
 from .constructor import DEVELOPMENT
@@ -50,6 +51,7 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         messages += callables.check(mailer)
     messages += references.check_mailers(mailers, aliases)
     messages += redirects.check_mailers(mailers)
+    messages += resolvers.check_resolvers(mailers)
     # An empty MAILERS turns mail off, error reports included.
     if aliases:
         messages += references.check_logging(aliases)

@@ -14,6 +14,7 @@ DEVELOPMENT = (
     FILEBASED,
     f"{BACKENDS}.locmem.EmailBackend",
 )
+ROUTE = "django_mailers.backends.route.EmailBackend"
 OURS = (
     "django_mailers.backends.smtp.EmailBackend",
     "django_mailers.backends.defaults.EmailBackend",
@@ -21,6 +22,7 @@ OURS = (
     "django_mailers.backends.redirect.EmailBackend",
     "django_mailers.backends.tee.EmailBackend",
     "django_mailers.backends.transform.EmailBackend",
+    ROUTE,
 )
 
 TEXT = Kind("a str", (str,))
