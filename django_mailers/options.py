@@ -79,6 +79,65 @@ CALLABLE = Kind(
 )
 
 
+CALLABLES = Kind(
+    "a list of callables or of their paths",
+    (list, tuple),
+    lambda values: len(values) > 0 and all(map(CALLABLE.allows, values)),
+)
+
+
+def import_callable(value: Any, option: str, alias: str | None) -> Callable[..., Any]:
+    """Return the callable that a value of the kind CALLABLE is, or is the path of.
+
+    Raises InvalidMailer, which names the `alias` and the `option`, if there is no such callable.
+    """
+    if callable(value):
+        return value
+    # Not before: this module may be imported before the app is installed.
+    from django.core.mail import InvalidMailer
+    from django.utils.module_loading import import_string
+
+    try:
+        found = import_string(value)
+    except ImportError as error:
+        raise InvalidMailer(
+            f"Could not import {option!r} {value!r}: {error}", alias=alias
+        ) from error
+    if not callable(found):
+        raise InvalidMailer(f"OPTIONS {option!r}: {value!r} is not callable.", alias=alias)
+    return found
+
+
+def _is_line(value: Any) -> bool:
+    return isinstance(value, str) and not {"\r", "\n"} & {*value}
+
+
+def _is_address(value: Any) -> bool:
+    return _is_line(value) and "@" in value.strip("@")
+
+
+ADDRESS = Kind("an address, such as 'Name <name@example.com>'", (str,), _is_address)
+ADDRESSES = Kind(
+    "a list of addresses",
+    (list, tuple),
+    lambda values: len(values) > 0 and all(map(_is_address, values)),
+)
+# For fnmatch. Without an "@" one would match no address, or all.
+PATTERNS = Kind(
+    "a list of patterns of addresses, such as '*@example.com'",
+    (list, tuple),
+    lambda values: all(map(_is_address, values)),
+)
+HEADERS = Kind(
+    "a dict of header names and values",
+    (dict,),
+    lambda headers: all(
+        isinstance(name, str) and re.fullmatch("[!-9;-~]+", name) and _is_line(value)
+        for name, value in headers.items()
+    ),
+)
+
+
 def one_of(*values: str) -> Kind:
     return Kind(" or ".join(map(repr, values)), (str,), lambda value: value in values)
 

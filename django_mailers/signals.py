@@ -14,11 +14,12 @@ __all__ = [
 ]
 
 # A message is about to be sent by the backend `observe`. A receiver may raise CancelSend.
-# Arguments: message, alias (of the mailer through which it is sent).
+# Arguments: message, alias (of that mailer).
 pre_send = Signal()
 
-# A message has been sent by the backend `observe`, or it could not be.
-# Arguments: message, alias, result (a SendResult), duration (of the whole batch, in seconds).
+# A message has been sent by the backend `observe`, or it could not be, or was cancelled.
+# Arguments: message, alias (of that mailer), result (a SendResult), duration (of the whole batch,
+# in seconds).
 post_send = Signal()
 
 # A mailer of a failover or round robin is left alone for a while, after a fault.

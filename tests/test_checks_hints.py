@@ -33,6 +33,14 @@ class PathTests(SimpleTestCase):
             ("django_mailers.backend.smtp.EmailBackend", OURS),
             ("django_mailers.backends.smtp.SMTPBackend", OURS),
             ("django_mailers.backends.EmailBackend", OURS),
+            *(
+                (path, "django_mailers.backends.redirect.EmailBackend")
+                for path in (
+                    "django_mailers.backends.redirct.EmailBackend",
+                    "django_mailers.redirect.EmailBackend",
+                    "django_mailers.backends.redirect.Redirect",
+                )
+            ),
             ("django.core.mail.backend.smtp.EmailBackend", SMTP),
             ("django.core.mail.backends.locmem.EmailBackends", LOCMEM),
         ]:

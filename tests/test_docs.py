@@ -17,10 +17,12 @@ page says below whom its mail has reached in the end. Every warning is an error.
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -418,4 +420,43 @@ class MigratingTests(PageMixin, SimpleTestCase):
 
 class ReadmeTests(PageMixin, SimpleTestCase):
     page = "README.md"
+    arrives = [["ann@example.com"]]
+
+
+class DefaultsTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/defaults.rst"
+    arrives = [["ann@example.com", "archive@example.com"], ["ann@example.com", "ben@example.com"]]
+
+
+class ObserveTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/observe.rst"
+    arrives = [["ann@example.com"]]
+
+    def follow(self, blocks):
+        # In the place of what is not installed.
+        standins = ROOT / "tests" / "support" / "standins"
+        if importlib.util.find_spec("prometheus_client") is None:
+            shutil.copy(standins / "prometheus_client.py", self.folder)
+        if importlib.util.find_spec("opentelemetry") is None:
+            shutil.copytree(standins / "opentelemetry", self.folder / "opentelemetry")
+        super().follow(blocks)
+
+
+class RedirectTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/redirect.rst"
+    arrives = [
+        ["dora@shop.example"],
+        ["team@shop.example"],
+        ["team@shop.example"],
+        ["tester@example.org"],
+    ]
+
+
+class TeeTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/tee.rst"
+    arrives = [["ann@example.com"]]
+
+
+class TransformTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/transform.rst"
     arrives = [["ann@example.com"]]

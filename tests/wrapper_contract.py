@@ -51,11 +51,13 @@ class WrapperContract(ExactErrors):
     wrapper          The BACKEND under test.
     option           The option that names the mailer to send through.
     options(alias)   OPTIONS with which everything goes through the mailer `alias`.
+    kept             The attributes for providers that a message keeps.
     subject(subject) What becomes of the subject of a message on the way.
     """
 
     wrapper: str
     option = "using"
+    kept = ("tags", "metadata", "merge_data", "template_id")
 
     def options(self, alias):
         return {"using": alias}
@@ -225,7 +227,7 @@ class WrapperContract(ExactErrors):
         [sent] = ForeignBackend.log
         self.assertIs(type(sent), Templated)
         self.assertEqual((sent.template, sent.slotted), ("text", "slot"))
-        for name in ("tags", "metadata", "merge_data", "template_id"):
+        for name in self.kept:
             self.assertEqual(getattr(sent, name), getattr(email, name))
         self.assertIs(sent.attachments[0].content, email.attachments[0].content)
         status = f"status of {self.subject('Hello')}"

@@ -17,7 +17,17 @@ from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 
 from django_mailers.signatures import path_of
 
-from . import addresses, entries, exposure, installation, references, resolvers, signing
+from . import (
+    addresses,
+    callables,
+    entries,
+    exposure,
+    installation,
+    redirects,
+    references,
+    resolvers,
+    signing,
+)
 from .constructor import DEVELOPMENT
 from .table import check_message
 
@@ -38,7 +48,9 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     messages += problems
     for mailer in mailers:
         messages += entries.check(mailer)
+        messages += callables.check(mailer)
     messages += references.check_mailers(mailers, aliases)
+    messages += redirects.check_mailers(mailers)
     messages += resolvers.check_resolvers(mailers)
     # An empty MAILERS turns mail off, error reports included.
     if aliases:
@@ -51,7 +63,10 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Check that every mailer sends its mail, and can sign it; part of `check --deploy`."""
+    """Check that every mailer sends its mail to its recipients, and can sign it.
+
+    Part of `check --deploy`.
+    """
     aliases = getattr(settings, "MAILERS", None)
     if not isinstance(aliases, Mapping):
         return []
@@ -65,4 +80,4 @@ def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         if path_of(mailer.backend) in DEVELOPMENT
         and (mailer.alias != DEFAULT_MAILER_ALIAS or mailer.path not in DEVELOPMENT)
     ]
-    return [*unsent, *signing.check_keys(mailers)]
+    return [*unsent, *redirects.check_deployment(mailers), *signing.check_keys(mailers)]

@@ -15,7 +15,15 @@ DEVELOPMENT = (
     f"{BACKENDS}.locmem.EmailBackend",
 )
 ROUTE = "django_mailers.backends.route.EmailBackend"
-OURS = ("django_mailers.backends.smtp.EmailBackend", ROUTE)
+OURS = (
+    "django_mailers.backends.smtp.EmailBackend",
+    "django_mailers.backends.defaults.EmailBackend",
+    "django_mailers.backends.observe.EmailBackend",
+    "django_mailers.backends.redirect.EmailBackend",
+    "django_mailers.backends.tee.EmailBackend",
+    "django_mailers.backends.transform.EmailBackend",
+    ROUTE,
+)
 
 TEXT = Kind("a str", (str,))
 # Sockets accept a string of digits: see W002.

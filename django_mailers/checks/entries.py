@@ -164,9 +164,20 @@ def _meant(path: str) -> str | None:
     if isinstance(getattr(module, "EmailBackend", None), type):
         return f"{path}.EmailBackend"
     if path.partition(".")[0] == __name__.partition(".")[0]:
-        return closest(path, OURS)
+        return _meant_of_ours(path)
     # The paths of all backends look somewhat alike.
     return closest(path, [SMTP, *DEVELOPMENT], likeness=0.85)
+
+
+def _meant_of_ours(path: str) -> str | None:
+    """Return the backend of this app whose module the wrong `path` names, or the first, or None."""
+    modules = {ours.split(".")[-2]: ours for ours in OURS}
+    for part in path.split(".")[1:]:
+        # The rest of all their paths is the same.
+        meant = closest(part, modules, likeness=0.75)
+        if meant is not None:
+            return modules[meant]
+    return closest(path, OURS[:1])
 
 
 def _check_constructor(mailer: Mailer) -> Iterator[CheckMessage]:

@@ -77,6 +77,11 @@ def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
             yield check_message("mailers.E015", text, hint=_hint(using, aliases))
 
 
+def targets_of(mailer: Mailer) -> list[str]:
+    """Return the aliases that the options of `mailer` name."""
+    return [alias for _, aliases, _ in _targets(mailer) for alias in aliases]
+
+
 def _targets(mailer: Mailer) -> Iterator[tuple[str, list[str], CheckMessage | None]]:
     """Yield the options that refer to other mailers, each with these, or with a problem."""
     for option, expected in TARGETS.items():

@@ -153,6 +153,13 @@ PROBLEMS = (
         "Write one address, as ``'name@example.com'`` or ``'Name <name@example.com>'``.",
     ),
     Problem(
+        "mailers.E040",
+        "A callable in ``OPTIONS`` could not be imported.",
+        "The path is misspelled, the module raises an error when it is imported, or the object is "
+        "not a function: an option such as ``'transforms'`` names it.",
+        "Correct the path. It is that of a function or another callable, with its module.",
+    ),
+    Problem(
         "mailers.E050",
         "The ``'resolver'`` of a mailer that routes could not be imported.",
         "The path is misspelled, the module raises an error when it is imported, or what it leads "
@@ -251,6 +258,22 @@ PROBLEMS = (
         "this app's SMTP backend on every Django; other backends have rules of their own. An empty "
         "``DEFAULT_FROM_EMAIL`` or ``SERVER_EMAIL`` is reported, too.",
         "Write one address, as ``'name@example.com'`` or ``'\"Name Inc.\" <name@example.com>'``.",
+    ),
+    Problem(
+        "mailers.W040",
+        "A mailer redirects mail.",
+        "The mailer has the backend ``django_mailers.backends.redirect``, which is for staging: "
+        "customers get nothing. Only ``check --deploy`` reports this.",
+        "In production, use the mailer that ``'using'`` names. On a staging site, silence this "
+        "check.",
+    ),
+    Problem(
+        "mailers.W041",
+        "A mailer sends to anybody, although another one redirects mail.",
+        "Mail that is sent through this mailer does not go through the redirection: a staging site "
+        "may write to customers.",
+        "Let the mailer send through one that redirects, or silence this check if it is meant to "
+        "send to anybody.",
     ),
     Problem(
         "mailers.W070",

@@ -344,7 +344,7 @@ SAID_HERE = [
             (OURS, {"ca_file": "ca.pem"}, "'ca_file' needs 'use_tls' or 'use_ssl'."),
             (f"{HERE}.Renamed", {"ssl_keyfile": "k.pem"}, "'ssl_keyfile' needs 'ssl_certfile'."),
             (OURS, {"auth": "xoauth2"}, "'auth' needs 'username' and 'token'."),
-            (OURS, {"token": "a.b"}, "'token' needs 'auth', which must be 'xoauth2'."),
+            (OURS, {"token": "os.getpid"}, "'token' needs 'auth', which must be 'xoauth2'."),
         ]
     ),
     # A subclass may add what is missing.

@@ -38,6 +38,12 @@ class Call:
     def __exit__(self, *exc_info: object) -> None:
         _current.reset(self._token)
 
+    def aside(self) -> Call:
+        """Return a call on the same way whose results are not those of the caller's messages."""
+        call = Call(self.wrapper)
+        call.outer = self.outer
+        return call
+
     def refuse_circle(self, alias: str) -> None:
         """Raise InvalidMailer if `alias` is on the way here: a message would never arrive.
 

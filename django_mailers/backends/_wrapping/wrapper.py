@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.core import mail
@@ -72,13 +72,7 @@ class Wrapper(ReportingBackend):
 
         By default what `outgoing()` returns is handed on to `using`, as one batch.
         """
-        outcomes = [self._outgoing(message) for message in messages]
-        sending = [n for n, one in enumerate(outcomes) if not isinstance(one, SendResult)]
-        originals = [messages[n] for n in sending]
-        results = self.hand_on(self.using, originals, [outcomes[n] for n in sending])
-        for number, result in zip(sending, results, strict=True):
-            outcomes[number] = result
-        return outcomes
+        return self._send_outcomes(messages, [self._outgoing(message) for message in messages])
 
     def open(self) -> bool | None:
         """Open the first of the mailers that the options name, until `close()`.
@@ -159,6 +153,16 @@ class Wrapper(ReportingBackend):
         """Close every mailer that was opened. All are tried, then the first error is raised."""
         self._targets.close()
 
+    def _send_outcomes(self, messages: Sequence[Message], outcomes: list[Any]) -> list[SendResult]:
+        """Hand on what `_outgoing()` has returned for each of `messages`; return their results."""
+        outcomes = [*outcomes]
+        sending = [n for n, one in enumerate(outcomes) if not isinstance(one, SendResult)]
+        originals = [messages[n] for n in sending]
+        results = self.hand_on(self.using, originals, [outcomes[n] for n in sending])
+        for number, result in zip(sending, results, strict=True):
+            outcomes[number] = result
+        return outcomes
+
     def _hand_to(
         self,
         target: Target,
@@ -189,9 +193,10 @@ class Wrapper(ReportingBackend):
         except MailerDoesNotExist as error:
             raise unknown(self, alias) from error
 
-    def _outgoing(self, message: Message) -> Any:
+    def _outgoing(self, message: Message, step: Callable[[Message], Any] | None = None) -> Any:
+        """Return what `outgoing()`, or another `step`, returns; or that `message` has failed."""
         try:
-            outcome = self.outgoing(message)
+            outcome = (step or self.outgoing)(message)
         except ImproperlyConfigured:
             raise
         except Exception as error:

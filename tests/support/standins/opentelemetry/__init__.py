@@ -1,0 +1,1 @@
+"""As much of opentelemetry-api as docs/mailers/observe.rst uses."""
