@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import ClassVar
 
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
@@ -31,6 +30,16 @@ NOT_HANDED_OVER = frozenset({"failed", "skipped"})
 # The mailers whose cache was broken the last time, in this process.
 _broken: set[str | None] = set()
 
+OPTIONS = {
+    "using": Option(ALIAS, is_required=True),
+    "rate": Option(RATE, is_required=True),
+    "cache": Option(NAME, "default"),
+    "per": Option(one_of("mailer", "domain"), "mailer"),
+    "count": Option(one_of("messages", "recipients"), "messages"),
+    "on_limit": Option(one_of("raise", "wait"), "raise"),
+    "max_wait": Option(DELAY, 30, "seconds"),
+}
+
 
 class EmailBackend(Wrapper):
     """A rate limit: in any period no more messages are handed on to `using` than `rate` allows.
@@ -42,15 +51,7 @@ class EmailBackend(Wrapper):
     "failed" with a `RateLimited` error, at once or after `max_wait` seconds in a batch.
     """
 
-    option_kinds: ClassVar = {
-        "using": Option(ALIAS, is_required=True),
-        "rate": Option(RATE, is_required=True),
-        "cache": Option(NAME, "default"),
-        "per": Option(one_of("mailer", "domain"), "mailer"),
-        "count": Option(one_of("messages", "recipients"), "messages"),
-        "on_limit": Option(one_of("raise", "wait"), "raise"),
-        "max_wait": Option(DELAY, 30, "seconds"),
-    }
+    option_kinds = OPTIONS
 
     rate: str | Sequence[str]
     cache: str
@@ -62,17 +63,12 @@ class EmailBackend(Wrapper):
     def send_through(self, messages: Sequence[Message]) -> list[SendResult]:
         rates = [Rate(*rate) for rate in read_rates(self.rate)]
         ledger = Ledger(self._cache(), repr(self.alias), rates)
-        costs = [
-            cost_of(
-                message, per_domain=self.per == "domain", per_recipient=self.count != "messages"
-            )
-            for message in messages
-        ]
+        costs = [self._cost(message) for message in messages]
         most = min(rate.number for rate in rates)
         results: dict[int, SendResult] = {
             number: self._never(messages[number], most)
             for number, cost in enumerate(costs)
-            if max(cost.values()) > most
+            if max(cost.values(), default=0) > most
         }
         waiting = [number for number in range(len(messages)) if number not in results]
         patience = self.max_wait if self.on_limit == "wait" else 0
@@ -94,6 +90,10 @@ class EmailBackend(Wrapper):
                 wait(self, pause, messages)
                 patience -= pause
         return [results[number] for number in range(len(messages))]
+
+    def _cost(self, message: Message) -> Cost:
+        per_domain, per_recipient = self.per == "domain", self.count == "recipients"
+        return cost_of(message, per_domain=per_domain, per_recipient=per_recipient)
 
     def _cache(self) -> BaseCache:
         if self.cache not in caches.settings:

@@ -14,7 +14,9 @@ DEVELOPMENT = (
     FILEBASED,
     f"{BACKENDS}.locmem.EmailBackend",
 )
-OURS = ("django_mailers.backends.smtp.EmailBackend",)
+OURS = tuple(
+    f"django_mailers.backends.{name}.EmailBackend" for name in ("ratelimit", "retry", "smtp")
+)
 
 TEXT = Kind("a str", (str,))
 # Sockets accept a string of digits: see W002.

@@ -188,11 +188,12 @@ class Ledger:
         return rooms
 
     def _wait(self, cost: Cost, counts: Counts, now: float) -> float:
-        return max(
+        waits = [
             rate.wait(counts[name, rate], units, now)
             for name, units in cost.items()
             for rate in self._rates
-        )
+        ]
+        return max(waits, default=MOMENT)
 
     def _counters(self, cost: Cost, now: float) -> Iterator[tuple[str, int]]:
         for counter, name, _ in self._all(cost, now):
