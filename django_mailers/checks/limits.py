@@ -54,20 +54,19 @@ def _weakness(entry: Any) -> tuple[str, str] | None:
     from django.core.cache.backends.locmem import LocMemCache
     from django.core.cache.backends.redis import RedisCache
 
-    if not isinstance(entry, Mapping):
-        return None
-    backend = import_or_none(entry.get("BACKEND"))
+    backend = import_or_none(entry.get("BACKEND")) if isinstance(entry, Mapping) else None
     if not isinstance(backend, type):
         return None  # Django says so when the cache is used.
     if issubclass(backend, DummyCache):
         return "mailers.W030", "that keeps nothing"
     if issubclass(backend, LocMemCache):
         return "mailers.W030", "that each process has for itself"
+    weakness = None
     if getattr(backend, "incr", None) is BaseCache.incr:
-        return "mailers.W031", "that does not count atomically"
-    if issubclass(backend, RedisCache) and _servers(entry.get("LOCATION")) > 1:
-        return "mailers.W031", "that reads from replicas, which lag behind"
-    return None
+        weakness = "mailers.W031", "that does not count atomically"
+    elif issubclass(backend, RedisCache) and _servers(entry.get("LOCATION")) > 1:
+        weakness = "mailers.W031", "that reads from replicas, which lag behind"
+    return weakness
 
 
 def _servers(location: Any) -> int:

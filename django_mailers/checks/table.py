@@ -155,7 +155,8 @@ PROBLEMS = (
     Problem(
         "mailers.E030",
         "A rate limit names a cache that is not in ``CACHES``.",
-        "The option ``'cache'`` is misspelled, or that cache has been removed. No message can be sent.",
+        "The option ``'cache'`` is misspelled, or that cache has been removed. No message can be "
+        "sent.",
         "Correct the alias, or add it to ``CACHES``.",
     ),
     Problem(
@@ -248,9 +249,9 @@ PROBLEMS = (
     Problem(
         "mailers.W031",
         "A rate limit counts in a cache that does not count exactly.",
-        "Two processes that count at the same moment may count once: the caches in files and in the "
-        "database read and write, and Redis with several servers reads from replicas. More is sent "
-        "than the limit allows.",
+        "What two processes count at the same moment may be counted once: the caches in files and "
+        "in the database read and write, and Redis with several servers reads from replicas. More "
+        "is sent than the limit allows.",
         "Name a cache on Memcached, or on Redis with a single server in ``LOCATION``.",
     ),
     Problem(
@@ -262,15 +263,15 @@ PROBLEMS = (
     Problem(
         "mailers.W033",
         "The wait before the first repetition is longer than the longest wait.",
-        "``'max_delay'`` or ``'deadline'`` of a mailer that tries again is shorter than ``'delay'``, "
-        "perhaps because one of them is in minutes.",
+        "``'max_delay'`` or ``'deadline'`` of a mailer that tries again is shorter than "
+        "``'delay'``, perhaps because one of them is in minutes.",
         "Give all of them in seconds, ``'delay'`` the smallest.",
     ),
     Problem(
         "mailers.W034",
         "A rate limit sends through a mailer that tries again.",
-        "The limit counts a message once. What is sent again is not counted, and the server may get "
-        "more than the limit allows.",
+        "The limit counts a message once. What is sent again is not counted, and the server may "
+        "get more than the limit allows.",
         "Turn the two around: let the mailer that tries again use the rate limit.",
     ),
 )

@@ -26,7 +26,8 @@ def cost_of(message: Message, *, per_domain: bool, per_recipient: bool) -> Cost:
 
 def domain_of(recipient: str) -> str:
     """Return the domain of an address, in the one way that it is written in DNS."""
-    domain = parseaddr(str(recipient))[1].rpartition("@")[2].lower().rstrip(".")
+    _, at, domain = parseaddr(str(recipient))[1].rpartition("@")
+    domain = domain.lower().rstrip(".") if at else ""  # A user of this machine has none.
     try:
         return punycode(domain)
     except UnicodeError:

@@ -122,7 +122,10 @@ class Ledger:
                 units[counter] = units.get(counter, 0) + number
         for counter, number in units.items():
             with suppress(ValueError):  # The counter is not there any more.
-                self._cache.decr(counter, number)
+                rest = self._cache.decr(counter, number)
+                if rest < 0:
+                    # The cache had lost it meanwhile. Below zero it would let more through.
+                    self._cache.incr(counter, -rest)
 
     def _reserve(self, numbers: Sequence[int], costs: Sequence[Cost], now: float) -> list[int]:
         """Count the messages with these numbers, and take back those that find no room."""
@@ -176,7 +179,7 @@ class Ledger:
         for start in range(0, len(keys), KEYS):
             for counter, value in self._cache.get_many(keys[start : start + KEYS]).items():
                 name, rate, part = where[counter]
-                # Less than nothing, if a cache has lost what is given back then.
+                # Below zero, if the cache had lost what is being given back.
                 counts[name, rate][part] = max(0, int(value))
         return counts
 
