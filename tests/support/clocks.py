@@ -60,15 +60,18 @@ class ClockCache(BaseCache):
 
     clock = Clock()
     values = {}
-    # An exception that everything raises; and how many operations there were.
+    # An exception that everything raises.
     error = None
-    operations = 0
 
     def __init__(self, location, params):
         super().__init__(params)
 
     def get(self, key, default=None, version=None):
         return self._found(key, default)
+
+    def get_many(self, keys, version=None):
+        found = {key: self._found(key) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
 
     def add(self, key, value, timeout=DEFAULT_TIMEOUT, version=None):
         if self._found(key) is not None:
@@ -84,7 +87,6 @@ class ClockCache(BaseCache):
         return value + delta
 
     def _found(self, key, default=None):
-        type(self).operations += 1
         if self.error is not None:
             raise self.error
         value, until = self.values.get(key, (default, 0))
