@@ -160,6 +160,13 @@ PROBLEMS = (
         "Correct the alias, or add it to ``CACHES``.",
     ),
     Problem(
+        "mailers.E070",
+        "A DKIM key cannot be used.",
+        "The file cannot be read, what it contains is not a private RSA key in PEM, or the package "
+        "``cryptography`` is not installed. Part of ``check --deploy``.",
+        "Correct ``'key'`` in the option ``'dkim'``; the text says what is wrong with it.",
+    ),
+    Problem(
         "mailers.W001",
         "An entry of ``MAILERS`` has a key that is ignored.",
         "Django reads ``BACKEND`` and ``OPTIONS``, and ignores everything else: a misspelled key, "
@@ -273,6 +280,13 @@ PROBLEMS = (
         "The limit counts a message once. What is sent again is not counted, and the server may "
         "get more than the limit allows.",
         "Turn the two around: let the mailer that tries again use the rate limit.",
+    ),
+    Problem(
+        "mailers.W070",
+        "A mailer signs for another domain than that of the sender.",
+        "The domain of ``DEFAULT_FROM_EMAIL`` is neither the ``'domain'`` of the option ``'dkim'`` "
+        "nor below it. Mail from it is sent without a signature, or refused with ``'required'``.",
+        "Set ``DEFAULT_FROM_EMAIL`` to an address of the domain, or sign for the other domain.",
     ),
 )
 _BY_ID = {problem.id: problem for problem in PROBLEMS}
