@@ -29,6 +29,8 @@ logger = logging.getLogger("django_mailers.backends")
 NOT_HANDED_OVER = frozenset({"failed", "skipped"})
 # The mailers whose cache was broken the last time, in this process.
 _broken: set[str | None] = set()
+# The place of a message that a broken cache let through.
+UNCOUNTED = Place({}, 0)
 
 OPTIONS = {
     "using": Option(ALIAS, is_required=True),
@@ -120,7 +122,7 @@ class EmailBackend(Wrapper):
                     self.cache,
                     type(error).__name__,
                 )
-            return [Place(())] * len(costs)
+            return [UNCOUNTED] * len(costs)
         _broken.discard(self.alias)
         return outcomes
 

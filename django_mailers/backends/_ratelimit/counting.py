@@ -60,9 +60,10 @@ class Rate(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The counters in which a message was counted, each with how much."""
+    """Where a message was counted: for what, and in the parts of which time."""
 
-    counters: Sequence[tuple[str, int]]
+    cost: Cost
+    time: float
 
 
 class Full(NamedTuple):
@@ -86,6 +87,7 @@ class Ledger:
         self._cache = cache
         self._owner = owner
         self._rates = rates
+        self._digests: dict[str, str] = {}
         # What the floor of all caches has in its place reads and writes, and forgets the timeout.
         self._forgets = getattr(type(cache), "incr", None) is BaseCache.incr
 
@@ -108,7 +110,7 @@ class Ledger:
             if not candidates:
                 break
             for number in self._reserve(candidates, costs, now):
-                outcomes[number] = Place([*self._counters(costs[number], now)])
+                outcomes[number] = Place(costs[number], now)
             waiting = [n for n in waiting if isinstance(outcomes[n], Full)]
             if not waiting:
                 break
@@ -116,24 +118,28 @@ class Ledger:
 
     def give_back(self, places: Iterable[Place]) -> None:
         """Count messages out again that were not handed over. Raises what the cache raises."""
-        units: dict[str, int] = {}
+        costs: dict[float, list[Cost]] = {}
         for place in places:
-            for counter, number in place.counters:
-                units[counter] = units.get(counter, 0) + number
-        for counter, number in units.items():
-            with suppress(ValueError):  # The counter is not there any more.
-                rest = self._cache.decr(counter, number)
-                if rest < 0:
-                    # The cache had lost it meanwhile. Below zero it would let more through.
-                    self._cache.incr(counter, -rest)
+            costs.setdefault(place.time, []).append(place.cost)
+        for time, given in costs.items():
+            units = total(given)
+            for counter, name, _ in self._counters(units, time):
+                self._uncount(counter, units[name])
+
+    def _uncount(self, counter: str, units: int) -> None:
+        with suppress(ValueError):  # It is not there any more.
+            rest = self._cache.decr(counter, units)
+            if rest < 0:
+                # The cache had lost it meanwhile. Below zero it would let more through.
+                self._cache.incr(counter, -rest)
 
     def _reserve(self, numbers: Sequence[int], costs: Sequence[Cost], now: float) -> list[int]:
         """Count the messages with these numbers, and take back those that find no room."""
-        units = total([costs[number] for number in numbers])
+        units = total(costs[number] for number in numbers)
         counted: list[tuple[str, int]] = []
         try:
             before = {}
-            for counter, name, rate in self._all(units, now):
+            for counter, name, rate in self._counters(units, now):
                 held = self._count(counter, units[name], rate) - units[name]
                 before[name, rate] = max(0, held)
                 counted.append((counter, units[name]))
@@ -145,11 +151,10 @@ class Ledger:
         except BaseException:
             # An interrupt, or the cache: then this may fail as well, and places remain unused.
             with suppress(Exception):
-                self.give_back([Place(counted)])
+                for counter, number in counted:
+                    self._uncount(counter, number)
             raise
-        if len(kept) < len(numbers):
-            left = [costs[number] for number in {*numbers} - {*kept}]
-            self.give_back([Place([*self._counters(total(left), now)])])
+        self.give_back(Place(costs[number], now) for number in {*numbers} - {*kept})
         return kept
 
     def _count(self, counter: str, units: int, rate: Rate) -> int:
@@ -198,11 +203,7 @@ class Ledger:
         ]
         return max(waits, default=MOMENT)
 
-    def _counters(self, cost: Cost, now: float) -> Iterator[tuple[str, int]]:
-        for counter, name, _ in self._all(cost, now):
-            yield counter, cost[name]
-
-    def _all(self, names: Iterable[str], now: float) -> Iterator[tuple[str, str, Rate]]:
+    def _counters(self, names: Iterable[str], now: float) -> Iterator[tuple[str, str, Rate]]:
         """Yield the counter of each name and rate, which is that of the present part."""
         for name in names:
             for rate in self._rates:
@@ -210,5 +211,8 @@ class Ledger:
 
     def _meter(self, name: str, rate: Rate) -> str:
         """Return what the keys begin with. They do not show a domain; an alias may be any text."""
-        digest = hashlib.sha256(f"{self._owner}\n{name}".encode()).hexdigest()[:24]
+        digest = self._digests.get(name)
+        if digest is None:
+            digest = hashlib.sha256(f"{self._owner}\n{name}".encode()).hexdigest()[:24]
+            self._digests[name] = digest
         return f"django_mailers.ratelimit:{digest}:{rate.seconds}"
