@@ -509,6 +509,10 @@ class OtherCachesTests(RateLimitMixin, SimpleTestCase):
         with override_settings(CACHES=dummy):
             self.assertEqual(self.send() + self.send(), [(1, "sent"), (1, "sent")])
 
+    def misconfigured(self):
+        error = InvalidMailer("No token.", alias="target")
+        return mock.patch.object(EmailBackend, "hand_on", side_effect=error)
+
     def test_in_files(self):
         """Its incr() sets a timeout of its own, which is shorter than a day."""
         folder = enter(self, tempfile.TemporaryDirectory())
@@ -521,6 +525,14 @@ class OtherCachesTests(RateLimitMixin, SimpleTestCase):
             with mock.patch.object(type(caches["default"]), "touch") as touch:
                 self.assertEqual(self.send(), [(1, "sent")])
             self.assertEqual([call.args[1] for call in touch.call_args_list], [2 * 86400 + 5])
+            with (
+                mock.patch.object(type(caches["default"]), "touch") as touch,
+                self.misconfigured(),
+                self.assertRaises(InvalidMailer),
+            ):
+                self.send()
+            # Counted, and given back.
+            self.assertEqual([call.args[1] for call in touch.call_args_list], [2 * 86400 + 5] * 2)
             self.assertEqual(self.send(2), [(1, "sent"), (1, "failed")])
 
     def test_in_memory_with_threads(self):

@@ -1,5 +1,6 @@
 """The backend `retry`: what it sends again, when, and what it never does."""
 
+import importlib.util
 import signal
 import threading
 from unittest import mock
@@ -16,6 +17,7 @@ from django_mailers.errors import MailersFailed, RateLimited
 from .backend_contract import BackendContract
 from .support.clocks import CACHE, Clock
 from .support.messages import message
+from .support.processes import ProcessTestCase
 from .support.servers import DROP, TIMEOUT, SMTPServer, enter
 from .support.sink import DROP_REPLY, RESET, Last, Sink
 from .support.smtp import subjects
@@ -470,3 +472,40 @@ class OpenTests(RetryMixin, SimpleTestCase):
             with self.subTest(backend), mailers[IT] as mailer:
                 self.assertEqual(mailer.send_messages([message(), message()]), 2)
             self.assertEqual((len(server.messages), len(server.sessions)), (2, 1))
+
+
+GREENLETS = """
+from gevent import monkey, sleep, spawn
+monkey.patch_all()
+backend = "django_mailers.backends.retry.EmailBackend"
+options = {"using": "dead", "attempts": 2, "delay": 0.5}
+dead = {"BACKEND": "django_mailers.backends.smtp.EmailBackend", "OPTIONS": {"host": "127.0.0.1"}}
+dead["OPTIONS"]["port"] = PORT
+configure(MAILERS={"default": {"BACKEND": backend, "OPTIONS": options}, "dead": dead})
+import random
+random.uniform = lambda least, most: most
+from django.core.mail import send_mail
+seen = []
+def other():
+    for number in range(5):
+        seen.append(number)
+        sleep(0.01)
+def sending():
+    try:
+        send_mail("Hello", "Text", "ada@example.com", ["bob@example.com"])
+    except ConnectionRefusedError:
+        seen.append("refused")
+greenlets = [spawn(sending), spawn(other)]
+for greenlet in greenlets:
+    greenlet.join()
+assert seen == [0, 1, 2, 3, 4, "refused"], seen
+"""
+
+
+class GreenletsTests(ProcessTestCase):
+    def test_others_go_on_while_one_waits(self):
+        if importlib.util.find_spec("gevent") is None:
+            self.skipTest("gevent is not installed.")
+        with SMTPServer() as dead:
+            port = dead.port
+        self.assertRuns(GREENLETS.replace("PORT", str(port)))

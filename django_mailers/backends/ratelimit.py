@@ -84,6 +84,7 @@ class EmailBackend(Wrapper):
             elapsed = clock.monotonic() - begun
             left = {n: it.seconds - elapsed for n, it in outcomes.items() if isinstance(it, Full)}
             waiting = [*left]
+            # No less, or it would ask the cache without a pause.
             pause = max(min(left.values(), default=0), MOMENT)
             if pause > patience:
                 results.update((n, self._limited(messages[n], left[n])) for n in waiting)

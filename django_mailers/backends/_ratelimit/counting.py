@@ -88,7 +88,7 @@ class Ledger:
         self._owner = owner
         self._rates = rates
         self._digests: dict[str, str] = {}
-        # What the floor of all caches has in its place reads and writes, and forgets the timeout.
+        # That of the base class, which reads and writes, sets the timeout of the cache.
         self._forgets = getattr(type(cache), "incr", None) is BaseCache.incr
 
     def take(self, costs: Sequence[Cost]) -> list[Place | Full]:
@@ -123,26 +123,32 @@ class Ledger:
             costs.setdefault(place.time, []).append(place.cost)
         for time, given in costs.items():
             units = total(given)
-            for counter, name, _ in self._counters(units, time):
-                self._uncount(counter, units[name])
+            for counter, name, rate in self._counters(units, time):
+                self._uncount(counter, units[name], rate)
 
-    def _uncount(self, counter: str, units: int) -> None:
+    def _uncount(self, counter: str, units: int, rate: Rate) -> None:
         with suppress(ValueError):  # It is not there any more.
             rest = self._cache.decr(counter, units)
             if rest < 0:
                 # The cache had lost it meanwhile. Below zero it would let more through.
                 self._cache.incr(counter, -rest)
+            self._keep(counter, rate)
+
+    def _keep(self, counter: str, rate: Rate) -> None:
+        """Give a counter its timeout back, if the cache forgets it."""
+        if self._forgets:
+            self._cache.touch(counter, _timeout(rate))
 
     def _reserve(self, numbers: Sequence[int], costs: Sequence[Cost], now: float) -> list[int]:
         """Count the messages with these numbers, and take back those that find no room."""
         units = total(costs[number] for number in numbers)
-        counted: list[tuple[str, int]] = []
+        counted: list[tuple[str, int, Rate]] = []
         try:
             before = {}
             for counter, name, rate in self._counters(units, now):
                 held = self._count(counter, units[name], rate) - units[name]
                 before[name, rate] = max(0, held)
-                counted.append((counter, units[name]))
+                counted.append((counter, units[name], rate))
             counts = self._read(units, now)
             for (name, rate), parts in counts.items():
                 parts[rate.part(now)] = before[name, rate]
@@ -151,24 +157,22 @@ class Ledger:
         except BaseException:
             # An interrupt, or the cache: then this may fail as well, and places remain unused.
             with suppress(Exception):
-                for counter, number in counted:
-                    self._uncount(counter, number)
+                for each in counted:
+                    self._uncount(*each)
             raise
         self.give_back(Place(costs[number], now) for number in {*numbers} - {*kept})
         return kept
 
     def _count(self, counter: str, units: int, rate: Rate) -> int:
         """Count `units`; return what the counter holds now."""
-        timeout = 2 * rate.seconds + SPARE
         for _ in range(ROUNDS):
             try:
                 value: int = self._cache.incr(counter, units)
             except ValueError:  # It is not there, or it has expired a moment ago.
-                if self._cache.add(counter, units, timeout):
+                if self._cache.add(counter, units, _timeout(rate)):
                     return units
                 continue
-            if self._forgets:
-                self._cache.touch(counter, timeout)
+            self._keep(counter, rate)
             return value
         raise CacheBroken("A counter is lost as soon as it is there.")
 
@@ -216,3 +220,8 @@ class Ledger:
             digest = hashlib.sha256(f"{self._owner}\n{name}".encode()).hexdigest()[:24]
             self._digests[name] = digest
         return f"django_mailers.ratelimit:{digest}:{rate.seconds}"
+
+
+def _timeout(rate: Rate) -> int:
+    """Return how many seconds a counter is kept: also if the clock is set back by a period."""
+    return 2 * rate.seconds + SPARE
