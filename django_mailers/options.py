@@ -138,6 +138,31 @@ HEADERS = Kind(
 )
 
 
+_RATE = re.compile("([1-9][0-9]{0,8})/([1-9][0-9]{0,2})?([smhd])")
+_PERIODS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
+
+
+def read_rates(value: Any) -> list[tuple[int, int]]:
+    """Return each rate in `value`, "14/s" or a list of such, as its number and its seconds.
+
+    The list is empty if `value` is not valid: also if it has two rates for the same period.
+    """
+    texts = [value] if isinstance(value, str) else value
+    found = [isinstance(text, str) and _RATE.fullmatch(text) for text in texts]
+    if not all(found):
+        return []
+    rates = [(int(it[1]), int(it[2] or 1) * _PERIODS[it[3]]) for it in found if it]
+    return rates if len({seconds for _, seconds in rates}) == len(rates) else []
+
+
+RATE = Kind(
+    "a rate such as '100/m', '14/s' or '5/10m' (units: s, m, h, d), or a list of rates, each for "
+    "another period",
+    (str, list, tuple),
+    lambda value: bool(read_rates(value)),
+)
+
+
 def one_of(*values: str) -> Kind:
     return Kind(" or ".join(map(repr, values)), (str,), lambda value: value in values)
 

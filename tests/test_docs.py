@@ -386,6 +386,16 @@ class SMTPTests(PageMixin, SimpleTestCase):
     arrives = [["ann@example.com"]] * 11
 
 
+class RateLimitTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/ratelimit.rst"
+    arrives = [["ann@example.com"]] * 2
+
+
+class RetryTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/retry.rst"
+    arrives = [["ann@example.com"]]
+
+
 class TestingTests(PageMixin, SimpleTestCase):
     page = "docs/testing.rst"
 

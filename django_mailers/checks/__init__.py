@@ -23,6 +23,7 @@ from . import (
     entries,
     exposure,
     installation,
+    limits,
     redirects,
     references,
     resolvers,
@@ -52,6 +53,7 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     messages += references.check_mailers(mailers, aliases)
     messages += redirects.check_mailers(mailers)
     messages += resolvers.check_resolvers(mailers)
+    messages += limits.check_limits(mailers)
     # An empty MAILERS turns mail off, error reports included.
     if aliases:
         messages += references.check_logging(aliases)

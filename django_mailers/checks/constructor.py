@@ -15,14 +15,19 @@ DEVELOPMENT = (
     f"{BACKENDS}.locmem.EmailBackend",
 )
 ROUTE = "django_mailers.backends.route.EmailBackend"
+FAILOVER = "django_mailers.backends.failover.EmailBackend"
 OURS = (
     "django_mailers.backends.smtp.EmailBackend",
     "django_mailers.backends.defaults.EmailBackend",
+    FAILOVER,
     "django_mailers.backends.observe.EmailBackend",
+    "django_mailers.backends.ratelimit.EmailBackend",
     "django_mailers.backends.redirect.EmailBackend",
+    "django_mailers.backends.retry.EmailBackend",
+    "django_mailers.backends.roundrobin.EmailBackend",
+    ROUTE,
     "django_mailers.backends.tee.EmailBackend",
     "django_mailers.backends.transform.EmailBackend",
-    ROUTE,
 )
 
 TEXT = Kind("a str", (str,))

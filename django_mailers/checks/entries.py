@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from django_mailers import conf
-from django_mailers.options import EHLO_NAME, FLAG, Kind
+from django_mailers.options import EHLO_NAME, FLAG, RATE, Kind
 from django_mailers.signatures import SMTP, Signature, signature_of
 from django_mailers.wording import listed
 
@@ -270,6 +270,8 @@ def _why(name: str, kind: Kind, value: Any) -> str:
         reason = "The value is out of range."
     elif kind is EHLO_NAME and isinstance(value, str):
         reason = "The value has other characters, or is too long."
+    elif kind is RATE and isinstance(value, str):
+        reason = "The value has another form."
     elif str in kind.types and isinstance(value, str):
         reason = "No other value is allowed."
     elif isinstance(value, list | tuple) and isinstance(value, kind.types):

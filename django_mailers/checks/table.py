@@ -153,6 +153,13 @@ PROBLEMS = (
         "Write one address, as ``'name@example.com'`` or ``'Name <name@example.com>'``.",
     ),
     Problem(
+        "mailers.E030",
+        "A rate limit names a cache that is not in ``CACHES``.",
+        "The option ``'cache'`` is misspelled, or that cache has been removed. No message can be "
+        "sent.",
+        "Correct the alias, or add it to ``CACHES``.",
+    ),
+    Problem(
         "mailers.E040",
         "A callable in ``OPTIONS`` could not be imported.",
         "The path is misspelled, the module raises an error when it is imported, or the object is "
@@ -258,6 +265,41 @@ PROBLEMS = (
         "this app's SMTP backend on every Django; other backends have rules of their own. An empty "
         "``DEFAULT_FROM_EMAIL`` or ``SERVER_EMAIL`` is reported, too.",
         "Write one address, as ``'name@example.com'`` or ``'\"Name Inc.\" <name@example.com>'``.",
+    ),
+    Problem(
+        "mailers.W030",
+        "A rate limit counts in a cache that processes do not share.",
+        "Each process sends as much as the whole limit allows, or the limit has no effect at all. "
+        "``LocMemCache``, Django's default, is such a cache; ``DummyCache`` keeps nothing.",
+        "Name a cache on Redis or Memcached, or silence this check if a single process sends.",
+    ),
+    Problem(
+        "mailers.W031",
+        "A rate limit counts in a cache that does not count exactly.",
+        "What two processes count at the same moment may be counted once: the caches in files and "
+        "in the database read and write, and Redis with several servers reads from replicas. More "
+        "is sent than the limit allows.",
+        "Name a cache on Memcached, or on Redis with a single server in ``LOCATION``.",
+    ),
+    Problem(
+        "mailers.W032",
+        "A mailer that tries again sends through another one that does.",
+        "The attempts are multiplied: three times three are nine, with the waiting between them.",
+        "Keep one of the two.",
+    ),
+    Problem(
+        "mailers.W033",
+        "The wait before the first repetition is longer than the longest wait.",
+        "``'max_delay'`` or ``'deadline'`` of a mailer that tries again is shorter than "
+        "``'delay'``, perhaps because one of them is in minutes.",
+        "Give all of them in seconds, ``'delay'`` the smallest.",
+    ),
+    Problem(
+        "mailers.W034",
+        "A rate limit sends through a mailer that tries again.",
+        "The limit counts a message once. What is sent again is not counted, and the server may "
+        "get more than the limit allows.",
+        "Turn the two around: let the mailer that tries again use the rate limit.",
     ),
     Problem(
         "mailers.W040",

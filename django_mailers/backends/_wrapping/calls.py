@@ -61,10 +61,17 @@ class Call:
         for result in results:
             self._results[id(result.message)] = result
 
-    def report(self, messages: Sequence[Message], error: Exception) -> SendReport:
+    @property
+    def sent(self) -> int:
+        """How many messages are known to be sent."""
+        return sum(result.status == "sent" for result in self._results.values())
+
+    def report(self, messages: Sequence[Message], error: BaseException) -> SendReport:
         """Return what is known of `messages`, now that `error` ends the call."""
+        # An interrupt is not about a message.
+        reason = error if isinstance(error, Exception) else None
         return SendReport(
-            self._results.get(id(message)) or SendResult(message, "failed", error=error)
+            self._results.get(id(message)) or SendResult(message, "failed", error=reason)
             for message in messages
         )
 

@@ -13,7 +13,7 @@ from django_mailers.delivery import SendResult
 from django_mailers.delivery.copies import shallow_copy, without_connection
 from django_mailers.delivery.identity import fix_identity, for_mailer
 from django_mailers.options import ALIAS, ALIASES
-from django_mailers.smtp import is_injected
+from django_mailers.smtp import is_injected, note_sent
 from django_mailers.types import Mailer, Message
 
 from ..base import ReportingBackend
@@ -147,6 +147,11 @@ class Wrapper(ReportingBackend):
             except ImproperlyConfigured as error:
                 # What was sent before is not lost with it.
                 error.report = call.report(messages, error)  # type: ignore[attr-defined, unused-ignore]
+                raise
+            except BaseException as error:
+                # An interrupt, which knows of the mailer that was sending, but not of those before.
+                if call.sent:
+                    note_sent(error, call.sent, len(messages))
                 raise
 
     def close(self) -> None:
