@@ -56,8 +56,8 @@ class Batch:
         if alarming:
             # Without a text of the server, which may name anybody.
             logger.error(
-                "MAILERS[%r]: %r refuses the sender of %d of %d messages, and has to be told "
-                "about it: another mailer takes its mail.",
+                "MAILERS[%r]: %r refuses the sender of %d of %d messages. Another mailer takes "
+                "these, but the account has to be put right.",
                 self.backend.alias,
                 alias,
                 len(alarming),
