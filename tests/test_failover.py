@@ -192,14 +192,24 @@ class OneMessageTests(ExactErrors, ProvidersTestCase):
 
     def test_a_configuration_error_of_a_later_mailer(self):
         """What may have been sent by the earlier one is not lost with it."""
-        wrong = {"BACKEND": PROVIDER, "OPTIONS": {"nane": "c"}}
-        self.script(["lose the reply", "take"])
-        messages = [message("m"), message("n")]
-        with self.failover(unknown="next", b=wrong), self.assertRaises(InvalidMailer) as caught:
-            send_many(messages, using="it")
-        first, second = caught.exception.report
-        self.assertEqual((first.status, first.via), ("unknown", "a"))
-        self.assertEqual(second, SendResult(messages[1], "sent", 250, "OK", via="a"))
+
+        def fail(message):
+            raise InvalidMailer("No token.", alias="b")
+
+        for wrong in ({"BACKEND": PROVIDER, "OPTIONS": {"nane": "b"}}, None):
+            self.script(["lose the reply", "take", "be unreachable"])
+            providers["b"].on_message = fail
+            messages = [message("l"), message("m"), message("n")]
+            with (
+                self.subTest(wrong),
+                self.failover(unknown="next", **({"b": wrong} if wrong else {})),
+                self.assertRaises(InvalidMailer) as caught,
+            ):
+                send_many(messages, using="it")
+            first, second, third = caught.exception.report
+            self.assertEqual((first.status, first.via), ("unknown", "a"))
+            self.assertEqual(second, SendResult(messages[1], "sent", 250, "OK", via="a"))
+            self.assertEqual((third.status, third.via), ("failed", None))
 
     def test_a_failover_in_a_failover(self):
         inner = {"BACKEND": FAILOVER, "OPTIONS": {"mailers": ["b", "c"]}}

@@ -85,7 +85,7 @@ class Rests(Lockable):
         self._returns: dict[str, float] = {}
 
     def after_fork(self) -> None:
-        """Keep in a child what rests. Whoever was trying a mailer is not in the child."""
+        """Keep in a child what rests. A thread that was trying a mailer is not in the child."""
         self.renew_lock()
         self._probes = {}
 
