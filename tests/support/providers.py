@@ -17,6 +17,7 @@ from django_mailers.smtp import PoolTimeout
 from .servers import enter
 
 FAILOVER = "django_mailers.backends.failover.EmailBackend"
+ROUNDROBIN = "django_mailers.backends.roundrobin.EmailBackend"
 PROVIDER_MODULE = "tests.support.providers"
 PROVIDER = f"{PROVIDER_MODULE}.ProviderBackend"
 
