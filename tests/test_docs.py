@@ -290,6 +290,19 @@ class QuickstartTests(PageMixin, SimpleTestCase):
     arrives = [["ann@example.com"], ["ann@example.com"], ["ops@example.com"]]
 
 
+class DeployingTests(PageMixin, SimpleTestCase):
+    page = "docs/deploying.rst"
+    arrives = [["ann@example.com"]]
+
+
+class UnsubscribingTests(PageMixin, SimpleTestCase):
+    page = "docs/unsubscribing.rst"
+
+
+class VerifyingTests(PageMixin, SimpleTestCase):
+    page = "docs/verifying.rst"
+
+
 class SettingsTests(PageMixin, SimpleTestCase):
     page = "docs/settings.rst"
     arrives = [["ann@example.com"]]
@@ -356,9 +369,14 @@ class BackendsTests(PageMixin, SimpleTestCase):
     page = "docs/backends.rst"
 
 
+class RouteTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/route.rst"
+    arrives = [["ann@example.com"]] * 2 + [["bob@example.com"]] * 3 + [["cleo@example.com"]]
+
+
 class SMTPTests(PageMixin, SimpleTestCase):
     page = "docs/smtp.rst"
-    arrives = [["ann@example.com"]] * 10
+    arrives = [["ann@example.com"]] * 11
 
 
 class TestingTests(PageMixin, SimpleTestCase):
