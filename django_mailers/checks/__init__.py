@@ -17,7 +17,7 @@ from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 
 from django_mailers.signatures import path_of
 
-from . import addresses, entries, exposure, installation, references, resolvers, signing
+from . import addresses, entries, exposure, failovers, installation, references, resolvers, signing
 from .constructor import DEVELOPMENT
 from .table import check_message
 
@@ -40,6 +40,7 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         messages += entries.check(mailer)
     messages += references.check_mailers(mailers, aliases)
     messages += resolvers.check_resolvers(mailers)
+    messages += failovers.check_failovers(mailers)
     # An empty MAILERS turns mail off, error reports included.
     if aliases:
         messages += references.check_logging(aliases)

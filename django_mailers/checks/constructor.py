@@ -15,7 +15,13 @@ DEVELOPMENT = (
     f"{BACKENDS}.locmem.EmailBackend",
 )
 ROUTE = "django_mailers.backends.route.EmailBackend"
-OURS = ("django_mailers.backends.smtp.EmailBackend", ROUTE)
+FAILOVER = "django_mailers.backends.failover.EmailBackend"
+OURS = (
+    "django_mailers.backends.smtp.EmailBackend",
+    ROUTE,
+    FAILOVER,
+    "django_mailers.backends.roundrobin.EmailBackend",
+)
 
 TEXT = Kind("a str", (str,))
 # Sockets accept a string of digits: see W002.

@@ -56,10 +56,6 @@ class Wrapper(ReportingBackend):
         self._targets = Targets(self._make)
         super().set_options(given)
 
-    def __deepcopy__(self, memo: object) -> Wrapper:
-        # send_mass_mail() sets it on its messages, which locmem copies (H23).
-        return self
-
     # The steps, for subclasses to override
 
     def outgoing(self, message: Message) -> Message | SendResult:
