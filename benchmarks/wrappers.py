@@ -19,6 +19,8 @@ TURNS = 300
 # Microseconds for each message, the copy included.
 LIMIT = 20
 HERE = "benchmarks.backends"
+FAILOVER = "django_mailers.backends.failover.EmailBackend"
+ROUNDROBIN = "django_mailers.backends.roundrobin.EmailBackend"
 ROUTE = "django_mailers.backends.route.EmailBackend"
 CONFIGURATION = {"BACKEND": f"{HERE}.NullBackend", "OPTIONS": {}}
 
@@ -37,6 +39,9 @@ def mailers() -> dict[str, dict[str, Any]]:
         "fix the Message-ID": over("FixingBackend", using="null"),
         "route to an alias": over(ROUTE, resolver=lambda message: "null"),
         "route to a dict": over(ROUTE, resolver=lambda message: CONFIGURATION),
+        "failover": over(FAILOVER, mailers=["null", "other"]),
+        "round robin": over(ROUNDROBIN, mailers=["null", "other"]),
+        "other": over("NullBackend"),
         "three in a row": over("ChangingBackend", using="two"),
         "two": over("HandingOnBackend", using="hand on"),
     }
@@ -70,7 +75,7 @@ def main() -> int:
     print(f"microseconds for each message, in a batch of {BATCH}")
     is_slow = False
     for alias, seconds in times.items():
-        if alias not in {"null", "two"}:
+        if alias not in {"null", "other", "two"}:
             each = (seconds - times["null"]) / BATCH * 1e6
             is_slow |= each > LIMIT
             print(f"{alias:20} {each:6.1f}  (at most {LIMIT})")

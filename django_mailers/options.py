@@ -68,6 +68,12 @@ ALIASES = Kind(
     lambda aliases: len(aliases) > 0 and all(isinstance(alias, str) for alias in aliases),
 )
 
+WEIGHTS = Kind(
+    "a list of ints greater than 0",
+    (list, tuple),
+    lambda weights: len(weights) > 0 and all(map(COUNT.allows, weights)),
+)
+
 
 def _is_path(value: Any) -> bool:
     """Whether it is a dotted path, for import_string(). A token given by mistake seldom is one."""

@@ -376,6 +376,16 @@ class BackendsTests(PageMixin, SimpleTestCase):
     page = "docs/backends.rst"
 
 
+class FailoverTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/failover.rst"
+    arrives = [["ann@example.com"]] * 2
+
+
+class RoundRobinTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/roundrobin.rst"
+    arrives = [["ann@example.com"]] * 8
+
+
 class RouteTests(PageMixin, SimpleTestCase):
     page = "docs/mailers/route.rst"
     arrives = [["ann@example.com"]] * 2 + [["bob@example.com"]] * 3 + [["cleo@example.com"]]

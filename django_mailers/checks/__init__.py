@@ -22,6 +22,7 @@ from . import (
     callables,
     entries,
     exposure,
+    failovers,
     installation,
     limits,
     redirects,
@@ -54,6 +55,7 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     messages += redirects.check_mailers(mailers)
     messages += resolvers.check_resolvers(mailers)
     messages += limits.check_limits(mailers)
+    messages += failovers.check_failovers(mailers)
     # An empty MAILERS turns mail off, error reports included.
     if aliases:
         messages += references.check_logging(aliases)

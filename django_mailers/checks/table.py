@@ -267,6 +267,42 @@ PROBLEMS = (
         "Write one address, as ``'name@example.com'`` or ``'\"Name Inc.\" <name@example.com>'``.",
     ),
     Problem(
+        "mailers.W020",
+        "A failover or round robin has one mailer only.",
+        "``'mailers'`` names one alias. Nothing can take over when that mailer fails.",
+        "Name at least two mailers, or send through the one itself.",
+    ),
+    Problem(
+        "mailers.W021",
+        "A mailer of a failover or round robin hides its errors.",
+        "It sets ``'fail_silently'``, so that it does not tell why a message was not sent. That "
+        "decides whether another mailer gets the message.",
+        "Remove ``'fail_silently'`` from that mailer, and catch ``OSError`` where mail is sent.",
+    ),
+    Problem(
+        "mailers.W022",
+        "A mailer of a failover or round robin has no timeout.",
+        "If ``'timeout'`` is not set, Django's SMTP backend waits for ever for a server that does "
+        "not answer. The next mailer would never have its turn.",
+        "Set ``'timeout'`` of that mailer, such as ``10`` (seconds), or use "
+        "``django_mailers.backends.smtp.EmailBackend``, which has one.",
+    ),
+    Problem(
+        "mailers.W023",
+        "Mailers of a failover or round robin are one and the same.",
+        "They have the same host, port and user, or the same options, and fail together. Or an "
+        "alias stands in ``'mailers'`` twice.",
+        "Let each of ``'mailers'`` use a server, or an account, of its own.",
+    ),
+    Problem(
+        "mailers.W024",
+        "The cache of a failover or round robin is not shared.",
+        "``'cache'`` names a cache in the memory of each process, one that keeps nothing, or one "
+        "that is not in ``CACHES``. Each process finds out by itself which mailers fail.",
+        "Name a cache that all processes use, such as one in Redis or Memcached, or remove "
+        "``'cache'``.",
+    ),
+    Problem(
         "mailers.W030",
         "A rate limit counts in a cache that processes do not share.",
         "Each process sends as much as the whole limit allows, or the limit has no effect at all. "

@@ -69,6 +69,9 @@ def _errors_of(error: Exception) -> list[Exception] | None:
 def _of_refusal(result: SendResult) -> Fault:
     """Judge a result that is "refused": no recipient has the message."""
     error = result.error
+    if isinstance(error, MailersFailed):
+        # Its errors tell more than the one reply that the result has.
+        return fault_of_error(error, handed_over=False)
     if result.code is not None:
         phase: Phase = "sender" if isinstance(error, smtplib.SMTPSenderRefused) else "content"
         return fault_of_reply(result.code, result.text, phase)

@@ -1,0 +1,1 @@
+"""The parts of failover and round robin: which mailers rest, and what became of each message."""

@@ -1,0 +1,85 @@
+"""What a mailer is remembered by: in this process, and in a cache that several share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from django.core import mail
+
+PREFIX = "django_mailers:failover"
+# What Django masks in error reports, and what is named alike.
+SECRET_NAME = re.compile(
+    "api|auth|token|key|secret|pass|pwd|signature|credential|bearer|cookie", re.I
+)
+URL_WITH_USER = re.compile("://[^/?#]*@")
+# Seconds that a mailer may take to find out that its server does not answer, if it does not say.
+DEFAULT_TIMEOUT = 30
+
+# For each alias the MAILERS that was looked at, and the key, as it is asked for every message.
+_known: dict[str, tuple[Any, str]] = {}
+
+
+def key_of(alias: str) -> str:
+    """Return the key of the mailer `alias`, as it is configured now, for any cache.
+
+    It consists of the alias and a hash of the host, the port and the user, or of the other options
+    if there is no host. A secret is not among them: who reads the cache might guess it.
+    """
+    settings = mail.mailers.settings
+    looked_at, key = _known.get(alias, (None, ""))
+    if looked_at is not settings:
+        entry = _entry(settings, alias)
+        digest = hashlib.sha256(json.dumps(identity_of(entry)).encode()).hexdigest()
+        # Memcached takes keys of up to 250 bytes, without spaces.
+        key = f"{PREFIX}:{quote(alias, safe='')[:100]}:{digest[:16]}"
+        _known[alias] = settings, key
+    return key
+
+
+def timeout_of(alias: str) -> float:
+    """Return after how many seconds the mailer `alias` gives up on a server that is silent."""
+    timeout = _options(_entry(mail.mailers.settings, alias)).get("timeout")
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0:
+        return timeout
+    return DEFAULT_TIMEOUT
+
+
+def identity_of(entry: Mapping[str, Any]) -> list[Any]:
+    """Return what tells the mailer of an entry of MAILERS from another one, without secrets."""
+    options = _options(entry)
+    backend = str(entry.get("BACKEND"))
+    if options.get("host"):
+        return [backend, *(str(options.get(name)) for name in ("host", "port", "username"))]
+    return [backend, *sorted([name, value] for name, value in _plain(options).items())]
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        str(name): repr(value)
+        for name, value in options.items()
+        if _is_plain(value)
+        and not SECRET_NAME.search(str(name))
+        and not URL_WITH_USER.search(repr(value))
+    }
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether the repr() of `value` is the same in every process."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)
+
+
+def _entry(settings: Any, alias: str) -> Mapping[str, Any]:
+    entry = settings.get(alias)
+    return entry if isinstance(entry, Mapping) else {}
+
+
+def _options(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    options = entry.get("OPTIONS")
+    return options if isinstance(options, Mapping) else {}

@@ -1,0 +1,111 @@
+"""What went wrong with a message, by the project's own judgement or by that of this app."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+from django.core.mail import InvalidMailer
+from django.utils.module_loading import import_string
+
+from django_mailers.delivery import SendResult
+from django_mailers.delivery.faults import Fault, fault_of
+from django_mailers.delivery.faulttable import (
+    ACCOUNT,
+    CONFIGURATION,
+    MESSAGE,
+    NETWORK,
+    SENT,
+    UNKNOWN,
+    busy,
+)
+from django_mailers.delivery.report import COUNTED
+from django_mailers.smtp import is_injected
+
+if TYPE_CHECKING:
+    from ..failover import EmailBackend
+    from .batch import Try
+
+logger = logging.getLogger("django_mailers.failover")
+
+# What each kind of fault means that `classify` returns.
+FAULTS = {
+    fault.kind: fault for fault in (NETWORK, busy(), ACCOUNT, MESSAGE, SENT, UNKNOWN, CONFIGURATION)
+}
+
+
+class Judge:
+    """Says what went wrong, with the option `classify` of `backend`."""
+
+    def __init__(self, backend: EmailBackend) -> None:
+        self.alias = backend.alias
+        self.classify = _imported(backend)
+
+    def __call__(self, result: SendResult, alias: str) -> tuple[SendResult, Fault | None]:
+        """Return what went wrong with the message of `result`, and the result as it is then."""
+        fault = fault_of(result)
+        # What is taken stays taken, whatever anybody says.
+        if fault is None or self.classify is None or result.status in COUNTED:
+            return result, fault
+        kind = self._ask(self.classify, result, alias)
+        if kind is None or kind == fault.kind:
+            return result, fault
+        return _as_judged(result, kind, alias), FAULTS[kind]
+
+    def _ask(self, classify: Callable[..., Any], result: SendResult, alias: str) -> Any:
+        try:
+            kind = classify(result, alias)
+        except Exception as error:
+            # The project's code. What has become of the other messages must not be lost with it.
+            if is_injected(error):
+                raise
+            logger.error(
+                "MAILERS[%r]: 'classify' raised %s.",
+                self.alias,
+                type(error).__name__,
+                exc_info=error,
+            )
+            return None
+        if kind is not None and kind not in FAULTS:
+            logger.error("MAILERS[%r]: 'classify' did not return a kind of fault.", self.alias)
+            return None
+        return kind
+
+
+def outcome(tries: Iterable[Try]) -> Literal[True] | Fault | None:
+    """Return what `tries` say of their mailer, the last of them that says anything.
+
+    True if it works; a Fault if it has to rest because of that; None if they do not tell.
+    """
+    told: Literal[True] | Fault | None = None
+    for _, result, fault in tries:
+        if fault is not None and fault.rests:
+            told = fault
+        elif result.status in COUNTED or (
+            result.status == "refused" and fault is not None and fault.kind == "message"
+        ):
+            told = True
+    return told
+
+
+def _as_judged(result: SendResult, kind: str, alias: str) -> SendResult:
+    """Return `result` with the status that goes with a kind of fault that is not the usual one."""
+    if kind in {"unknown", "sent"}:
+        return result._replace(status="unknown", via=result.via or alias)
+    if result.status == "unknown":
+        return result._replace(status="failed", via=None)
+    return result
+
+
+def _imported(backend: EmailBackend) -> Callable[..., Any] | None:
+    classify = backend.classify
+    if not isinstance(classify, str):
+        return classify
+    try:
+        function: Callable[..., Any] = import_string(classify)
+    except ImportError as error:
+        raise InvalidMailer(
+            f"Could not import 'classify' {classify!r}: {error}", alias=backend.alias
+        ) from error
+    return function
