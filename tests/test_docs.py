@@ -292,6 +292,11 @@ class QuickstartTests(PageMixin, SimpleTestCase):
     arrives = [["ann@example.com"], ["ann@example.com"], ["ops@example.com"]]
 
 
+class MailersTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers.rst"
+    arrives = [["ann@example.com"]]
+
+
 class DeployingTests(PageMixin, SimpleTestCase):
     page = "docs/deploying.rst"
     arrives = [["ann@example.com"]]

@@ -95,5 +95,6 @@ LOGGING = {
     },
     "loggers": {
         "django": {"level": "INFO", "handlers": ["console", "mail_admins"]},
+        "django_mailers": {"handlers": ["console"]},
     },
 }
