@@ -6,7 +6,7 @@ import os
 import smtplib
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.mail import DNS_NAME, InvalidMailer
 from django.core.signals import setting_changed
@@ -14,8 +14,6 @@ from django.dispatch import receiver
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from django_mailers.delivery import SendResult
-from django_mailers.delivery.wire import send_result
 from django_mailers.options import (
     AUTO,
     CALLABLE,
@@ -29,26 +27,21 @@ from django_mailers.options import (
     Option,
     one_of,
 )
-from django_mailers.types import Message
 
 from ..render import render
-from ..smtp import (
-    Envelope,
-    Lease,
-    Pool,
-    PoolOptions,
-    Result,
-    Server,
-    TLSConfig,
-    close_pools,
-    deliver,
-    is_injected,
-    note_sent,
-    shared_pool,
-)
+from ..smtp.envelope import Envelope, Result
+from ..smtp.interrupts import is_injected, note_sent
+from ..smtp.lease import Lease, deliver
+from ..smtp.server import PoolOptions, Server, TLSConfig
+from ..smtp.shared import close_pools, shared_pool
 from ._smtp.django import DjangosBackend
-from ._smtp.windows import windows
 from .base import ReportingBackend
+
+if TYPE_CHECKING:
+    from django_mailers.delivery import SendResult
+    from django_mailers.types import Message
+
+    from ..smtp.pool import Pool
 
 # Seconds for each operation. Django's backend waits for ever by default.
 DEFAULT_TIMEOUT = 30
@@ -203,6 +196,9 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             from ..delivery.onebyone import send_one_by_one
 
             return send_one_by_one(self, messages, keep_open=self.connection is not None)
+        from django_mailers.delivery import SendResult
+        from django_mailers.delivery.wire import send_result
+
         results: list[Result] = list(self._deliver(messages))
         given = [
             send_result(message, result, self.alias)
@@ -217,6 +213,9 @@ class EmailBackend(ReportingBackend, DjangosBackend):
 
         It ends early if nothing of what was held could be sent, as there is no session to be had.
         """
+        # Not before: most processes send one message at a time.
+        from ._smtp.windows import windows
+
         sent = total = 0
         for window in windows(messages, self._render):
             total += len(window)

@@ -1,8 +1,14 @@
 """What is handed to a session, and what became of it."""
 
-# No annotations from the future: a NamedTuple would compile each of them, at import.
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+from .record import Record
+
+if TYPE_CHECKING:
+    from .doubts import Doubt
 
 # sent      the server took responsibility for it, for at least one recipient
 # refused   the server judged this message, and said no: to its sender, to all of its recipients,
@@ -13,26 +19,15 @@ from typing import Literal, NamedTuple
 Status = Literal["sent", "refused", "failed", "unknown", "untried"]
 
 
-class Reply(NamedTuple):
+class Reply(Record):
     """A server's reply, its text as smtplib's exceptions hold it."""
 
+    __slots__ = ()
     code: int
     text: bytes
 
-
-class Doubt(NamedTuple):
-    """Why a refusal may be about the session, see `doubts`.
-
-    code         The code of the reply.
-    number       How many messages the session was given before.
-    names_limit  Whether the text says that there is a limit.
-    is_timeout   Whether the text says that the session was idle for too long.
-    """
-
-    code: int
-    number: int
-    names_limit: bool
-    is_timeout: bool
+    def __new__(cls, code: int, text: bytes) -> Reply:
+        return tuple.__new__(cls, (code, text))
 
 
 class Envelope:

@@ -1,4 +1,7 @@
-"""A session of a pool for as long as it is needed, or others in place of those that ended."""
+"""A session of a pool for as long as it is needed, or others in place of those that ended.
+
+`deliver()` is the way to the wire: by one such lease, or by several at a time.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .doubts import Probe
-from .envelope import Doubt, Envelope, Result
+from .envelope import Envelope, Result
 from .interrupts import is_injected, note_sent
 from .progress import Progress
 from .session import Session
 
 if TYPE_CHECKING:
+    from .doubts import Doubt
     from .pool import Pool
 
 logger = logging.getLogger("django_mailers.smtp")
@@ -185,6 +188,9 @@ class Lease:
 
     def _reconsider(self, progress: Progress, refused: list[tuple[int, Result]]) -> None:
         """Settle messages that were `refused` with one code, or plan to send them again."""
+        # Not before: see Pool.limits.
+        from .doubts import Probe
+
         limits, doubt = self._pool.limits, refused[0][1].doubt
         assert doubt is not None  # noqa: S101
         verdict = limits.begin(doubt.code, self._pool.server.timeout or WAIT)
@@ -248,3 +254,24 @@ class Lease:
 def _is_dead(results: Sequence[Result]) -> bool:
     """Whether nothing was handed to the session that has ended with these `results`."""
     return all(result.status in {"failed", "untried"} for result in results)
+
+
+def deliver(pool: Pool, messages: Sequence[Envelope], *, parallel: int = 1) -> list[Result]:
+    """Deliver `messages` over sessions of `pool`; return a Result for each, in order.
+
+    They go over one session, in order, or over up to `parallel` at a time, each of which gets a
+    share. Raises nothing that the server or the network does, see `Lease.deliver()`.
+    """
+    if parallel > 1:
+        # A pool without a size keeps none, but opens as many as it is asked for.
+        parallel = min(parallel, pool.options.pool_size or parallel, len(messages))
+    if parallel > 1:
+        # Not before: most processes never need it.
+        from .batches import deliver_in_parallel
+
+        return deliver_in_parallel(pool, messages, parallel)
+    lease = Lease(pool)
+    try:
+        return lease.deliver(messages)
+    finally:
+        lease.close()

@@ -28,7 +28,8 @@ QUIT_TIMEOUT = 2
 WORN = 8
 # Exim leaves what comes as 11th on a connection to its next queue run, half an hour later on Debian
 # (smtp_accept_queue_per_connection); Stalwart refuses it. The greeting names them behind the host.
-TEN_MESSAGES = rb"(?is)\S+ .*\b(?:exim|stalwart)\b"
+TEN_MESSAGES = (b"exim", b"stalwart")
+BEHIND_HOST = rb"(?s)\S+ .*\b(?:%b)\b" % b"|".join(TEN_MESSAGES)
 # RFC 9422
 MAILMAX = r"(?i)\bMAILMAX=([0-9]{1,9})\b"
 # How long, in seconds, an idle session is given to prove itself, if its own timeout is not shorter:
@@ -125,9 +126,13 @@ class Session(smtplib.SMTP):
     @property
     def message_limit(self) -> int | None:
         """How many messages the server takes in a session, as far as it says so itself."""
-        limits = [10] if re.match(TEN_MESSAGES, self.greeting) else []
-        if told := re.search(MAILMAX, self.esmtp_features.get("limits", "")):
-            limits.append(max(1, int(told[1])))
+        limits, greeting = [], self.greeting.lower()
+        # Patterns are compiled where they may match, and not in each process.
+        if any(name in greeting for name in TEN_MESSAGES) and re.match(BEHIND_HOST, greeting):
+            limits.append(10)
+        told = self.esmtp_features.get("limits")
+        if told and (most := re.search(MAILMAX, told)):
+            limits.append(max(1, int(most[1])))
         return min(limits, default=None)
 
     def deliver(self, messages: Sequence[Envelope], *, checked: bool = False) -> list[Result]:
@@ -244,18 +249,18 @@ class Session(smtplib.SMTP):
     def _open_socket(self, host: str, port: int, *args: Any) -> socket.socket:
         # One by one: create_connection() takes an alarm's TimeoutError for one of the network, and
         # tries the next address.
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(_encoded(host), port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
         connect = super()._get_socket  # type: ignore[misc]
         for address in addresses[:-1]:
             try:
-                return connect(address, port, *args)
+                return connect(_encoded(address), port, *args)
             except ssl.SSLError:
                 raise  # This is the server, and it cannot be trusted.
             except OSError as error:
                 if is_injected(error):
                     raise
-        return connect(addresses[-1] if len(addresses) > 1 else host, port, *args)
+        return connect(_encoded(addresses[-1] if len(addresses) > 1 else host), port, *args)
 
     def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         self.replies.clear()
@@ -367,3 +372,14 @@ class Session(smtplib.SMTP):
 
 class TLSSession(Session, smtplib.SMTP_SSL):
     """A Session over TLS from its first byte on (port 465)."""
+
+
+def _encoded(host: str) -> Any:
+    """Return `host` as getaddrinfo() takes it without a codec for IDNA.
+
+    To import that takes 2 ms, in each process, and a name in ASCII does not need it. What somebody
+    has put in the place of the functions, as gevent does, may know nothing but str.
+    """
+    functions = socket.getaddrinfo, socket.create_connection
+    is_pythons = all(getattr(f, "__globals__", None) is vars(socket) for f in functions)
+    return host.encode("ascii") if is_pythons and host.isascii() else host

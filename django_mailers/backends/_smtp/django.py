@@ -6,14 +6,16 @@ import smtplib
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.mail.backends import smtp as django_smtp
 
 from django_mailers.render import addr_spec, render
 from django_mailers.smtp.errors import annotate, endpoint, hide, is_reply, without_frames
 from django_mailers.smtp.wire import checked
-from django_mailers.types import Message
+
+if TYPE_CHECKING:
+    from django_mailers.types import Message
 
 
 class DjangosBackend(django_smtp.EmailBackend):
