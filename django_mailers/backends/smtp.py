@@ -184,7 +184,8 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         recipients = message.recipients()
         if not recipients:
             return 0
-        return self.count_sent(self._hand_over([self._render(message, recipients)]))
+        envelope = self._render(message, recipients, is_alone=True)
+        return self.count_sent(self._hand_over([envelope]))
 
     def send_many(self, messages: Sequence[Message]) -> list[SendResult]:
         """Send each of `messages`, which have recipients; return a result for each, in order.
@@ -231,16 +232,23 @@ class EmailBackend(ReportingBackend, DjangosBackend):
                 return
 
     def _render(
-        self, message: Message, recipients: Sequence[Any] | None = None
+        self,
+        message: Message,
+        recipients: Sequence[Any] | None = None,
+        *,
+        is_alone: bool = False,
     ) -> Envelope | Result:
-        """Return the envelope to be handed over; or a Result, if it cannot be rendered."""
+        """Return the envelope to be handed over; or a Result, if it cannot be rendered.
+
+        `is_alone` says that no other message is about to be rendered.
+        """
         try:
             if recipients is None:
                 recipients = message.recipients()
             return Envelope(
                 self.prep_address(message.from_email),
                 list(map(self.prep_address, recipients)),
-                render(message),
+                render(message, is_alone=is_alone),
             )
         except Exception as error:
             if is_injected(error):

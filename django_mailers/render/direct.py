@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from datetime import datetime, timezone
+from email.errors import MessageError
 from email.message import MIMEPart
 from typing import Any
 
@@ -19,13 +20,31 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
 
 from . import bodies, headers
-from .selftest import NotProved
+from .eligible import is_rendered_by_django
+from .selftest import NotProved, Rule
 
+# What direct rendering raises for a message that is not as it should be. Not any Exception: a job's
+# time limit may be one, too.
+FAULTS = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    *(MessageError, NotProved),
+)
 # Extra headers that take the place of others, if written like this.
 _LEADING = {"From", "To", "Cc", "Reply-To"}
 # Extra headers that would be there twice, are ignored, or are errors.
 _UNUSUAL = {"subject", "from", "to", "cc", "reply-to", "bcc", "mime-version"}
 _TOKEN = (string.ascii_letters + string.digits + ".+-").encode("ascii")
+
+
+def written(message: Any) -> bytes | None:
+    """Return `message` as it goes over the wire; None if Django's rendering has to write it."""
+    if Rule.has_failed or not is_rendered_by_django(message):
+        return None
+    try:
+        return write(message)
+    except FAULTS:
+        # Whatever is wrong, with the message or here: Django's rendering raises it, or not.
+        return None
 
 
 def write(message: Any) -> bytes:
