@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage, mailers
 from django.test import override_settings
 
 from django_mailers import SendError, asend, asend_many, send_many
-from django_mailers.backends._smtp import windows
+from django_mailers.backends import _windows as windows
 
 from .support.messages import message
 from .support.servers import DROP, HOST, TIMEOUT, enter

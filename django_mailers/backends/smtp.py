@@ -32,9 +32,9 @@ from ..render import render
 from ..smtp.envelope import Envelope, Result
 from ..smtp.interrupts import is_injected, note_sent
 from ..smtp.lease import Lease, deliver
-from ..smtp.server import PoolOptions, Server, TLSConfig
+from ..smtp.server import NO_TLS_OPTIONS, PoolOptions, Server, TLSConfig
 from ..smtp.shared import close_pools, shared_pool
-from ._smtp.django import DjangosBackend
+from ._djangosmtp import DjangosBackend
 from .base import ReportingBackend
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         It ends early if nothing of what was held could be sent, as there is no session to be had.
         """
         # Not before: most processes send one message at a time.
-        from ._smtp.windows import windows
+        from ._windows import windows
 
         sent = total = 0
         for window in windows(messages, self._render):
@@ -317,12 +317,13 @@ class EmailBackend(ReportingBackend, DjangosBackend):
 
     def _tls(self) -> TLSConfig:
         version = self.tls_min_version
-        return TLSConfig(
+        options = (
             self.ca_file,
             self.ssl_certfile,
             self.ssl_keyfile,
             None if version is None else TLS_VERSIONS[version],
         )
+        return TLSConfig(*options) if any(options) else NO_TLS_OPTIONS
 
     def _authenticate(self) -> Callable[[Any], object]:
         token: Any = self.token

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
 
 from . import bodies, headers
+from .addresses import consists_of
 from .eligible import is_rendered_by_django
 from .selftest import NotProved, Rule
 
@@ -41,22 +42,18 @@ def written(message: Any) -> bytes | None:
     if Rule.has_failed or not is_rendered_by_django(message):
         return None
     try:
-        return write(message)
+        return b"".join(_chunks(message))
     except FAULTS:
         # Whatever is wrong, with the message or here: Django's rendering raises it, or not.
         return None
 
 
-def write(message: Any) -> bytes:
-    """Return `message`, which is rendered by Django's own code, as it goes over the wire.
+def _chunks(message: Any) -> bodies.Part:
+    """Return `message`, which is rendered by Django's own code, in pieces.
 
     Raises `NotProved` if the result cannot be known beforehand, or any other error: whether the
     message is wrong is for Django's rendering to say.
     """
-    return b"".join(_chunks(message))
-
-
-def _chunks(message: Any) -> bodies.Part:
     charset = message.encoding or settings.DEFAULT_CHARSET
     # A Charset of that name is equal to it, and an error.
     if type(charset) is not str or charset != bodies.CHARSET:
@@ -101,7 +98,7 @@ def _text(value: Any) -> str:
 
 
 def _token(value: Any) -> str:
-    if type(value) is str and headers.consists_of(value, _TOKEN):
+    if type(value) is str and consists_of(value, _TOKEN):
         return value
     raise NotProved
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
-
-from .record import Record
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 if TYPE_CHECKING:
     from .doubts import Doubt
@@ -17,6 +16,42 @@ if TYPE_CHECKING:
 # unknown   it was handed over, and the reply was lost: it may have arrived, or not
 # untried   nothing of it was sent: the session had ended before, or there was none
 Status = Literal["sent", "refused", "failed", "unknown", "untried"]
+
+Named = TypeVar("Named", bound="Record")
+
+
+class Record(tuple[Any, ...]):
+    """A tuple whose items are named by the annotations of the class, which defines `__new__()`.
+
+    A NamedTuple does more, and making the class takes ten times as long, in each process that
+    sends: it compiles code for it.
+    """
+
+    __slots__ = ()
+    _fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._fields = tuple(cls.__annotations__)
+        for number, name in enumerate(cls._fields):
+            setattr(cls, name, property(itemgetter(number)))
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """For copy and pickle."""
+        return tuple(self)
+
+    def __repr__(self) -> str:
+        items = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
+        return f"{type(self).__name__}({items})"
+
+    def _asdict(self) -> dict[str, Any]:
+        return dict(zip(self._fields, self, strict=True))
+
+    def _replace(self: Named, **changes: Any) -> Named:
+        items = self._asdict() | changes
+        if len(items) != len(self):
+            raise TypeError(f"{type(self).__name__} has only these: {', '.join(self._fields)}")
+        return tuple.__new__(type(self), items.values())
 
 
 class Reply(Record):

@@ -96,9 +96,13 @@ class Lease:
                     break
                 # Another thread may have learned of a lower limit since.
                 numbers, before = progress.next(max(1, pool.room(session))), session.messages
-                is_asked = self._prepare(session, len(numbers))
-                results = session.deliver([messages[number] for number in numbers], checked=True)
-                self._learn(session, is_asked)
+                part = [messages[number] for number in numbers]
+                is_asked = "chunking" in session.esmtp_features and self._tell(session, len(part))
+                self._sending = session, session.taken
+                results = session.deliver(part, checked=True)
+                self._sending = None
+                if is_asked:
+                    pool.limits.ask(session)
                 is_open = session.sock is not None
                 if is_open or is_new or not _is_dead(results):
                     pool.count("messages", session.messages - before)
@@ -124,22 +128,15 @@ class Lease:
         if session is not None:
             self._pool.release(session)
 
-    def _prepare(self, session: Session, number: int) -> bool:
-        """Do what comes before `session` is given `number` messages.
+    def _tell(self, session: Session, number: int) -> bool:
+        """Tell `session`, which is about to be given `number` messages, what its pool knows.
 
-        Returns whether `session` may find out something about the server.
+        Returns whether it may find out something about the server by them.
         """
-        is_asked = not session.consumes_chunks and "chunking" in session.esmtp_features
-        if is_asked:
-            self._pool.limits.tell(session, number)
-        self._sending = session, session.taken
-        return is_asked
-
-    def _learn(self, session: Session, is_asked: bool) -> None:
-        """Do what comes after `_prepare()` and the delivery."""
-        self._sending = None
-        if is_asked:
-            self._pool.limits.ask(session)
+        if session.consumes_chunks:
+            return False
+        self._pool.limits.tell(session, number)
+        return True
 
     def _unsettled(self) -> int:
         """Return how many messages were taken by the session that an interrupt has ended."""
@@ -226,9 +223,12 @@ class Lease:
         new = self._connect_another(old)
         if new is None:
             return None
-        is_asked = self._prepare(new, 1)
+        is_asked = "chunking" in new.esmtp_features and self._tell(new, 1)
+        self._sending = new, new.taken
         result = new.deliver([message], checked=True)[0]
-        self._learn(new, is_asked)
+        self._sending = None
+        if is_asked:
+            self._pool.limits.ask(new)
         self._pool.count("messages", new.messages)
         does_better = result.status in {"sent", "refused"} and result.code != doubt.code
         if new.is_open and (does_better or not old.is_open) and self._pool.exchange(old, new):

@@ -192,11 +192,13 @@ def _plain(data: bytes, position: int, most: int) -> tuple[Sequence[Reply], int]
     while len(replies) < most:
         end = data.find(b"\r\n", position, position + USUAL_LINE)
         line = data[position:end]
-        code, rest = line[:3], line[4:]
-        if end < 0 or not code.isdigit() or line[3:4] in NOT_USUAL or b"\n" in rest or b"\r" in rest:
+        code, text = line[:3], line[4:]
+        if end < 0 or not code.isdigit() or line[3:4] in NOT_USUAL:
+            break
+        if b"\n" in text or b"\r" in text:
             break
         position = end + 2
-        replies.append(Reply(int(code), rest.strip()))
+        replies.append(Reply(int(code), text.strip()))
     return replies, position
 
 

@@ -1,4 +1,4 @@
-"""Where sessions go, how each of them begins (the connection, TLS, the login), and how many there are."""
+"""Where sessions go, how each of them begins, and how many there are: the keys of pools."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .envelope import Record
 from .errors import OutOfStepError, add_endpoint, endpoint, hide
 from .interrupts import is_injected
-from .record import Record
 from .session import Session, TLSSession
 
 if TYPE_CHECKING:

@@ -100,7 +100,8 @@ class Transaction:
         """Return the refusal of this message as the exception that smtplib raises."""
         envelope, answered = self.envelope, self.recipients
         if self._code("MAIL") >= 400:
-            return smtplib.SMTPSenderRefused(*self.replies["MAIL"], envelope.mail_from)
+            reply = self.replies["MAIL"]
+            return smtplib.SMTPSenderRefused(reply.code, reply.text, envelope.mail_from)
         if self.refusals == len(envelope.recipients):
             pairs = zip(envelope.recipients, answered, strict=True)
             return smtplib.SMTPRecipientsRefused(

@@ -48,7 +48,14 @@ def command(text: str) -> bytes:
 
 def envelope_command(verb: str, address: str, parameters: str = "") -> bytes:
     """Return MAIL FROM or RCPT TO as bytes. Raises `ValueError` as `command()` does."""
-    if _is_plain(address):
+    local, _, domain = address.encode("utf-8", "replace").partition(b"@")
+    is_plain = (
+        local != b""
+        and domain != b""
+        and not local.translate(None, PLAIN_LOCAL)
+        and not domain.translate(None, PLAIN_DOMAIN)
+    )
+    if is_plain:
         return f"{verb}:<{address}>{parameters}\r\n".encode()
     # smtplib looks for the address in the string, and would not find one behind a line end.
     command(address)
@@ -56,16 +63,6 @@ def envelope_command(verb: str, address: str, parameters: str = "") -> bytes:
     # It ignores the rest of the string, too; but a name may come before the address.
     found = path[1:-1] if address.rstrip().endswith(path) else address
     return command(f"{verb}:<{checked(found)}>{parameters}")
-
-
-def _is_plain(address: str) -> bool:
-    local, _, domain = address.encode("utf-8", "replace").partition(b"@")
-    return (
-        local != b""
-        and domain != b""
-        and not local.translate(None, PLAIN_LOCAL)
-        and not domain.translate(None, PLAIN_DOMAIN)
-    )
 
 
 def checked(address: str) -> str:
