@@ -249,18 +249,18 @@ class Session(smtplib.SMTP):
     def _open_socket(self, host: str, port: int, *args: Any) -> socket.socket:
         # One by one: create_connection() takes an alarm's TimeoutError for one of the network, and
         # tries the next address.
-        found = socket.getaddrinfo(_encoded(host), port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
         connect = super()._get_socket  # type: ignore[misc]
         for address in addresses[:-1]:
             try:
-                return connect(_encoded(address), port, *args)
+                return connect(address, port, *args)
             except ssl.SSLError:
                 raise  # This is the server, and it cannot be trusted.
             except OSError as error:
                 if is_injected(error):
                     raise
-        return connect(_encoded(addresses[-1] if len(addresses) > 1 else host), port, *args)
+        return connect(addresses[-1] if len(addresses) > 1 else host, port, *args)
 
     def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         self.replies.clear()
@@ -372,14 +372,3 @@ class Session(smtplib.SMTP):
 
 class TLSSession(Session, smtplib.SMTP_SSL):
     """A Session over TLS from its first byte on (port 465)."""
-
-
-def _encoded(host: str) -> Any:
-    """Return `host` as getaddrinfo() takes it without a codec for IDNA.
-
-    To import that takes 2 ms, in each process, and a name in ASCII does not need it. What somebody
-    has put in the place of the functions, as gevent does, may know nothing but str.
-    """
-    functions = socket.getaddrinfo, socket.create_connection
-    is_pythons = all(getattr(f, "__globals__", None) is vars(socket) for f in functions)
-    return host.encode("ascii") if is_pythons and host.isascii() else host
