@@ -1,24 +1,37 @@
 """The options of backends: their possible values, and the table in which a class states them."""
 
-# No annotations from the future: a NamedTuple would compile each of them, at import.
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 
-class Kind(NamedTuple):
-    """The values that an option may have, besides None. `expected` goes after "must be"."""
+# Not a NamedTuple: making that class takes twenty times as long, in each process that sends.
+class Kind:
+    """The values that an option may have, besides None.
 
-    expected: str
-    types: tuple[type, ...]
-    fits: Callable[[Any], bool] = lambda value: True
+    expected  What goes after "must be" in an error.
+    types     The types of the values.
+    fits      Whether a value of these types is possible.
+    """
+
+    __slots__ = ("expected", "fits", "types")
+
+    def __init__(
+        self,
+        expected: str,
+        types: tuple[type, ...],
+        fits: Callable[[Any], bool] = lambda value: True,
+    ) -> None:
+        self.expected, self.types, self.fits = expected, types, fits
 
     def allows(self, value: Any) -> bool:
         return isinstance(value, self.types) and self.fits(value)
 
 
-class Option(NamedTuple):
+class Option:
     """A row in the table of a backend's options.
 
     kind         the values that the option may have, besides None, which stands for the default.
@@ -27,10 +40,13 @@ class Option(NamedTuple):
     is_required  whether it must be given.
     """
 
-    kind: Kind
-    default: Any = None
-    unit: str = ""
-    is_required: bool = False
+    __slots__ = ("default", "is_required", "kind", "unit")
+
+    def __init__(
+        self, kind: Kind, default: Any = None, unit: str = "", is_required: bool = False
+    ) -> None:
+        self.kind, self.default = kind, default
+        self.unit, self.is_required = unit, is_required
 
 
 def _is_number(value: Any) -> bool:

@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage, mailers
 from django.test import override_settings
 
 from django_mailers import SendError, asend, asend_many, send_many
-from django_mailers.backends._smtp import windows
+from django_mailers.backends import _windows as windows
 
 from .support.messages import message
 from .support.servers import DROP, HOST, TIMEOUT, enter
@@ -149,9 +149,9 @@ class BatchTests(SMTPBackendTestCase):
         self.assertIs(caught.exception.__cause__, report[2].error)
         self.assertEqual(subjects(self.sink), ["1", "2"])
         # What may go well another time.
-        self.assertEqual([one.subject for one in report.retryable], ["both", "two\nlines"])
+        self.assertEqual([one.subject for one in report.retryable], ["both"])
         self.sink.behave = None
-        self.assertEqual(statuses(send_many(report.retryable, using=ALIAS)), ["sent", "failed"])
+        self.assertEqual(statuses(send_many(report.retryable, using=ALIAS)), ["sent"])
         self.assertEqual(subjects(self.sink), ["1", "2", "both"])
 
     def test_refused_content_and_sender(self):

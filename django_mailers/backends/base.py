@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any
 
 from django.core.mail.backends.base import BaseEmailBackend
 
-from django_mailers.delivery import SendError, SendReport, SendResult, send_over
-from django_mailers.delivery.report import COUNTED
-from django_mailers.delivery.windows import in_windows
 from django_mailers.options import TakesOptions
-from django_mailers.types import Message
 
+# Of `delivery` nothing is imported before it is needed: for one message that is sent by the SMTP
+# backend nothing is.
 if TYPE_CHECKING:
+    from typing import ClassVar, Protocol
+
+    from django_mailers.delivery import SendReport, SendResult
+    from django_mailers.types import Message
+
     from ._wrapping.wrapper import Wrapper
 
+    class Outcome(Protocol):
+        """What is counted: a SendResult, or a Result of `smtp`."""
+
+        @property
+        def status(self) -> str: ...
+
+        @property
+        def error(self) -> Exception | None: ...
+
+
 __all__ = ["ReportingBackend", "Wrapper"]
-
-
-class Outcome(Protocol):
-    """What is counted: a SendResult, or a Result of `smtp`."""
-
-    @property
-    def status(self) -> str: ...
-
-    @property
-    def error(self) -> Exception | None: ...
 
 
 class ReportingBackend(TakesOptions, BaseEmailBackend):
@@ -61,9 +64,13 @@ class ReportingBackend(TakesOptions, BaseEmailBackend):
             return 0
         if isinstance(email_messages, list | tuple):
             return self.count_sent(self._report(email_messages))
+        from django_mailers.delivery.windows import in_windows
+
         return self.count_sent(in_windows(email_messages, self._report))
 
     def _report(self, messages: Sequence[Message]) -> SendReport:
+        from django_mailers.delivery import send_over
+
         return send_over(self, messages, using=self.alias)
 
     def count_sent(self, results: Iterable[Outcome]) -> int:
@@ -75,7 +82,8 @@ class ReportingBackend(TakesOptions, BaseEmailBackend):
         sent = 0
         error: Exception | None = None
         for result in results:
-            if result.status in COUNTED:
+            # As `delivery.report.COUNTED` has them.
+            if result.status in {"sent", "queued"}:
                 sent += 1
             elif error is None and not (
                 self.fail_silently and (result.error is None or isinstance(result.error, OSError))
@@ -92,6 +100,8 @@ class ReportingBackend(TakesOptions, BaseEmailBackend):
 
 def _unexplained(result: Outcome) -> Exception | None:
     """Return what to raise for a failure of which no error is known."""
+    from django_mailers.delivery import SendError, SendReport, SendResult
+
     if isinstance(result, SendResult) and result.status in {"refused", "failed"}:
         return SendError(SendReport([result]))
     return None

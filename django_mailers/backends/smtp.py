@@ -6,7 +6,7 @@ import os
 import smtplib
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.mail import DNS_NAME, InvalidMailer
 from django.core.signals import setting_changed
@@ -14,8 +14,6 @@ from django.dispatch import receiver
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from django_mailers.delivery import SendResult
-from django_mailers.delivery.wire import send_result
 from django_mailers.options import (
     AUTO,
     CALLABLE,
@@ -30,25 +28,20 @@ from django_mailers.options import (
     Option,
     one_of,
 )
-from django_mailers.types import Message
 
-from ..smtp import (
-    Envelope,
-    Lease,
-    Pool,
-    PoolOptions,
-    Result,
-    Server,
-    TLSConfig,
-    close_pools,
-    deliver,
-    is_injected,
-    note_sent,
-    shared_pool,
-)
-from ._smtp.django import DjangosBackend
-from ._smtp.windows import windows
+from ..smtp.envelope import Envelope, Result
+from ..smtp.interrupts import is_injected, note_sent
+from ..smtp.lease import Lease, deliver
+from ..smtp.server import NO_TLS_OPTIONS, PoolOptions, Server, TLSConfig
+from ..smtp.shared import close_pools, shared_pool
+from ._djangosmtp import DjangosBackend
 from .base import ReportingBackend
+
+if TYPE_CHECKING:
+    from django_mailers.delivery import SendResult
+    from django_mailers.types import Message
+
+    from ..smtp.pool import Pool
 
 # Seconds for each operation. Django's backend waits for ever by default.
 DEFAULT_TIMEOUT = 30
@@ -193,7 +186,8 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         recipients = message.recipients()
         if not recipients:
             return 0
-        return self.count_sent(self._hand_over([self._render(message, recipients)]))
+        envelope = self._render(message, recipients, is_alone=True)
+        return self.count_sent(self._hand_over([envelope]))
 
     def send_many(self, messages: Sequence[Message]) -> list[SendResult]:
         """Send each of `messages`, which have recipients; return a result for each, in order.
@@ -205,6 +199,8 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             from ..delivery.onebyone import send_one_by_one
 
             return send_one_by_one(self, messages, keep_open=self.connection is not None)
+        from django_mailers.delivery.wire import send_result
+
         results: list[Result] = list(self._deliver(messages))
         given = [
             send_result(message, result, self.alias)
@@ -219,6 +215,9 @@ class EmailBackend(ReportingBackend, DjangosBackend):
 
         It ends early if nothing of what was held could be sent, as there is no session to be had.
         """
+        # Not before: most processes send one message at a time.
+        from ._windows import windows
+
         sent = total = 0
         for window in windows(messages, self._render):
             total += len(window)
@@ -234,16 +233,23 @@ class EmailBackend(ReportingBackend, DjangosBackend):
                 return
 
     def _render(
-        self, message: Message, recipients: Sequence[Any] | None = None
+        self,
+        message: Message,
+        recipients: Sequence[Any] | None = None,
+        *,
+        is_alone: bool = False,
     ) -> Envelope | Result:
-        """Return the envelope to be handed over; or a Result, if it cannot be rendered."""
+        """Return the envelope to be handed over; or a Result, if it cannot be rendered.
+
+        `is_alone` says that no other message is about to be rendered.
+        """
         try:
             if recipients is None:
                 recipients = message.recipients()
             return Envelope(
                 self.prep_address(message.from_email),
                 list(map(self.prep_address, recipients)),
-                self._content(message),
+                self._content(message, is_alone=is_alone),
             )
         except Exception as error:
             if is_injected(error):
@@ -252,8 +258,8 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             # message, and is raised or reported in its turn.
             return Result("failed", error=error)
 
-    def _content(self, message: Message) -> bytes:
-        content = super()._content(message)
+    def _content(self, message: Message, *, is_alone: bool = False) -> bytes:
+        content = super()._content(message, is_alone=is_alone)
         if self.dkim is None:
             return content
         # Not before: most processes never need them.
@@ -322,12 +328,13 @@ class EmailBackend(ReportingBackend, DjangosBackend):
 
     def _tls(self) -> TLSConfig:
         version = self.tls_min_version
-        return TLSConfig(
+        options = (
             self.ca_file,
             self.ssl_certfile,
             self.ssl_keyfile,
             None if version is None else TLS_VERSIONS[version],
         )
+        return TLSConfig(*options) if any(options) else NO_TLS_OPTIONS
 
     def _authenticate(self) -> Callable[[Any], object]:
         token: Any = self.token

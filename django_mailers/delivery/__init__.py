@@ -8,8 +8,28 @@ returns or raises is judged. What cannot be known is "unknown": never "sent", be
 be without their mail, and never "failed", because somebody would get it twice.
 """
 
-from .report import STATUSES, RecipientResult, SendError, SendReport, SendResult, Status
-from .sending import get_mailer, send_each, send_many, send_over
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .report import STATUSES, RecipientResult, SendError, SendReport, SendResult, Status
+    from .sending import get_mailer, send_each, send_many, send_over
+
+# Imported by the first use: send_mail() through a backend of ours needs none of these.
+_MODULES = {
+    "STATUSES": "report",
+    "RecipientResult": "report",
+    "SendError": "report",
+    "SendReport": "report",
+    "SendResult": "report",
+    "Status": "report",
+    "get_mailer": "sending",
+    "send_each": "sending",
+    "send_many": "sending",
+    "send_over": "sending",
+}
 
 __all__ = [
     "STATUSES",
@@ -23,3 +43,9 @@ __all__ = [
     "send_many",
     "send_over",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -18,7 +18,8 @@ from io import BytesIO
 from typing import Any, Literal
 
 from . import selftest
-from .headers import LIMIT, SMTP, consists_of, of_part
+from .addresses import consists_of
+from .headers import LIMIT, SMTP, of_part
 from .selftest import NotProved, Rule
 
 Role = Literal["message", "body", "alternative", "attachment"]

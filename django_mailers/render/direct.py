@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from datetime import datetime, timezone
+from email.errors import MessageError
 from email.message import MIMEPart
 from typing import Any
 
@@ -19,8 +20,16 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
 
 from . import bodies, headers
-from .selftest import NotProved
+from .addresses import consists_of
+from .eligible import is_rendered_by_django
+from .selftest import NotProved, Rule
 
+# What direct rendering raises for a message that is not as it should be. Not any Exception: a job's
+# time limit may be one, too.
+FAULTS = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    *(MessageError, NotProved),
+)
 # Extra headers that take the place of others, if written like this.
 _LEADING = {"From", "To", "Cc", "Reply-To"}
 # Extra headers that would be there twice, are ignored, or are errors.
@@ -28,16 +37,23 @@ _UNUSUAL = {"subject", "from", "to", "cc", "reply-to", "bcc", "mime-version"}
 _TOKEN = (string.ascii_letters + string.digits + ".+-").encode("ascii")
 
 
-def write(message: Any) -> bytes:
-    """Return `message`, which is rendered by Django's own code, as it goes over the wire.
+def written(message: Any) -> bytes | None:
+    """Return `message` as it goes over the wire; None if Django's rendering has to write it."""
+    if Rule.has_failed or not is_rendered_by_django(message):
+        return None
+    try:
+        return b"".join(_chunks(message))
+    except FAULTS:
+        # Whatever is wrong, with the message or here: Django's rendering raises it, or not.
+        return None
+
+
+def _chunks(message: Any) -> bodies.Part:
+    """Return `message`, which is rendered by Django's own code, in pieces.
 
     Raises `NotProved` if the result cannot be known beforehand, or any other error: whether the
     message is wrong is for Django's rendering to say.
     """
-    return b"".join(_chunks(message))
-
-
-def _chunks(message: Any) -> bodies.Part:
     charset = message.encoding or settings.DEFAULT_CHARSET
     # A Charset of that name is equal to it, and an error.
     if type(charset) is not str or charset != bodies.CHARSET:
@@ -82,7 +98,7 @@ def _text(value: Any) -> str:
 
 
 def _token(value: Any) -> str:
-    if type(value) is str and headers.consists_of(value, _TOKEN):
+    if type(value) is str and consists_of(value, _TOKEN):
         return value
     raise NotProved
 

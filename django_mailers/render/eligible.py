@@ -34,7 +34,7 @@ _DJANGO_CLASSES = (EmailMessage, EmailMultiAlternatives)
 # The hooks that a class had when it was looked at, and whether they were Django's.
 MAX_VERDICTS = 128
 _verdicts: dict[type, tuple[list[Any], bool]] = {}
-_DJANGO_SUBTYPES = {name: getattr(EmailMultiAlternatives, name, None) for name in SUBTYPES}
+_DJANGO_SUBTYPES = {"mixed_subtype": "mixed", "alternative_subtype": "alternative"}
 
 
 def is_rendered_by_django(message: Any) -> bool:
@@ -93,4 +93,5 @@ def _is_usual_subtype(owner: type, name: str) -> bool:
     if owner not in _DJANGO_CLASSES:
         return False
     subtype = vars(owner)[name]
-    return subtype is _DJANGO_SUBTYPES[name] or hasattr(subtype, MARKER)
+    # Not what the class had when this module was imported: it may have been replaced by then.
+    return subtype == _DJANGO_SUBTYPES[name] or hasattr(subtype, MARKER)

@@ -9,7 +9,6 @@ This module uses no regular expressions: compiling them would take longer than r
 from __future__ import annotations
 
 import email.policy
-import string
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from email.headerregistry import AddressHeader
@@ -18,19 +17,14 @@ from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
 from . import selftest
+from .addresses import ALPHANUMERIC, ATOM, consists_of, is_plain_address
 from .selftest import NotProved, Rule
 
 SMTP = email.policy.SMTP
 # The length of a header line, without its end.
 LIMIT = 78
 
-_ALPHANUMERIC = (string.ascii_letters + string.digits).encode("ascii")
-# RFC 5322's atoms, less "?": with it, a word may be taken for an encoded one (RFC 2047).
-_ATOM = _ALPHANUMERIC + b"!#$%&'*+/=^_`{|}~-"
-_DOT_ATOM = _ATOM + b"."
-_DOMAIN = _ALPHANUMERIC + b"-."
-_NAME = _ALPHANUMERIC + b"-"
-_FULL_STOP = ord(".")
+_NAME = ALPHANUMERIC + b"-"
 
 # Headers whose values Python never parses, and families of such.
 UNSTRUCTURED = {"subject", "auto-submitted", "feedback-id", "importance", "precedence", "priority"}
@@ -38,33 +32,8 @@ UNSTRUCTURED_FAMILIES = ("x-", "list-")
 DATES = {"date", "orig-date", "resent-date"}
 
 
-def consists_of(value: str, characters: bytes) -> bool:
-    """Whether `value` is not empty, and has no other characters than these of ASCII."""
-    return value.isascii() and value != "" and not value.encode("ascii").translate(None, characters)
-
-
 def is_header_name(name: str) -> bool:
     return consists_of(name, _NAME)
-
-
-def is_plain_address(value: str) -> bool:
-    """Whether `value` is an address that means the same to every parser."""
-    if not value.isascii():
-        return False
-    data = value.encode("ascii")
-    local, _, domain = data.partition(b"@")
-    return (
-        local != b""
-        and domain != b""
-        and not local.translate(None, _DOT_ATOM)
-        and not domain.translate(None, _DOMAIN)
-        # Full stops only between other characters.
-        and b".." not in data
-        and data[0] != _FULL_STOP
-        and data[-1] != _FULL_STOP
-        and b".@" not in data
-        and b"@." not in data
-    )
 
 
 def _is_plain_mailbox(value: str) -> bool:
@@ -72,26 +41,7 @@ def _is_plain_mailbox(value: str) -> bool:
     if not value.endswith(">"):
         return is_plain_address(value)
     name, _, address = value[:-1].partition(" <")
-    return is_plain_address(address) and all(consists_of(word, _ATOM) for word in name.split(" "))
-
-
-def addr_spec(mailbox: object) -> str | None:
-    """Return the address in `mailbox`, if that is so plain that it is beyond doubt."""
-    return _addr_spec(mailbox) if type(mailbox) is str else None
-
-
-# The sender is mostly the same.
-@lru_cache(maxsize=16)
-def _addr_spec(mailbox: str) -> str | None:
-    if not mailbox.endswith(">"):
-        return mailbox if is_plain_address(mailbox) else None
-    name, _, address = mailbox[:-1].partition(" <")
-    # A word may have full stops, which RFC 5322 calls obsolete and everybody writes.
-    words = name.split(" ")
-    is_plain = is_plain_address(address) and all(
-        word[:1] != "." and consists_of(word, _DOT_ATOM) for word in words
-    )
-    return address if is_plain else None
+    return is_plain_address(address) and all(consists_of(word, ATOM) for word in name.split(" "))
 
 
 def _text_line(name: str, value: str) -> bytes | None:

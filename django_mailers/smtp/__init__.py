@@ -10,23 +10,42 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .batches import deliver
-from .envelope import Envelope, Reply, Result, Status
-from .errors import OutOfStepError, PoolTimeout
-from .interrupts import is_injected, note_sent
-from .lease import Lease
-from .pool import Pool
-from .pooloptions import PoolOptions
-from .server import Server, TLSConfig
-from .session import Session, TLSSession
-from .shared import close_pools, shared_pool
-
 if TYPE_CHECKING:
     from .auth import XOAuth2
+    from .envelope import Envelope, Reply, Result, Status
+    from .errors import OutOfStepError, PoolTimeout
+    from .interrupts import is_injected, note_sent
+    from .lease import Lease, deliver
+    from .pool import Pool
+    from .server import PoolOptions, Server, TLSConfig
+    from .session import Session, TLSSession
+    from .shared import close_pools, shared_pool
     from .tls import TLS, shared_tls
 
-# Imported by the first use: a plain session needs none of these.
-_LAZY = {"TLS": "tls", "XOAuth2": "auth", "shared_tls": "tls"}
+# Imported by the first use: a plain session does without some, and other rooms need only a few.
+_MODULES = {
+    "TLS": "tls",
+    "Envelope": "envelope",
+    "Lease": "lease",
+    "OutOfStepError": "errors",
+    "Pool": "pool",
+    "PoolOptions": "server",
+    "PoolTimeout": "errors",
+    "Reply": "envelope",
+    "Result": "envelope",
+    "Server": "server",
+    "Session": "session",
+    "Status": "envelope",
+    "TLSConfig": "server",
+    "TLSSession": "session",
+    "XOAuth2": "auth",
+    "close_pools": "shared",
+    "deliver": "lease",
+    "is_injected": "interrupts",
+    "note_sent": "interrupts",
+    "shared_pool": "shared",
+    "shared_tls": "tls",
+}
 
 __all__ = [
     "TLS",
@@ -54,6 +73,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

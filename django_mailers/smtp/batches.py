@@ -1,4 +1,4 @@
-"""Batches: a list of messages, over one session of a pool or spread over several of them."""
+"""Batches: a list of messages, spread over several sessions of a pool."""
 
 from __future__ import annotations
 
@@ -26,24 +26,6 @@ FULL_LOAD = 0.7
 # wait for the last reply. And how many seconds it is waited for when it is to stop.
 STRETCH = 1.0
 PATIENCE = 5.0
-
-
-def deliver(pool: Pool, messages: Sequence[Envelope], *, parallel: int = 1) -> list[Result]:
-    """Deliver `messages` over sessions of `pool`; return a Result for each, in order.
-
-    They go over one session, in order, or over up to `parallel` at a time, each of which gets a
-    share. Raises nothing that the server or the network does, see `Lease.deliver()`.
-    """
-    if parallel > 1:
-        # A pool without a size keeps none, but opens as many as it is asked for.
-        parallel = min(parallel, pool.options.pool_size or parallel, len(messages))
-    if parallel > 1:
-        return deliver_in_parallel(pool, messages, parallel)
-    lease = Lease(pool)
-    try:
-        return lease.deliver(messages)
-    finally:
-        lease.close()
 
 
 class Load:

@@ -15,9 +15,9 @@ import weakref
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from .envelope import Doubt, Reply, Result
+from .envelope import Reply, Result
 from .locks import Lockable, locked
 from .slots import Turn
 
@@ -45,6 +45,21 @@ NAMES_LIMIT = (
     rb"|(?:session|connection) (?:message )?limit"
     rb"|message limit"
 )
+
+
+class Doubt(NamedTuple):
+    """Why a refusal may be about the session.
+
+    code         The code of the reply.
+    number       How many messages the session was given before.
+    names_limit  Whether the text says that there is a limit.
+    is_timeout   Whether the text says that the session was idle for too long.
+    """
+
+    code: int
+    number: int
+    names_limit: bool
+    is_timeout: bool
 
 
 def doubt_about(

@@ -1,8 +1,13 @@
 """What is handed to a session, and what became of it."""
 
-# No annotations from the future: a NamedTuple would compile each of them, at import.
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from .doubts import Doubt
 
 # sent      the server took responsibility for it, for at least one recipient
 # refused   the server judged this message, and said no: to its sender, to all of its recipients,
@@ -12,27 +17,52 @@ from typing import Literal, NamedTuple
 # untried   nothing of it was sent: the session had ended before, or there was none
 Status = Literal["sent", "refused", "failed", "unknown", "untried"]
 
+Named = TypeVar("Named", bound="Record")
 
-class Reply(NamedTuple):
+
+class Record(tuple[Any, ...]):
+    """A tuple whose items are named by the annotations of the class, which defines `__new__()`.
+
+    A NamedTuple does more, and making the class takes ten times as long, in each process that
+    sends: it compiles code for it.
+    """
+
+    __slots__ = ()
+    _fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._fields = tuple(cls.__annotations__)
+        for number, name in enumerate(cls._fields):
+            setattr(cls, name, property(itemgetter(number)))
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """For copy and pickle."""
+        return tuple(self)
+
+    def __repr__(self) -> str:
+        items = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
+        return f"{type(self).__name__}({items})"
+
+    def _asdict(self) -> dict[str, Any]:
+        return dict(zip(self._fields, self, strict=True))
+
+    def _replace(self: Named, **changes: Any) -> Named:
+        items = self._asdict() | changes
+        if len(items) != len(self):
+            raise TypeError(f"{type(self).__name__} has only these: {', '.join(self._fields)}")
+        return tuple.__new__(type(self), items.values())
+
+
+class Reply(Record):
     """A server's reply, its text as smtplib's exceptions hold it."""
 
+    __slots__ = ()
     code: int
     text: bytes
 
-
-class Doubt(NamedTuple):
-    """Why a refusal may be about the session, see `doubts`.
-
-    code         The code of the reply.
-    number       How many messages the session was given before.
-    names_limit  Whether the text says that there is a limit.
-    is_timeout   Whether the text says that the session was idle for too long.
-    """
-
-    code: int
-    number: int
-    names_limit: bool
-    is_timeout: bool
+    def __new__(cls, code: int, text: bytes) -> Reply:
+        return tuple.__new__(cls, (code, text))
 
 
 class Envelope:

@@ -1,4 +1,7 @@
-"""A session of a pool for as long as it is needed, or others in place of those that ended."""
+"""A session of a pool for as long as it is needed, or others in place of those that ended.
+
+`deliver()` is the way to the wire: by one such lease, or by several at a time.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .doubts import Probe
-from .envelope import Doubt, Envelope, Result
+from .envelope import Envelope, Result
 from .interrupts import is_injected, note_sent
 from .progress import Progress
 from .session import Session
 
 if TYPE_CHECKING:
+    from .doubts import Doubt
     from .pool import Pool
 
 logger = logging.getLogger("django_mailers.smtp")
@@ -93,9 +96,13 @@ class Lease:
                     break
                 # Another thread may have learned of a lower limit since.
                 numbers, before = progress.next(max(1, pool.room(session))), session.messages
-                is_asked = self._prepare(session, len(numbers))
-                results = session.deliver([messages[number] for number in numbers], checked=True)
-                self._learn(session, is_asked)
+                part = [messages[number] for number in numbers]
+                is_asked = "chunking" in session.esmtp_features and self._tell(session, len(part))
+                self._sending = session, session.taken
+                results = session.deliver(part, checked=True)
+                self._sending = None
+                if is_asked:
+                    pool.limits.ask(session)
                 is_open = session.sock is not None
                 if is_open or is_new or not _is_dead(results):
                     pool.count("messages", session.messages - before)
@@ -121,22 +128,15 @@ class Lease:
         if session is not None:
             self._pool.release(session)
 
-    def _prepare(self, session: Session, number: int) -> bool:
-        """Do what comes before `session` is given `number` messages.
+    def _tell(self, session: Session, number: int) -> bool:
+        """Tell `session`, which is about to be given `number` messages, what its pool knows.
 
-        Returns whether `session` may find out something about the server.
+        Returns whether it may find out something about the server by them.
         """
-        is_asked = not session.consumes_chunks and "chunking" in session.esmtp_features
-        if is_asked:
-            self._pool.limits.tell(session, number)
-        self._sending = session, session.taken
-        return is_asked
-
-    def _learn(self, session: Session, is_asked: bool) -> None:
-        """Do what comes after `_prepare()` and the delivery."""
-        self._sending = None
-        if is_asked:
-            self._pool.limits.ask(session)
+        if session.consumes_chunks:
+            return False
+        self._pool.limits.tell(session, number)
+        return True
 
     def _unsettled(self) -> int:
         """Return how many messages were taken by the session that an interrupt has ended."""
@@ -185,6 +185,9 @@ class Lease:
 
     def _reconsider(self, progress: Progress, refused: list[tuple[int, Result]]) -> None:
         """Settle messages that were `refused` with one code, or plan to send them again."""
+        # Not before: see Pool.limits.
+        from .doubts import Probe
+
         limits, doubt = self._pool.limits, refused[0][1].doubt
         assert doubt is not None  # noqa: S101
         verdict = limits.begin(doubt.code, self._pool.server.timeout or WAIT)
@@ -220,9 +223,12 @@ class Lease:
         new = self._connect_another(old)
         if new is None:
             return None
-        is_asked = self._prepare(new, 1)
+        is_asked = "chunking" in new.esmtp_features and self._tell(new, 1)
+        self._sending = new, new.taken
         result = new.deliver([message], checked=True)[0]
-        self._learn(new, is_asked)
+        self._sending = None
+        if is_asked:
+            self._pool.limits.ask(new)
         self._pool.count("messages", new.messages)
         does_better = result.status in {"sent", "refused"} and result.code != doubt.code
         if new.is_open and (does_better or not old.is_open) and self._pool.exchange(old, new):
@@ -248,3 +254,24 @@ class Lease:
 def _is_dead(results: Sequence[Result]) -> bool:
     """Whether nothing was handed to the session that has ended with these `results`."""
     return all(result.status in {"failed", "untried"} for result in results)
+
+
+def deliver(pool: Pool, messages: Sequence[Envelope], *, parallel: int = 1) -> list[Result]:
+    """Deliver `messages` over sessions of `pool`; return a Result for each, in order.
+
+    They go over one session, in order, or over up to `parallel` at a time, each of which gets a
+    share. Raises nothing that the server or the network does, see `Lease.deliver()`.
+    """
+    if parallel > 1:
+        # A pool without a size keeps none, but opens as many as it is asked for.
+        parallel = min(parallel, pool.options.pool_size or parallel, len(messages))
+    if parallel > 1:
+        # Not before: most processes never need it.
+        from .batches import deliver_in_parallel
+
+        return deliver_in_parallel(pool, messages, parallel)
+    lease = Lease(pool)
+    try:
+        return lease.deliver(messages)
+    finally:
+        lease.close()

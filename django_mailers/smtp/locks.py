@@ -1,4 +1,4 @@
-"""Locks that an exception cannot leave locked, wherever it comes.
+"""Locks that an exception cannot leave locked, wherever it comes, nor a fork.
 
 `with lock:` is not enough. Python 3.14 looks for signals when `__enter__()` has returned and the
 block is not yet entered, so that an exception of a signal handler (a job's time limit, Ctrl+C)
@@ -8,6 +8,7 @@ leaves the lock locked for good. Before and after 3.14, Python does not look the
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
@@ -51,3 +52,23 @@ def locked(method: Callable[Concatenate[L, P], R]) -> Callable[Concatenate[L, P]
                 pass  # It was interrupted while it waited for the lock.
 
     return under_lock  # type: ignore[return-value]
+
+
+# The one hook of this room for forks, and the functions that it calls in a child.
+_renewals: list[Callable[[], object]] = []
+
+
+def after_fork(renew: Callable[[], object]) -> Callable[[], object]:
+    """Have `renew` called in each forked child, the last one first: locks before pools."""
+    _renewals.insert(0, renew)
+    return renew
+
+
+def _in_child() -> None:
+    for renew in _renewals:
+        renew()
+
+
+# Windows does not fork.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -11,15 +11,17 @@ import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from .doubts import Limits
 from .errors import PoolTimeout
-from .fork import after_fork
-from .pooloptions import PoolOptions
-from .server import Server
+from .locks import after_fork
+from .server import PoolOptions, Server
 from .session import WORN, Session
 from .slots import LOOK, Slot, Turn
 from .stock import RETRY, Claim, Refusal, Stock, is_limit
+
+if TYPE_CHECKING:
+    from .doubts import Limits
 
 logger = logging.getLogger("django_mailers.smtp")
 
@@ -38,6 +40,9 @@ class Pool:
     In a forked child it is empty: the sessions are the parent's, and nothing is written to them.
     """
 
+    # Made by the first use of `limits`.
+    _limits: Limits | None = None
+
     def __init__(self, server: Server, options: PoolOptions | None = None) -> None:
         self.server = server
         self.options = options or PoolOptions()
@@ -47,7 +52,7 @@ class Pool:
     def _forget(self) -> None:
         """Begin with nothing, in __init__() and in a forked child."""
         self._stock = Stock(self.options.pool_size or math.inf, self.options.max_idle)
-        self.limits = Limits()
+        vars(self).pop("_limits", None)
         # Called with a name, and maybe a number, it adds to a number of `stats()`.
         self.count = self._stock.count
 
@@ -55,6 +60,17 @@ class Pool:
         stats = self.stats()
         numbers = " ".join(f"{name}={stats[name]}" for name in ("size", "idle", "busy", "waiting"))
         return f"<{type(self).__name__} {self.server.endpoint} {numbers}>"
+
+    @property
+    def limits(self) -> Limits:
+        """What the pool has found out about its server."""
+        if self._limits is None:
+            # Not before: a server without CHUNKING that refuses nothing gives no cause for it.
+            from .doubts import Limits
+
+            # Another thread may have made them meanwhile. This is a single operation.
+            return vars(self).setdefault("_limits", Limits())
+        return self._limits
 
     @property
     def is_closed(self) -> bool:
@@ -76,7 +92,7 @@ class Pool:
         """
         return {
             "size": self.options.pool_size,
-            "message_limit": self.limits.messages or 0,
+            "message_limit": self._learned_limit() or 0,
             **self._stock.numbers(),
         }
 
@@ -186,10 +202,14 @@ class Pool:
         """
         if session.refusals >= WORN:
             return 0
-        most, limits = session.most_messages, self.limits
-        if limits.has_learned and (learned := limits.messages) is not None:
+        most = session.most_messages
+        if self._limits is not None and (learned := self._learned_limit()) is not None:
             most = min(most, learned)
         return most - session.messages
+
+    def _learned_limit(self) -> int | None:
+        limits = self._limits
+        return limits.messages if limits is not None and limits.has_learned else None
 
     def connect(self) -> Session:
         """Open a session that has no slot. See `exchange()`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import select
 import smtplib
 import socket
@@ -19,9 +18,11 @@ MAX_LINE = 8192
 # For all lines of a reply. The longest are replies to EHLO, of about one kilobyte.
 MAX_REPLY = 64 * 1024
 MALFORMED = -1
-# A reply of one line, as nearly all are. Some servers send a tab behind the code, and smtplib takes
-# any character there; but one more digit makes it another number.
-ONE_LINE = re.compile(rb"([0-9]{3})[^-0-9\r\n]([^\r\n]{0,1000})\r\n")
+# The longest line of a reply that is read the fast way, and what follows the code in another one:
+# more lines, or nothing. Some servers send a tab there, and smtplib takes any character; but one
+# more digit makes it another number.
+USUAL_LINE = 1000
+NOT_USUAL = b"-0123456789\r\n"
 # Replies up to this size are remembered: a server says the same to each message.
 USUAL_SIZE = 256
 # How many bytes are received at once, at most.
@@ -187,12 +188,17 @@ class ReplyReader:
 def _plain(data: bytes, position: int, most: int) -> tuple[Sequence[Reply], int]:
     """Return the replies of one line at `position`, and where they end."""
     replies: list[Reply] = []
+    # No pattern: to compile one takes as long as to read all replies to the first message.
     while len(replies) < most:
-        plain = ONE_LINE.match(data, position)
-        if plain is None:
+        end = data.find(b"\r\n", position, position + USUAL_LINE)
+        line = data[position:end]
+        code, text = line[:3], line[4:]
+        if end < 0 or not code.isdigit() or line[3:4] in NOT_USUAL:
             break
-        position = plain.end()
-        replies.append(Reply(int(plain[1]), plain[2].strip()))
+        if b"\n" in text or b"\r" in text:
+            break
+        position = end + 2
+        replies.append(Reply(int(code), text.strip()))
     return replies, position
 
 

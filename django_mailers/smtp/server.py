@@ -1,20 +1,23 @@
-"""Where sessions go, and how each of them begins: the connection, TLS, the login."""
+"""Where sessions go, how each of them begins, and how many there are: the keys of pools."""
 
-# No annotations from the future: a NamedTuple would compile each of them, at import.
+from __future__ import annotations
+
 import os
 import smtplib
 import ssl
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .envelope import Record
 from .errors import OutOfStepError, add_endpoint, endpoint, hide
 from .interrupts import is_injected
 from .session import Session, TLSSession
 
-FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+if TYPE_CHECKING:
+    FilePath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
-class TLSConfig(NamedTuple):
+class TLSConfig(Record):
     """How servers are verified, and what they are shown.
 
     ca_file           The certificates to trust, as a PEM file, instead of the system's.
@@ -22,10 +25,20 @@ class TLSConfig(NamedTuple):
     minimum_version   The lowest version of TLS, None for Python's default.
     """
 
-    ca_file: FilePath | None = None
-    certfile: FilePath | None = None
-    keyfile: FilePath | None = None
-    minimum_version: ssl.TLSVersion | None = None
+    __slots__ = ()
+    ca_file: FilePath | None
+    certfile: FilePath | None
+    keyfile: FilePath | None
+    minimum_version: ssl.TLSVersion | None
+
+    def __new__(
+        cls,
+        ca_file: FilePath | None = None,
+        certfile: FilePath | None = None,
+        keyfile: FilePath | None = None,
+        minimum_version: ssl.TLSVersion | None = None,
+    ) -> TLSConfig:
+        return tuple.__new__(cls, (ca_file, certfile, keyfile, minimum_version))
 
     def create_context(self) -> ssl.SSLContext:
         """Return a context of its own. Raises `OSError`, of which `ssl.SSLError` is one."""
@@ -59,25 +72,11 @@ class Credentials:
         return f"<{type(self).__name__}>"
 
 
-class _Server(NamedTuple):
-    host: str
-    port: int
-    security: str | None
-    tls: TLSConfig
-    credentials: Credentials | None
-    authenticate: Callable[[Session], object] | None
-    timeout: float | None
-    local_hostname: str | None
-    source_address: tuple[str, int] | None
-    pipelining: bool
-    chunking: bool
-
-
 NO_TLS_OPTIONS = TLSConfig()
 HIDDEN = {"credentials", "authenticate"}
 
 
-class Server(_Server):
+class Server(Record):
     """Where a session goes, and how it begins. Servers that are equal share a pool.
 
     host, port            Whom to connect to.
@@ -96,6 +95,17 @@ class Server(_Server):
     """
 
     __slots__ = ()
+    host: str
+    port: int
+    security: str | None
+    tls: TLSConfig
+    credentials: Credentials | None
+    authenticate: Callable[[Session], object] | None
+    timeout: float | None
+    local_hostname: str | None
+    source_address: tuple[str, int] | None
+    pipelining: bool
+    chunking: bool
 
     def __new__(
         cls,
@@ -111,7 +121,7 @@ class Server(_Server):
         source_address: tuple[str, int] | None = None,
         pipelining: bool = True,
         chunking: bool = True,
-    ) -> "Server":
+    ) -> Server:
         if security not in (None, "starttls", "tls"):
             del password  # or a page about the error would show it
             raise ValueError(f"'security' must be None, 'starttls' or 'tls', not {security!r}")
@@ -220,3 +230,45 @@ class Server(_Server):
         # The first time, that takes as long as it takes the server to answer.
         options["meanwhile"] = lambda: shared_tls(self.tls)
         return Session(self.host, self.port, **options), shared_tls(self.tls)
+
+
+class PoolOptions(Record):
+    """How many sessions there are, and for how long.
+
+    pool_size        Sessions at most; 0 for a new one each time, as many as there are users.
+    max_messages     Messages after which a session is closed; None for as many as the server takes
+                     (10 if it is known to queue or refuse the 11th), at most 1,000.
+    max_age          Seconds after which a session is closed, once it is free. Up to a tenth
+                     less, at random, so that sessions opened together do not all end together.
+    max_idle         Seconds without use after which a session is closed, by the next use of the
+                     pool (there is no thread to do it sooner).
+    check_after      Seconds without use after which a NOOP proves a session before it is used.
+    acquire_timeout  Seconds to wait for a session to become free; None for any time.
+
+    It is a tuple, since one is made for each message, to find its pool. Raises `ValueError` for
+    numbers below 0, or 1 for `max_messages`.
+    """
+
+    __slots__ = ()
+    pool_size: int
+    max_messages: int | None
+    max_age: float
+    max_idle: float
+    check_after: float
+    acquire_timeout: float | None
+
+    def __new__(
+        cls,
+        pool_size: int = 4,
+        max_messages: int | None = None,
+        max_age: float = 300,
+        max_idle: float = 30,
+        check_after: float = 5,
+        acquire_timeout: float | None = 30,
+    ) -> PoolOptions:
+        if pool_size < 0:
+            raise ValueError(f"'pool_size' must be an int, 0 or greater, not {pool_size!r}")
+        if max_messages is not None and max_messages < 1:
+            raise ValueError(f"'max_messages' must be an int greater than 0, not {max_messages!r}")
+        items = (pool_size, max_messages, max_age, max_idle, check_after, acquire_timeout)
+        return tuple.__new__(cls, items)

@@ -28,7 +28,8 @@ QUIT_TIMEOUT = 2
 WORN = 8
 # Exim leaves what comes as 11th on a connection to its next queue run, half an hour later on Debian
 # (smtp_accept_queue_per_connection); Stalwart refuses it. The greeting names them behind the host.
-TEN_MESSAGES = rb"(?is)\S+ .*\b(?:exim|stalwart)\b"
+TEN_MESSAGES = (b"exim", b"stalwart")
+BEHIND_HOST = rb"(?s)\S+ .*\b(?:%b)\b" % b"|".join(TEN_MESSAGES)
 # RFC 9422
 MAILMAX = r"(?i)\bMAILMAX=([0-9]{1,9})\b"
 # How long, in seconds, an idle session is given to prove itself, if its own timeout is not shorter:
@@ -125,9 +126,13 @@ class Session(smtplib.SMTP):
     @property
     def message_limit(self) -> int | None:
         """How many messages the server takes in a session, as far as it says so itself."""
-        limits = [10] if re.match(TEN_MESSAGES, self.greeting) else []
-        if told := re.search(MAILMAX, self.esmtp_features.get("limits", "")):
-            limits.append(max(1, int(told[1])))
+        limits, greeting = [], self.greeting.lower()
+        # Patterns are compiled where they may match, and not in each process.
+        if any(name in greeting for name in TEN_MESSAGES) and re.match(BEHIND_HOST, greeting):
+            limits.append(10)
+        told = self.esmtp_features.get("limits")
+        if told and (most := re.search(MAILMAX, told)):
+            limits.append(max(1, int(most[1])))
         return min(limits, default=None)
 
     def deliver(self, messages: Sequence[Envelope], *, checked: bool = False) -> list[Result]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import atexit
 
-from .fork import after_fork
-from .locks import Lockable, locked
+from .locks import Lockable, after_fork, locked
 from .pool import Pool
-from .pooloptions import PoolOptions
-from .server import Server
+from .server import PoolOptions, Server
 
 Key = tuple[Server, PoolOptions]
 

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .errors import add_endpoint
-from .fork import after_fork
-from .locks import Lockable, locked
+from .locks import Lockable, after_fork, locked
 
 if TYPE_CHECKING:
     from .server import FilePath, TLSConfig

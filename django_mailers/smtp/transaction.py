@@ -5,10 +5,14 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Container, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from .doubts import doubt_about
-from .envelope import Doubt, Envelope, Reply, Result, Status
+from .envelope import Envelope, Reply, Result
 from .wire import envelope_command, normalize, stuff_dots
+
+if TYPE_CHECKING:
+    from .doubts import Doubt
+    from .envelope import Status
 
 # From this size on, content waits until the server has taken its sender and its recipients.
 MAX_EAGER_CONTENT = 64 * 1024
@@ -96,7 +100,8 @@ class Transaction:
         """Return the refusal of this message as the exception that smtplib raises."""
         envelope, answered = self.envelope, self.recipients
         if self._code("MAIL") >= 400:
-            return smtplib.SMTPSenderRefused(*self.replies["MAIL"], envelope.mail_from)
+            reply = self.replies["MAIL"]
+            return smtplib.SMTPSenderRefused(reply.code, reply.text, envelope.mail_from)
         if self.refusals == len(envelope.recipients):
             pairs = zip(envelope.recipients, answered, strict=True)
             return smtplib.SMTPRecipientsRefused(
@@ -163,6 +168,9 @@ class Transaction:
             kind, replies = "BDAT", [self.replies["END"]]
         else:
             return None
+        # Not before: most sessions never see a refusal that is doubtful.
+        from .doubts import doubt_about
+
         return doubt_about(kind, replies, self.number, has_taken=self.taken_before > 0)
 
 

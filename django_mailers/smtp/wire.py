@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import smtplib
+import string
 from collections.abc import Iterator
 
 WRITE_SIZE = 64 * 1024
 
-# An address that needs no quoting, so that smtplib.quoteaddr() need not parse it. The other
-# patterns are rarely needed: `re` compiles them when they are.
-PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_.+=-]+@[A-Za-z0-9.-]+", re.ASCII)
+# The characters of an address that needs no quoting, so that smtplib.quoteaddr() need not parse it.
+# No pattern: to compile one takes as long as to connect. The others are compiled when they are
+# needed, which is rare.
+ALPHANUMERIC = (string.ascii_letters + string.digits).encode("ascii")
+PLAIN_LOCAL, PLAIN_DOMAIN = ALPHANUMERIC + b"_.+=-", ALPHANUMERIC + b".-"
 # A local part in quotes, and the characters that must not stand between "<" and ">" outside of one:
 # they end an address there, or a command.
 QUOTED = r'"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*"(?=@|\Z)'
@@ -45,7 +48,14 @@ def command(text: str) -> bytes:
 
 def envelope_command(verb: str, address: str, parameters: str = "") -> bytes:
     """Return MAIL FROM or RCPT TO as bytes. Raises `ValueError` as `command()` does."""
-    if PLAIN_ADDRESS.fullmatch(address):
+    local, _, domain = address.encode("utf-8", "replace").partition(b"@")
+    is_plain = (
+        local != b""
+        and domain != b""
+        and not local.translate(None, PLAIN_LOCAL)
+        and not domain.translate(None, PLAIN_DOMAIN)
+    )
+    if is_plain:
         return f"{verb}:<{address}>{parameters}\r\n".encode()
     # smtplib looks for the address in the string, and would not find one behind a line end.
     command(address)

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from django.core.signals import setting_changed
 
-from django_mailers.smtp.fork import after_fork
-from django_mailers.smtp.locks import Lockable, locked
+from django_mailers.smtp.locks import Lockable, after_fork, locked
 
 
 def new_name() -> str:

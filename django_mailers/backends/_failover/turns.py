@@ -9,8 +9,7 @@ from collections.abc import Collection, Hashable, Mapping
 
 from django.core.signals import setting_changed
 
-from django_mailers.smtp.fork import after_fork
-from django_mailers.smtp.locks import Lockable, locked
+from django_mailers.smtp.locks import Lockable, after_fork, locked
 
 # How many turns the first one is moved at most.
 MAX_START = 1000

@@ -6,14 +6,16 @@ import smtplib
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.mail.backends import smtp as django_smtp
 
 from django_mailers.render import addr_spec, render
 from django_mailers.smtp.errors import annotate, endpoint, hide, is_reply, without_frames
 from django_mailers.smtp.wire import checked
-from django_mailers.types import Message
+
+if TYPE_CHECKING:
+    from django_mailers.types import Message
 
 
 class DjangosBackend(django_smtp.EmailBackend):
@@ -59,9 +61,9 @@ class DjangosBackend(django_smtp.EmailBackend):
             raise
         return True
 
-    def _content(self, message: Message) -> bytes:
-        """Return `message` as it goes over the wire."""
-        return render(message)
+    def _content(self, message: Message, *, is_alone: bool = False) -> bytes:
+        """Return `message` as it goes over the wire; `is_alone` is for `render()`."""
+        return render(message, is_alone=is_alone)
 
     def _annotate(self, error: BaseException) -> None:
         """Say whose reply `error` is, if it is one: its own text is the server's."""

@@ -1,1 +1,0 @@
-"""The parts of the SMTP backend that are not about its sessions."""
