@@ -14,6 +14,8 @@ from django_mailers.options import TakesOptions
 from django_mailers.types import Message
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from ._wrapping.wrapper import Wrapper
 
 __all__ = ["ReportingBackend", "Wrapper"]
@@ -38,6 +40,11 @@ class ReportingBackend(TakesOptions, BaseEmailBackend):
     """
 
     fail_silently: bool = False
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        # (H23) Django's locmem copies messages together with the mailer that send_mass_mail() has
+        # set on them, which is a wrapper here, and has a lock.
+        return self
 
     def send_many(self, messages: Sequence[Message]) -> list[SendResult]:
         """Send each of `messages`, which have recipients; return a result for each, in order.

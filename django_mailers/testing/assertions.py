@@ -109,12 +109,11 @@ def assertMailSent(
     if len(found) == count or (count is None and found):
         return found[0] if count == 1 else found
     expected = "at least 1" if count is None else str(count)
-    noun = "message" if expected == "1" else "messages"
-    others = [message for message in messages if message not in found]
+    noun = "message" if count in {1, None} else "messages"
     failure = f"Expected {expected} {noun}, and found {len(found)}"
     failure += f", with:{asked(criteria)}" if criteria else "."
     if len(found) < (count or 1):
-        failure += nearest_miss(messages if not found else others, criteria) if others else ""
+        failure += nearest_miss(messages, criteria)
     raise AssertionError(failure + listed(messages) + _hint(messages))
 
 

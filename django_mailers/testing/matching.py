@@ -163,12 +163,13 @@ def asked(criteria: Criteria) -> str:
 
 def nearest_miss(messages: Sequence[Message], criteria: Criteria) -> str:
     """Say in what the message that comes nearest differs; the last one of several."""
-    if not messages or not criteria:
-        return ""
     differences = [mismatches(message, criteria) for message in messages]
-    number = min(range(len(messages)), key=lambda n: (len(differences[n]), -n))
-    lines = [f"\nThe nearest is message {number + 1}, which differs in:"]
-    for mismatch in differences[number]:
+    others = [number for number, found in enumerate(differences) if found]
+    if not others:
+        return ""
+    nearest = min(others, key=lambda number: (len(differences[number]), -number))
+    lines = [f"\nThe nearest is message {nearest + 1}, which differs in:"]
+    for mismatch in differences[nearest]:
         lines.append(f"  {mismatch.field}")
         lines.append(f"    expected  {mismatch.expected}")
         lines.append(f"    found     {mismatch.found}")

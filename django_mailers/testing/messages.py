@@ -18,9 +18,9 @@ from .wanted import with_newlines
 # A message as a project makes it, as Python's email package has it, or as an SMTPServer has it.
 AnyMessage: TypeAlias = "Message | AnyParsedMessage | ReceivedMessage"
 
-URL = re.compile(r"\b(?:https?://|www\.)[^\s<>\"]+", re.IGNORECASE)
+URL = re.compile(r"\bhttps?://[^\s<>\"]+", re.IGNORECASE)
 # What ends a sentence, or surrounds a URL, is not a part of it.
-AFTER_URL = ".,;:!?'*_"
+AFTER_URL = ".,;:!?'*"
 BRACKETS = {")": "(", "]": "[", "}": "{"}
 LINKING = {"a", "area"}
 

@@ -29,7 +29,7 @@ def received(message: Message) -> ParsedMessage:
             raise AssertionError(
                 f"Line {number} of the message has {len(line)} octets; SMTP allows {LONGEST_LINE}."
             )
-    parsed = message_from_bytes(content, policy=policy.default)
+    parsed = message_from_bytes(content.replace(b"\r\n", b"\n"), policy=policy.default)
     defects = [type(defect).__name__ for part in parsed.walk() for defect in part.defects]
     if defects:
         raise AssertionError(f"The message is not well formed: {', '.join(defects)}.")

@@ -39,6 +39,8 @@ class EmailBackend(ReportingBackend):
         self.fail_silently |= bool(self.over.get("OPTIONS", {}).get("fail_silently"))
         self._targets = Targets(self._make)
         self._is_open = False
+        # What is wrong with its settings is not hidden by the fault.
+        self._make(self._key)
 
     def open(self) -> bool | None:
         """Open the mailer below, unless the fault is one of the connection."""
