@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import mailbox
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django_mailers.delivery import SendResult
@@ -21,9 +21,10 @@ from django_mailers.types import Message
 
 from .base import ReportingBackend
 
-# The first line of each file: what a message does not say of itself, such as the alias and the
-# recipients of `bcc`, as JSON.
-ENVELOPE = "X-Django-Mailers"
+# The header in the first line of each file: the attributes of the message, as JSON. The others lack
+# some of them, such as the alias and `bcc`, and Python's parser takes minutes to read certain names
+# that it has written itself.
+ATTRIBUTES = "X-Django-Mailers"
 
 
 class _Writer(Lockable):
@@ -78,14 +79,37 @@ class EmailBackend(ReportingBackend):
         return SendResult(message, "sent")
 
     def _content(self, message: Message) -> bytes:
+        # First, as a message of the project's own may write itself when it is rendered.
         rendered = render(message).replace(b"\r\n", b"\n")
-        envelope: dict[str, Any] = {
-            "sent_using": self.alias,
-            "from_email": str(message.from_email),
-            # Rendered, a body ends with a line break in any case.
-            "has_last_line_break": str(message.body).endswith("\n"),
-        }
-        for name in ("to", "cc", "bcc"):
-            envelope[name] = [str(address) for address in getattr(message, name)]
         # JSON escapes everything but ASCII, line breaks included.
-        return f"{ENVELOPE}: {json.dumps(envelope)}\n".encode() + rendered
+        return f"{ATTRIBUTES}: {json.dumps(_attributes(self.alias, message))}\n".encode() + rendered
+
+
+def _attributes(alias: str | None, message: Any) -> dict[str, Any]:
+    """Return the attributes of a message, but for the content of its attachments."""
+    attributes: dict[str, Any] = {
+        "sent_using": alias,
+        "headers": {name: str(value) for name, value in message.extra_headers.items()},
+        "content_subtype": message.content_subtype,
+        "alternatives": [list(map(_text, pair)) for pair in _alternatives(message)],
+        "attachments": len(message.attachments),
+    }
+    for name in ("subject", "body", "from_email"):
+        attributes[name] = _text(getattr(message, name))
+    for name in ("to", "cc", "bcc", "reply_to"):
+        attributes[name] = [str(address) for address in getattr(message, name) if address]
+    return attributes
+
+
+def _alternatives(message: Any) -> Iterator[tuple[Any, Any]]:
+    for item in getattr(message, "alternatives", ()):
+        # (H28) A pair of any kind, or an object.
+        content, mimetype = (
+            (item.content, item.mimetype) if hasattr(item, "mimetype") else tuple(item)
+        )
+        yield content, mimetype
+
+
+def _text(value: Any) -> str:
+    # The content of an alternative may be bytes.
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -8,18 +8,14 @@ import os
 import re
 import time
 from email import message_from_bytes, policy
-from email.message import EmailMessage as ParsedMessage
-from typing import Any
+from typing import Any, cast
 
 from django.core.mail import EmailMultiAlternatives
 
-from django_mailers.backends.maildir import ENVELOPE
+from django_mailers.backends.maildir import ATTRIBUTES
 
-from .wanted import bare_address
-
-# What EmailMultiAlternatives makes by itself.
-MADE = {"subject", "reply-to", "mime-version", "content-type", "content-transfer-encoding"}
-ADDRESSES = {"from": "from_email", "to": "to", "cc": "cc"}
+ARGUMENTS = ("subject", "body", "from_email", "to", "cc", "bcc", "reply_to")
+ADDED = ("Date", "Message-ID")
 # Seconds between two looks at the folder.
 PAUSE = 0.02
 
@@ -57,71 +53,30 @@ def _order(name: str) -> list[int]:
 
     The microseconds are not filled up with zeros, so that names are not in the order of time.
     """
-    return [int(number) for number in re.findall(r"\d+", name.partition("Q")[0])]
+    return [int(number) for number in re.findall(r"\d+", name)[:4]]
 
 
 def _message(content: bytes) -> EmailMultiAlternatives:
     first, _, rest = content.partition(b"\n")
-    prefix = f"{ENVELOPE}: ".encode()
+    prefix = f"{ATTRIBUTES}: ".encode()
     if not first.startswith(prefix):
         raise ValueError("The Maildir has a message that the backend has not written.")
-    envelope: dict[str, Any] = json.loads(first[len(prefix) :])
+    given: dict[str, Any] = json.loads(first[len(prefix) :])
     parsed: Any = message_from_bytes(rest, policy=policy.default)
-    message = EmailMultiAlternatives(
-        subject=str(parsed["Subject"] or ""),
-        from_email=envelope["from_email"],
-        to=envelope["to"],
-        cc=envelope["cc"],
-        bcc=envelope["bcc"],
-        reply_to=_reply_to(parsed),
-        headers=_headers(parsed, envelope),
+    # What was added when it was sent.
+    added = {name: str(parsed[name]) for name in ADDED if name in parsed}
+    message: Any = EmailMultiAlternatives(
+        **{name: given[name] for name in ARGUMENTS}, headers={**added, **given["headers"]}
     )
-    _set_body(message, parsed, has_last_line_break=envelope["has_last_line_break"])
-    for part in parsed.iter_attachments() if parsed.is_multipart() else ():
+    message.content_subtype = given["content_subtype"]
+    message.sent_using = given["sent_using"]
+    for alternative, mimetype in given["alternatives"]:
+        message.attach_alternative(alternative, mimetype)
+    count = given["attachments"]
+    # They come last.
+    for part in list(parsed.iter_parts())[-count:] if count else ():
         _attach(message, part)
-    message.sent_using = envelope["sent_using"]  # type: ignore[attr-defined, unused-ignore]
-    return message
-
-
-def _reply_to(parsed: Any) -> list[str] | None:
-    header = parsed["Reply-To"]
-    return None if header is None else [str(address) for address in header.addresses]
-
-
-def _headers(parsed: Any, envelope: dict[str, Any]) -> dict[str, str]:
-    """Return what the sender has put into `headers`, and what was added, such as Date."""
-    headers: dict[str, str] = {}
-    for name, value in parsed.items():
-        field = ADDRESSES.get(name.lower())
-        if field is None:
-            if name.lower() not in MADE:
-                headers[name] = str(value)
-            continue
-        given = envelope[field]
-        expected = [bare_address(one) for one in ([given] if field == "from_email" else given)]
-        if [bare_address(address) for address in value.addresses] != expected:
-            # It was among `headers`, and is not what the envelope says.
-            headers[name] = str(value)
-    return headers
-
-
-def _set_body(
-    message: EmailMultiAlternatives, parsed: ParsedMessage, *, has_last_line_break: bool
-) -> None:
-    body = parsed.get_body(("plain",)) or parsed.get_body(("html",))
-    if body is None:
-        return
-    text = str(body.get_content())
-    message.body = text if has_last_line_break else text.removesuffix("\n")
-    message.content_subtype = body.get_content_subtype()
-    for part in parsed.walk():
-        if part.get_content_type() == "multipart/alternative":
-            for alternative in part.iter_parts():
-                if alternative is not body and not alternative.is_multipart():
-                    message.attach_alternative(
-                        alternative.get_content(), alternative.get_content_type()
-                    )
-            break
+    return cast("EmailMultiAlternatives", message)
 
 
 def _attach(message: EmailMultiAlternatives, part: Any) -> None:
