@@ -22,12 +22,12 @@ ROWS = [
     ("apps",),
     ("checks",),
     ("bridge",),
-    ("log", "middleware"),
+    ("log", "middleware", "views"),
     ("errorreports",),
     ("backends",),
     ("tasks", "routing", "headers"),
     ("delivery",),
-    ("render", "smtp"),
+    ("dkim", "render", "smtp"),
     ("polyfill",),
     ("backport",),
     (
@@ -55,7 +55,12 @@ WITHIN_GROUND = {
     "deprecation": ("ownership",),
     "signatures": ("emailsettings", "options"),
 }
-EXTRAS = {"migrate": ("libcst",), "pytest_plugin": ("pytest",), "testing": ("trustme",)}
+EXTRAS = {
+    "dkim": ("cryptography",),
+    "migrate": ("libcst",),
+    "pytest_plugin": ("pytest",),
+    "testing": ("trustme",),
+}
 # They deal with Django's modules as they are.
 INSIDE_DJANGO = ("backport", "polyfill")
 IMPORTING_CALLS = {"__import__", "import_module", "import_string"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from django.core.mail.backends.base import BaseEmailBackend
 
@@ -40,6 +40,9 @@ class ReportingBackend(TakesOptions, BaseEmailBackend):
     """
 
     fail_silently: bool = False
+    # Whether the extra headers of a message go out as they are. Unless a class states that, or
+    # derives from one of Django's, they are without the Message-ID and Date of `fix_identity()`.
+    renders_mime: ClassVar[bool]
 
     def __deepcopy__(self, memo: Any) -> Self:
         # (H23) Django's locmem copies messages together with the mailer that send_mass_mail() has

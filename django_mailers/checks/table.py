@@ -153,6 +153,13 @@ PROBLEMS = (
         "Write one address, as ``'name@example.com'`` or ``'Name <name@example.com>'``.",
     ),
     Problem(
+        "mailers.E070",
+        "A DKIM key cannot be used.",
+        "The file cannot be read, what it contains is not a private RSA key in PEM, or the package "
+        "``cryptography`` is not installed. Part of ``check --deploy``.",
+        "Correct ``'key'`` in the option ``'dkim'``; the text says what is wrong with it.",
+    ),
+    Problem(
         "mailers.W001",
         "An entry of ``MAILERS`` has a key that is ignored.",
         "Django reads ``BACKEND`` and ``OPTIONS``, and ignores everything else: a misspelled key, "
@@ -231,6 +238,13 @@ PROBLEMS = (
         "this app's SMTP backend on every Django; other backends have rules of their own. An empty "
         "``DEFAULT_FROM_EMAIL`` or ``SERVER_EMAIL`` is reported, too.",
         "Write one address, as ``'name@example.com'`` or ``'\"Name Inc.\" <name@example.com>'``.",
+    ),
+    Problem(
+        "mailers.W070",
+        "A mailer signs for another domain than that of the sender.",
+        "The domain of ``DEFAULT_FROM_EMAIL`` is neither the ``'domain'`` of the option ``'dkim'`` "
+        "nor below it. Mail from it is sent without a signature, or refused with ``'required'``.",
+        "Set ``DEFAULT_FROM_EMAIL`` to an address of the domain, or sign for the other domain.",
     ),
 )
 _BY_ID = {problem.id: problem for problem in PROBLEMS}

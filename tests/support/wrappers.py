@@ -69,6 +69,18 @@ class TeeBackend(ForwardingBackend):
         return results
 
 
+class TwiceBackend(Wrapper):
+    """Hands on each message twice, and gives the receiver what it takes to drop one of them."""
+
+    option_kinds = {"mailers": Option(ALIASES, is_required=True)}
+
+    def send_through(self, messages):
+        fixed = [self.fix_identity(message) for message in messages]
+        for alias in self.mailers * 2:
+            results = self.hand_on(alias, messages, fixed)
+        return results
+
+
 class RoutingBackend(Wrapper):
     """Sends each message through the mailer that its subject names."""
 

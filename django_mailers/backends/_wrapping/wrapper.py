@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import MailerDoesNotExist
 
 from django_mailers.delivery import SendResult
+from django_mailers.delivery.copies import shallow_copy
+from django_mailers.delivery.identity import fix_identity, for_mailer
 from django_mailers.options import ALIAS, ALIASES
 from django_mailers.smtp import is_injected
 from django_mailers.types import Mailer, Message
@@ -17,7 +19,7 @@ from django_mailers.types import Mailer, Message
 from ..base import ReportingBackend
 from .aliases import check_aliases, unknown
 from .calls import Call, current_call
-from .copies import Originals, shallow_copy
+from .originals import Originals
 from .targets import Targets
 
 
@@ -33,9 +35,12 @@ class Wrapper(ReportingBackend):
     when `send_messages()` has returned.
 
     A result "unknown" may be that of a message that was sent. A subclass must not hand on that
-    message again, or somebody gets it twice.
+    message again, or somebody gets it twice. One that may hand on a message more than once, for
+    whatever reason, hands on what `fix_identity()` returns for it.
     """
 
+    # The mailer at the end of the way decides what becomes of the headers of fix_identity().
+    renders_mime = True
     # Of the subclass's table
     using: str
     # The options that name other mailers.
@@ -96,6 +101,16 @@ class Wrapper(ReportingBackend):
         """
         return shallow_copy(message)
 
+    def fix_identity(self, message: Message) -> Message:
+        """Return a copy of `message` with a Message-ID and a Date, or the message if it has both.
+
+        For a wrapper that may hand on a message more than once: it calls this for each message
+        before the first try, and hands on the copies as `outgoing` each time, so that a receiver
+        can drop a double. Where the mailer at the end of the way is not known to render MIME, such
+        as one that calls an API, the headers are taken off again.
+        """
+        return fix_identity(message)
+
     def hand_on(
         self,
         alias: str,
@@ -116,7 +131,11 @@ class Wrapper(ReportingBackend):
         call = current_call(self)
         call.refuse_circle(alias)
         target = self._targets.get(alias)
-        originals = Originals(messages, messages if outgoing is None else outgoing)
+        outgoing = [
+            for_mailer(message, target.mailer)
+            for message in (messages if outgoing is None else outgoing)
+        ]
+        originals = Originals(messages, outgoing)
         call.mailer = target.mailer
         try:
             report = target.send(originals.outgoing)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from django_mailers.backends._wrapping.copies import Originals, shallow_copy
+from django_mailers.backends._wrapping.originals import Originals
 from django_mailers.backends._wrapping.targets import Targets
 from django_mailers.backends.base import ReportingBackend
 from django_mailers.delivery import RecipientResult, SendResult
+from django_mailers.delivery.copies import shallow_copy
 from django_mailers.delivery.judging import judge
 from django_mailers.options import FLAG, Kind, Option
 from django_mailers.types import Mailer, Message

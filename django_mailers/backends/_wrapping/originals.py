@@ -1,8 +1,7 @@
-"""Copies of messages that are sent in the place of the caller's."""
+"""The caller's messages, of which copies are sent."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,43 +12,6 @@ from django_mailers.delivery import SendResult
 from django_mailers.types import Message
 
 _MISSING = object()
-# What nearly all attributes are, and need no closer look.
-_CONTAINERS = frozenset({list, dict, set})
-_SIMPLE = frozenset({str, bool, int, type(None)})
-
-
-def shallow_copy(message: Message) -> Message:
-    """Return a copy with the same attributes, but lists, dictionaries and sets of its own.
-
-    Neither `__init__()` nor what a class defines for copy and pickle is called: these may leave
-    something out, or render a template.
-    """
-    cls: Any = type(message)
-    copied = object.__new__(cls)
-    attributes = dict(vars(message))
-    for name, value in attributes.items():
-        kind = type(value)
-        if kind in _CONTAINERS:
-            attributes[name] = value.copy()
-        elif kind not in _SIMPLE and isinstance(value, list | dict | set):
-            attributes[name] = copy.copy(value)
-    copied.__dict__ = attributes
-    for name in _slots(cls):
-        value = getattr(message, name, _MISSING)
-        if value is not _MISSING:
-            setattr(copied, name, value)
-    return copied
-
-
-@lru_cache(maxsize=128)
-def _slots(cls: Any) -> tuple[str, ...]:
-    """Return the names of attributes that are not in the `__dict__` of instances."""
-    return tuple(
-        name
-        for ancestor in cls.__mro__
-        for name, value in vars(ancestor).items()
-        if type(value).__name__ == "member_descriptor" and not name.startswith("__")
-    )
 
 
 class Originals:
