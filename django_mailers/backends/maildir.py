@@ -52,6 +52,8 @@ class EmailBackend(ReportingBackend):
         "fail_silently": Option(FLAG, False),
     }
 
+    renders_mime = True
+
     path: str | os.PathLike[str]
 
     def send_many(self, messages: Sequence[Message]) -> list[SendResult]:

@@ -11,6 +11,7 @@ from django_mailers.backends._wrapping.targets import Targets
 from django_mailers.backends.base import ReportingBackend
 from django_mailers.delivery import RecipientResult, SendResult
 from django_mailers.delivery.copies import shallow_copy
+from django_mailers.delivery.identity import for_mailer
 from django_mailers.delivery.judging import judge
 from django_mailers.options import FLAG, Kind, Option
 from django_mailers.types import Mailer, Message
@@ -30,6 +31,9 @@ class EmailBackend(ReportingBackend):
         "over": Option(Kind("an entry of MAILERS", (Mapping,)), is_required=True),
         "fail_silently": Option(FLAG, False),
     }
+
+    # What the mailer below does not want is taken off before it is handed on.
+    renders_mime = True
 
     fault: Fault
     over: Mapping[str, Any]
@@ -67,12 +71,17 @@ class EmailBackend(ReportingBackend):
             return [judge(message, error, handed_over=False) for message in messages]
         outcomes: list[Any] = [self._outcome(message) for message in messages]
         taken = [n for n, outcome in enumerate(outcomes) if not isinstance(outcome, SendResult)]
-        originals = Originals(
-            [messages[n] for n in taken], [self._outgoing(messages[n], outcomes[n]) for n in taken]
-        )
         if taken:
-            report = self._targets.get(self._key).send(originals.outgoing)
-            for number, result in zip(taken, originals.restore(report), strict=True):
+            target = self._targets.get(self._key)
+            originals = Originals(
+                [messages[n] for n in taken],
+                [
+                    for_mailer(self._outgoing(messages[n], outcomes[n]), target.mailer)
+                    for n in taken
+                ],
+            )
+            results = originals.restore(target.send(originals.outgoing))
+            for number, result in zip(taken, results, strict=True):
                 outcomes[number] = self._with_refused(result, outcomes[number])
         return outcomes
 
