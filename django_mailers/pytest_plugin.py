@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -66,7 +66,6 @@ def failing_mailer() -> Iterator[Callable[..., Fault]]:
     with ExitStack() as stack:
 
         def fail(alias: str, *args: Any, **options: Any) -> Fault:
-            failing = testing.failing(alias, *args, **options)
-            return cast("Fault", stack.enter_context(failing))
+            return stack.enter_context(testing.failing(alias, *args, **options))
 
         yield fail

@@ -69,6 +69,9 @@ class override_mailers(TestContextDecorator):
     def disable(self) -> None:
         self._entered.pop().disable()
 
+    def __enter__(self) -> Any:
+        return self.enable()
+
     def __call__(self, decorated: Decorated) -> Decorated:
         return super().__call__(decorated)
 

@@ -61,3 +61,6 @@ class failing(override_mailers):
     def enable(self) -> Fault:
         super().enable()
         return self.fault
+
+    def __enter__(self) -> Fault:  # type: ignore[override, unused-ignore]
+        return self.enable()
