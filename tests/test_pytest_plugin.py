@@ -4,19 +4,16 @@ import os
 import subprocess
 import sys
 import unittest
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 import django
 from django.test import SimpleTestCase, tag
 
-from .support.processes import REPOSITORY
+from .support.processes import PLUGIN_IS_INSTALLED, REPOSITORY
+from .support.processes import PYTEST_PLUGIN as PLUGIN
 from .support.projects import MANAGE, ProjectMixin
 
-PLUGIN = "django_mailers.pytest_plugin"
-# It is known to pytest already where the package is installed, as by nox.
-IS_INSTALLED = any(entry.value == PLUGIN for entry in entry_points(group="pytest11"))
-KNOWN = [] if IS_INSTALLED else ["-p", PLUGIN]
+KNOWN = [] if PLUGIN_IS_INSTALLED else ["-p", PLUGIN]
 
 # Tests of every kind that a project may have: of Django's classes, coroutines, a live server.
 TESTS = """
