@@ -19,6 +19,7 @@ from django_mailers.testing import (
     assertMailSent,
     assertNoMail,
     captureMail,
+    message_text,
 )
 
 from .support.messages import ADA, BOB, EVE, message
@@ -157,6 +158,10 @@ class SentTests(FailureTestCase):
         mail.outbox[:] = [email]
         assertMailSent(attachments=[("a.txt", b"A")])
         assertNoMail(attachments=[("a.txt", "A", "text/plain")])
+
+    def test_a_body_of_bytes(self):
+        message(body="Größe".encode()).send()
+        assertMailSent(body="Größe", where=lambda email: message_text(email) == "Größe")
 
     def test_a_lazy_subject(self):
         message(gettext_lazy("January")).send()
@@ -555,8 +560,9 @@ class RendersTests(SimpleTestCase):
 
 class NamesTests(SimpleTestCase):
     def test_every_name(self):
-        for name in testing.__all__:
-            self.assertEqual(getattr(testing, name).__name__, name) if name != "DISCONNECT" else 0
+        found = {name: getattr(testing, name) for name in testing.__all__}
+        self.assertEqual(found.pop("DISCONNECT"), "DISCONNECT")
+        self.assertEqual([value.__name__ for value in found.values()], [*found])
         self.assertLessEqual({*testing.__all__}, {*dir(testing)})
         with self.assertRaises(AttributeError):
             testing.assertMail  # noqa: B018

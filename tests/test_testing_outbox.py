@@ -37,9 +37,6 @@ class MaildirContractTests(BackendContract, SimpleTestCase):
     def arrived(self):
         return [email.subject for email in outbox_from(self.path)]
 
-    def test_lazy_and_translated_subjects(self):
-        super().test_lazy_and_translated_subjects()
-
     def test_path(self):
         with (
             self.assertRaisesExactly(

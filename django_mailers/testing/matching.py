@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django_mailers.types import Message
 
-from .messages import Attached, attachments, message_html
+from .messages import Attached, as_text, attachments, message_html
 from .wanted import Text, are_addresses, as_list, bare_address, is_part, is_text, pair_up
 
 # The longest text that is shown of one value, in characters, and how many messages are listed.
@@ -60,7 +60,7 @@ def _subject(message: Message, field: str, wanted: Text) -> Iterator[Mismatch]:
 
 
 def _body(message: Message, field: str, wanted: Text) -> Iterator[Mismatch]:
-    found = message_html(message) if field == "html" else str(message.body)
+    found = message_html(message) if field == "html" else as_text(message.body)
     if not is_part(wanted, found):
         yield Mismatch(field, f"with {shown(wanted)} in it", shown(found))
 

@@ -75,11 +75,16 @@ def _body(message: AnyMessage, subtype: str) -> str:
     if isinstance(message, AnyParsedMessage):
         return _parsed_body(message, subtype)
     if message.content_subtype == subtype:
-        return str(message.body)
+        return as_text(message.body)
     for content, mimetype in _alternatives(message):
         if mimetype == f"text/{subtype}":
-            return content.decode() if isinstance(content, bytes) else str(content)
+            return as_text(content)
     return ""
+
+
+def as_text(content: Any) -> str:
+    """Return what a body may be as a str: bytes are allowed, and what is lazy."""
+    return content.decode(errors="replace") if isinstance(content, bytes) else str(content)
 
 
 def _alternatives(message: Any) -> Iterator[tuple[Any, Any]]:
