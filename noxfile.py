@@ -153,7 +153,7 @@ def types(session: nox.Session, django: str, stubs: str) -> None:
     """Check the types of the package, and of a project that uses it (tests/typing)."""
     session.install(
         *("--no-compile", "-e", ".[dkim,dns]", f"django~={django}.0", f"django-stubs~={stubs}.0"),
-        *("libcst>=1.5", "mypy==2.4.*", "pyright[nodejs]==1.1.414"),
+        *("libcst>=1.5", "mypy==2.4.*", "pyright[nodejs]==1.1.414", "pytest>=8", "trustme>=1.2"),
     )
     # The stubs of 5.2 have neither `mailers` nor `using`; the rest has to pass with them.
     files = [] if stubs == "6.1" else ["tests/typing/backends.py", "tests/typing/results.py"]

@@ -35,7 +35,7 @@ from django.core.mail import InvalidMailer, mailers
 from django.core.management import call_command
 from django.test import SimpleTestCase, override_settings, tag
 
-from .support.processes import STRICT
+from .support.processes import PLUGIN_IS_INSTALLED, PYTEST_PLUGIN, STRICT
 from .support.servers import SMTPServer, enter, trusting_the_ca
 from .support.utils import FILEBASED
 
@@ -413,6 +413,12 @@ class RetryTests(PageMixin, SimpleTestCase):
 
 class TestingTests(PageMixin, SimpleTestCase):
     page = "docs/testing.rst"
+
+    def run_process(self, command, **options):
+        environment = options.pop("env", self.environment)
+        if not PLUGIN_IS_INSTALLED:
+            environment = environment | {"PYTEST_PLUGINS": PYTEST_PLUGIN}
+        return super().run_process(command, env=environment, **options)
 
 
 class HowItWorksTests(PageMixin, SimpleTestCase):

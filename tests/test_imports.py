@@ -60,6 +60,7 @@ EXTRAS = {
     "dkim": ("cryptography",),
     "migrate": ("libcst",),
     "pytest_plugin": ("pytest",),
+    "testing": ("trustme",),
 }
 # They deal with Django's modules as they are.
 INSIDE_DJANGO = ("backport", "polyfill")

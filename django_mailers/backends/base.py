@@ -12,7 +12,7 @@ from django_mailers.options import TakesOptions
 # Of `delivery` nothing is imported before it is needed: for one message that is sent by the SMTP
 # backend nothing is.
 if TYPE_CHECKING:
-    from typing import ClassVar, Protocol
+    from typing import ClassVar, Protocol, Self
 
     from django_mailers.delivery import SendReport, SendResult
     from django_mailers.types import Message
@@ -44,6 +44,11 @@ class ReportingBackend(TakesOptions, BaseEmailBackend):
     # Whether the extra headers of a message go out as they are. Unless a class states that, or
     # derives from one of Django's, they are without the Message-ID and Date of `fix_identity()`.
     renders_mime: ClassVar[bool]
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        # (H23) Django's locmem copies messages together with the mailer that send_mass_mail() has
+        # set on them, which is a wrapper here, and has a lock.
+        return self
 
     def send_many(self, messages: Sequence[Message]) -> list[SendResult]:
         """Send each of `messages`, which have recipients; return a result for each, in order.

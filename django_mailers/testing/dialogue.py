@@ -15,13 +15,25 @@ if TYPE_CHECKING:
 PATH = re.compile(r'(FROM|TO): ?<((?:"(?:[^"\\]|\\.)*"|[^">\s])*)>((?: \S+)*) *', re.IGNORECASE)
 PARAMETER = re.compile(r"SIZE=\d{1,20}|BODY=(?:7BIT|8BITMIME)|SMTPUTF8|AUTH=\S+", re.IGNORECASE)
 NAMES = {"MAIL": "FROM", "RCPT": "TO"}
+# In the place of a reply: the connection ends without one.
+DISCONNECT = "DISCONNECT"
 BAD_SEQUENCE = "503 5.5.1 Bad sequence of commands"
+TOO_LARGE = "552 5.3.4 The message is too large"
 NO_TLS = "530 5.7.0 Must issue a STARTTLS command first"
 
 
 def is_ascii(address: str | None, options: list[str]) -> bool:
     """Whether an address is ASCII, or may be something else by the parameters of MAIL."""
     return (address or "").isascii() or "SMTPUTF8" in map(str.upper, options)
+
+
+def declared_size(options: list[str]) -> int:
+    """Return the size that the parameters of MAIL name; 0 if they do not."""
+    for option in options:
+        name, _, value = option.partition("=")
+        if name.upper() == "SIZE":
+            return int(value)
+    return 0
 
 
 class Dialogue:
@@ -32,6 +44,7 @@ class Dialogue:
         self.server = connection.server
         self.session = connection.session
         self.is_over = False
+        self.message_count = 0
         self.start_anew()
         self.reset()
 
@@ -48,7 +61,10 @@ class Dialogue:
         self.chunks: list[bytes] = []
 
     def run(self) -> None:
-        self.connection.write(["220 smtp.test ESMTP"])
+        busy = "421 4.7.0 Too many connections" if self.server.is_busy() else None
+        greeting = self.refusal("CONNECT") or busy or "220 smtp.test ESMTP"
+        self.reply(greeting)
+        self.is_over |= not greeting.startswith("220")
         while not self.is_over:
             try:
                 line = self.connection.read_line().decode()
@@ -71,12 +87,18 @@ class Dialogue:
             late = verb in {"DATA", "BDAT", *NAMES}
             reply = (None if late else self.refusal(verb)) or method(argument)
         if reply:
+            self.reply(reply)
+
+    def reply(self, reply: str | list[str]) -> None:
+        if reply == DISCONNECT:
+            self.is_over = True
+        else:
             self.connection.write([reply] if isinstance(reply, str) else reply)
 
     def refusal(self, verb: str, address: str = "") -> str | None:
         """Return the reply of the server's `refuse` to a command, if there is one."""
-        refuse = self.server.refuse
-        return refuse.get(f"{verb} {address}") or refuse.get(verb)
+        with_address = self.server.reply_to(f"{verb} {address}") if address else None
+        return with_address or self.server.reply_to(verb)
 
     def do_ehlo(self, argument: str) -> str | list[str]:
         if not argument:
@@ -149,6 +171,8 @@ class Dialogue:
             reply = "555 5.5.4 MAIL parameters not recognized"
         if reply is None and not is_ascii(address, options):
             reply = "553 5.6.7 The address needs SMTPUTF8"
+        if reply is None and self.is_too_large(declared_size(options)):
+            reply = TOO_LARGE
         if reply is None:
             reply = self.refusal("MAIL", address or "")
         if reply is None:
@@ -163,6 +187,10 @@ class Dialogue:
             return "530 5.7.0 Authentication required"
         if self.session.ehlo is None or self.mail_from is not None:
             return BAD_SEQUENCE
+        limit = self.server.max_messages
+        if limit is not None and self.message_count >= limit:
+            self.is_over = True
+            return "421 4.7.0 Too many messages in this session"
         return None
 
     def do_rcpt(self, argument: str) -> str:
@@ -174,6 +202,9 @@ class Dialogue:
         if not is_ascii(address, self.mail_options):
             return "553 5.6.7 The address needs SMTPUTF8"
         refusal = self.refusal("RCPT", address)
+        limit = self.server.max_recipients
+        if refusal is None and limit is not None and len(self.rcpt_tos) >= limit:
+            refusal = "452 4.5.3 Too many recipients"
         if refusal is None:
             self.rcpt_tos.append(address)
         return refusal or "250 OK"
@@ -206,11 +237,17 @@ class Dialogue:
 
     def finish(self, verb: str, content: bytes) -> str:
         """Keep the message whose content has come, or refuse it."""
+        self.message_count += 1
         refusal = self.refusal(verb)
+        if refusal is None and self.is_too_large(len(content)):
+            refusal = TOO_LARGE
         if refusal is None:
             self.connection.keep(self.mail_from or "", self.mail_options, self.rcpt_tos, content)
         self.reset()
         return refusal or "250 OK"
+
+    def is_too_large(self, size: int) -> bool:
+        return self.server.max_size is not None and size > self.server.max_size
 
     def do_rset(self, argument: str) -> str:
         self.reset()

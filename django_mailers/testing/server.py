@@ -11,12 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from .dialogue import Dialogue
+from .certificates import Certificate
+from .dialogue import DISCONNECT, Dialogue
+
+__all__ = ["DISCONNECT", "ReceivedMessage", "SMTPServer", "Session"]
 
 HOST = "127.0.0.1"
 EXTENSIONS = ("8BITMIME", "PIPELINING", "SIZE 33554432", "SMTPUTF8")
+# A reply; or several, of which each is used once, None being the usual one.
+Replies: TypeAlias = "str | Sequence[str | None]"
 # Nothing here takes that long, in seconds: what does is a deadlock, and must not stop the tests.
 TIMEOUT = 10.0
 
@@ -66,8 +71,10 @@ class ReceivedMessage:
 class SMTPServer:
     """An SMTP server that keeps what it receives. A context manager, which runs it.
 
-    ssl_context    The context of a server, with a certificate. STARTTLS is then offered, and
-                   required before a login and before a message.
+    tls            "starttls" or "implicit": the server has TLS, with a certificate that it makes
+                   itself, if trustme is installed (the extra "test").
+    ssl_context    The context of a server, with a certificate of yours. STARTTLS is then offered,
+                   and required before a login and before a message.
     implicit_tls   Whether TLS begins with the connection instead.
     users          {name: password}, for AUTH.
     require_login  Whether a client has to log in before it sends, if there are users.
@@ -75,10 +82,18 @@ class SMTPServer:
     extensions     The further lines of the reply to EHLO. CHUNKING is known, too.
     refuse         {command: reply}: the replies that replace the usual ones. A command is a verb,
                    as in {"DATA": "451 4.3.0 Try later"}, whose reply follows the content. MAIL and
-                   RCPT may have an address: {"RCPT bob@example.com": "550 5.1.1 Unknown"}. May be
+                   RCPT may have an address: {"RCPT bob@example.com": "550 5.1.1 Unknown"}. CONNECT
+                   is the greeting. Of a list of replies each is used once, then the usual one; None
+                   in it is the usual one, too. DISCONNECT closes the connection instead. May be
                    changed while the server runs.
+    max_size       The longest content, in bytes; the reply to EHLO says so.
+    max_recipients, max_messages, max_connections
+                   The greatest number of recipients of a message, of messages in a session, and of
+                   sessions at the same time.
 
     host, port     Where it listens; the port is known inside the context.
+    ca_file        The file of the authority of the certificate that the server has made, inside the
+                   context; None without.
     messages       The ReceivedMessages, in the order in which they came.
     sessions       The Sessions, in the order in which they began.
 
@@ -87,31 +102,84 @@ class SMTPServer:
 
     host = HOST
     port: int
+    ca_file: str | None = None
 
     def __init__(
         self,
         *,
+        tls: Literal["starttls", "implicit"] | None = None,
         ssl_context: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
         users: Mapping[str, str] | None = None,
         require_login: bool = True,
         mechanisms: Sequence[str] = ("PLAIN", "LOGIN"),
         extensions: Sequence[str] = EXTENSIONS,
-        refuse: Mapping[str, str] | None = None,
+        refuse: Mapping[str, Replies] | None = None,
+        max_size: int | None = None,
+        max_recipients: int | None = None,
+        max_messages: int | None = None,
+        max_connections: int | None = None,
     ) -> None:
         if implicit_tls and ssl_context is None:
             raise ValueError("'implicit_tls' needs an 'ssl_context'.")
-        self.ssl_context = ssl_context
-        self.implicit_tls = implicit_tls
+        if tls not in {None, "starttls", "implicit"}:
+            raise ValueError("'tls' must be 'starttls' or 'implicit'.")
+        if tls is not None and ssl_context is not None:
+            raise ValueError("'tls' makes a certificate, and 'ssl_context' has one.")
+        self._certificate = None if tls is None else Certificate(HOST)
+        self.ssl_context = ssl_context if self._certificate is None else self._certificate.context
+        self.implicit_tls = implicit_tls or tls == "implicit"
         self.users = dict(users or {})
         self.require_login = require_login
         self.mechanisms = tuple(mechanisms)
+        if max_size is not None:
+            others = [name for name in extensions if name.partition(" ")[0] != "SIZE"]
+            extensions = [*others, f"SIZE {max_size}"]
         self.extensions = tuple(extensions)
-        self.refuse = dict(refuse or {})
+        self.refuse: dict[str, Replies] = dict(refuse or {})
+        self.max_size = max_size
+        self.max_recipients = max_recipients
+        self.max_messages = max_messages
+        self.max_connections = max_connections
         self.messages: list[ReceivedMessage] = []
         self.sessions: list[Session] = []
         self._arrived = threading.Condition()
         self._errors: list[Exception] = []
+
+    @property
+    def mailer_options(self) -> dict[str, Any]:
+        """The OPTIONS of a mailer that sends to this server, inside the context.
+
+        With `users` they have the first of them. With `tls` they have the `ca_file`, an option of
+        this package's SMTP backend.
+        """
+        options: dict[str, Any] = {"host": self.host, "port": self.port, "timeout": TIMEOUT}
+        if self.users:
+            options["username"], options["password"] = next(iter(self.users.items()))
+        if self.ssl_context is not None:
+            options["use_ssl" if self.implicit_tls else "use_tls"] = True
+        if self.ca_file is not None:
+            options["ca_file"] = self.ca_file
+        return options
+
+    def reply_to(self, command: str) -> str | None:
+        """Return what `refuse` has for a command; None for the usual reply.
+
+        The first of a list is used up.
+        """
+        with self._arrived:
+            replies = self.refuse.get(command)
+            if replies is None or isinstance(replies, str):
+                return replies
+            first, self.refuse[command] = replies[:1], replies[1:]
+            return first[0] if first else None
+
+    def is_busy(self) -> bool:
+        """Whether there are more connections at the moment than `max_connections`."""
+        if self.max_connections is None:
+            return False
+        alive = sum(not connection.session.ended.is_set() for connection in self._connections)
+        return alive > self.max_connections
 
     def wait_for(self, count: int, timeout: float = TIMEOUT) -> list[ReceivedMessage]:
         """Wait until `count` messages have come, for mail that another thread sends.
@@ -124,6 +192,8 @@ class SMTPServer:
             return self.messages[:count]
 
     def __enter__(self) -> SMTPServer:
+        if self._certificate is not None:
+            self.ca_file = self._certificate.write()
         self._listener = socket.create_server((HOST, 0))
         self.port = self._listener.getsockname()[1]
         self._waker, self._wakes = socket.socketpair()
@@ -140,6 +210,9 @@ class SMTPServer:
             connection.stop()
         for connection in self._connections:
             connection.thread.join(TIMEOUT)
+        if self._certificate is not None:
+            self._certificate.remove()
+            self.ca_file = None
         if self._errors and exc is None:
             raise self._errors[0]
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from django.test import SimpleTestCase
@@ -12,6 +13,10 @@ from django.test import SimpleTestCase
 REPOSITORY = Path(__file__).resolve().parents[2]
 # PYTHONWARNINGS that make every warning an error.
 STRICT = "error"
+
+PYTEST_PLUGIN = "django_mailers.pytest_plugin"
+# It is known to pytest already where the package is installed, as by nox.
+PLUGIN_IS_INSTALLED = any(entry.value == PYTEST_PLUGIN for entry in entry_points(group="pytest11"))
 
 # A project that keeps what it sends, for scripts that only need some settings.
 CONFIGURE = """

@@ -1,0 +1,1 @@
+"""Faults of mail servers: what `smtplib` raises for them, and a mailer that has them."""
