@@ -95,6 +95,11 @@ class RecipientTests(RedirectMixin, SimpleTestCase):
         self.assertEqual([(one.status, one.via) for one in self.report], [("sent", "target")])
         self.assertIs(self.report[0].message, email)
 
+    def test_originals_of_another_message(self):
+        """As in one that is forwarded with its headers."""
+        [sent] = self.send(message(headers={"X-Original-Bcc": "c@x.example"}))
+        self.assertEqual(sent.extra_headers, {"X-Original-To": "bob@example.com"})
+
     def test_a_message_id_stays_if_there_is_one_copy(self):
         [sent] = self.send(message(headers={"Message-ID": "<1@x.example>"}))
         self.assertEqual(sent.extra_headers["Message-ID"], "<1@x.example>")

@@ -16,7 +16,7 @@ from django_mailers.types import Message
 from ._wrapping.addresses import address_of, addresses_of, normalized
 from ._wrapping.calls import current_call
 from ._wrapping.parts import merged
-from ._wrapping.recipients import FIELDS, Leftovers, original_headers
+from ._wrapping.recipients import FIELDS, ORIGINALS, Leftovers, original_headers
 from .base import Wrapper
 
 
@@ -98,7 +98,7 @@ class EmailBackend(Wrapper):
         blind = [mailbox for mailbox in message.bcc or () if self._is_redirected(mailbox)]
         originals = original_headers(message, blind)
         # Two with the same Message-ID would be one to those who get both.
-        replaced = {name.lower() for name in originals} | (set() if is_alone else {"message-id"})
+        replaced = ORIGINALS if is_alone else {*ORIGINALS, "message-id"}
         kept = {n: value for n, value in part.extra_headers.items() if n.lower() not in replaced}
         part.extra_headers = {**kept, **originals}
         if self.subject_prefix:

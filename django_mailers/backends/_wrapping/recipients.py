@@ -13,6 +13,8 @@ from django_mailers.wording import listed
 logger = logging.getLogger("django_mailers.backends")
 
 FIELDS = ("to", "cc", "bcc")
+# The headers of a redirected copy that name its original recipients.
+ORIGINALS = {f"x-original-{name}" for name in FIELDS}
 # Data for each recipient, by address: Anymail's, and Djrill's (Mandrill).
 BY_ADDRESS = (
     *("merge_data", "merge_metadata", "merge_headers", "merge_header_data"),
