@@ -14,8 +14,12 @@ DEVELOPMENT = (
     FILEBASED,
     f"{BACKENDS}.locmem.EmailBackend",
 )
-OURS = tuple(
-    f"django_mailers.backends.{name}.EmailBackend" for name in ("ratelimit", "retry", "smtp")
+ROUTE = "django_mailers.backends.route.EmailBackend"
+OURS = (
+    "django_mailers.backends.ratelimit.EmailBackend",
+    "django_mailers.backends.retry.EmailBackend",
+    ROUTE,
+    "django_mailers.backends.smtp.EmailBackend",
 )
 
 TEXT = Kind("a str", (str,))
