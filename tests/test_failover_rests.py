@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from unittest import mock
@@ -380,7 +381,10 @@ class ForkTests(RestsTestCase):
     def in_child(self, function):
         """Return what `function` returns in a forked process."""
         reading, writing = os.pipe()
-        child = os.fork()
+        with warnings.catch_warnings():
+            # Python warns of threads. The child needs none of them.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
         if not child:
             try:
                 os.write(writing, json.dumps(function()).encode())
