@@ -55,7 +55,12 @@ WITHIN_GROUND = {
     "deprecation": ("ownership",),
     "signatures": ("emailsettings", "options"),
 }
-EXTRAS = {"dkim": ("cryptography",), "migrate": ("libcst",), "pytest_plugin": ("pytest",)}
+EXTRAS = {
+    "diagnosis": ("dns", "health_check"),
+    "dkim": ("cryptography",),
+    "migrate": ("libcst",),
+    "pytest_plugin": ("pytest",),
+}
 # They deal with Django's modules as they are.
 INSIDE_DJANGO = ("backport", "polyfill")
 IMPORTING_CALLS = {"__import__", "import_module", "import_string"}

@@ -17,7 +17,7 @@ from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 
 from django_mailers.signatures import path_of
 
-from . import addresses, entries, exposure, installation, references, signing
+from . import addresses, entries, exposure, installation, references, resolvers, signing
 from .constructor import DEVELOPMENT
 from .table import check_message
 
@@ -39,6 +39,7 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     for mailer in mailers:
         messages += entries.check(mailer)
     messages += references.check_mailers(mailers, aliases)
+    messages += resolvers.check_resolvers(mailers)
     # An empty MAILERS turns mail off, error reports included.
     if aliases:
         messages += references.check_logging(aliases)

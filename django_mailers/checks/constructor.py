@@ -14,7 +14,8 @@ DEVELOPMENT = (
     FILEBASED,
     f"{BACKENDS}.locmem.EmailBackend",
 )
-OURS = ("django_mailers.backends.smtp.EmailBackend",)
+ROUTE = "django_mailers.backends.route.EmailBackend"
+OURS = ("django_mailers.backends.smtp.EmailBackend", ROUTE)
 
 TEXT = Kind("a str", (str,))
 # Sockets accept a string of digits: see W002.

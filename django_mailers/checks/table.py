@@ -153,6 +153,19 @@ PROBLEMS = (
         "Write one address, as ``'name@example.com'`` or ``'Name <name@example.com>'``.",
     ),
     Problem(
+        "mailers.E050",
+        "The ``'resolver'`` of a mailer that routes could not be imported.",
+        "The path is misspelled, the module raises an error when it is imported, or what it leads "
+        "to cannot be called.",
+        "Correct the path. It ends with the name of a function that takes a message.",
+    ),
+    Problem(
+        "mailers.E051",
+        "The ``'resolver'`` of a mailer that routes is asynchronous.",
+        "It is a coroutine function, but it is called while a message is sent, which blocks.",
+        "Write it as ``def``, not as ``async def``.",
+    ),
+    Problem(
         "mailers.E070",
         "A DKIM key cannot be used.",
         "The file cannot be read, what it contains is not a private RSA key in PEM, or the package "
