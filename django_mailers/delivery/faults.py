@@ -99,14 +99,14 @@ def _of_one(error: Exception, handed_over: bool | None, *, is_about_message: boo
 
     `is_about_message` is false if it was raised before there was a message to send.
     """
+    if handed_over is None:
+        return fault_of_shape(error)
     answered = fault_of_smtp(error)
     if answered is not None:
         return answered
     if handed_over:
         return UNKNOWN
     told = fault_of_shape(error)
-    if handed_over is None:
-        return told
     if told == UNKNOWN:
         told = _of_opening(error) or (MESSAGE if is_about_message else NETWORK)
     # What is told to somebody who logs in, with a token for example, is about that.

@@ -128,13 +128,13 @@ def _verdict(parts: list[BaseException]) -> Fault:
     """Return the fault that the first of `parts` tells which tells any."""
     if any(map(_is_receivers, parts)):
         return UNKNOWN
-    told = [(part, fault) for part in parts if (fault := _told(part)) is not None]
+    told = [(n, fault) for n, part in enumerate(parts) if (fault := _told(part)) is not None]
     if not told:
         # One further inside may be about anything.
         is_own = isinstance(parts[0], ValueError | TypeError)
         return MESSAGE if is_own and not any(map(_is_about_sending, parts)) else UNKNOWN
-    part, fault = told[0]
-    inner = parts[parts.index(part) + 1 :]
+    number, fault = told[0]
+    part, inner = parts[number], parts[number + 1 :]
     # A name or an answer explains what is behind it; anything else may come from another attempt.
     is_explained = _named(part) is not None or _answer(part) is not None
     if not is_explained and any(_is_about_sending(each) and not _told(each) for each in inner):
