@@ -211,8 +211,13 @@ def from_domain(fields: Sequence[tuple[str, bytes]]) -> str:
 # The sender is mostly the same.
 @lru_cache(maxsize=64)
 def _domain(value: bytes) -> str:
-    address = parseaddr(value.decode("ascii", "replace").strip())[1]
-    return address.rpartition("@")[2].lower()
+    address = parseaddr(value.decode("utf-8", "replace").strip())[1]
+    domain = address.rpartition("@")[2].lower()
+    try:
+        # With SMTPUTF8 it may be in letters.
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain
 
 
 def is_aligned(domain: str, signing: str) -> bool:

@@ -58,6 +58,7 @@ OPTIONS = {
     "parallel": Option(COUNT, 1, "sessions"),
     "pipelining": Option(AUTO, "auto"),
     "chunking": Option(AUTO, "auto"),
+    "smtputf8": Option(AUTO, False),
     "ca_file": Option(PATH),
     "tls_min_version": Option(one_of(*TLS_VERSIONS)),
     "local_hostname": Option(EHLO_NAME),
@@ -97,6 +98,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
     parallel: int
     pipelining: str | bool
     chunking: str | bool
+    smtputf8: str | bool
     ca_file: str | os.PathLike[str] | None
     tls_min_version: str | None
     local_hostname: str | None
@@ -246,6 +248,13 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         try:
             if recipients is None:
                 recipients = message.recipients()
+            if self.smtputf8 == "auto":
+                # Not before: most processes never need it.
+                from ._utf8 import utf8_envelope
+
+                envelope = utf8_envelope(self, message, recipients)
+                if envelope is not None:
+                    return envelope
             return Envelope(
                 self.prep_address(message.from_email),
                 list(map(self.prep_address, recipients)),
@@ -259,7 +268,10 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             return Result("failed", error=error)
 
     def _content(self, message: Message, *, is_alone: bool = False) -> bytes:
-        content = super()._content(message, is_alone=is_alone)
+        return self.signed(super()._content(message, is_alone=is_alone))
+
+    def signed(self, content: bytes) -> bytes:
+        """Return `content`, a whole message, with a signature if the option `dkim` asks for one."""
         if self.dkim is None:
             return content
         # Not before: most processes never need them.

@@ -13,6 +13,7 @@ import email.message
 import email.policy
 import re
 from email.errors import MessageError
+from email.policy import Policy
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -77,11 +78,11 @@ def _is_small(message: EmailMessage) -> bool:
         return False
 
 
-def normally(message: Any) -> bytes:
-    """Return `message` as Django's SMTP backend has it rendered."""
+def normally(message: Any, policy: Policy = email.policy.SMTP) -> bytes:
+    """Return `message` as Django's SMTP backend has it rendered, under `policy` if possible."""
     # Django 5.2: a message() written for it takes no policy, and may return one of the classes of
     # that time (H26, H27).
-    rendered = message.message(**({"policy": email.policy.SMTP} if _takes_policy(message) else {}))
+    rendered = message.message(**({"policy": policy} if takes_policy(message) else {}))
     _refuse_line_breaks(message, rendered)
     legacy = getattr(django_message, "MIMEMixin", ())
     # The backport's are both, on Django 5.2.
@@ -94,16 +95,17 @@ def normally(message: Any) -> bytes:
     return data
 
 
-def _takes_policy(message: Any) -> bool:
+def takes_policy(message: Any) -> bool:
+    """Whether the `message()` of `message` takes a policy, as Django's does."""
     code = getattr(message.message, "__code__", None)
     if code is not None:
         number = code.co_argcount + code.co_kwonlyargcount
         if "policy" in code.co_varnames[:number]:
             return True
     # Not before: Django's own says it by itself, from 6.0 on.
-    from django_mailers.signatures import takes_policy
+    from django_mailers import signatures
 
-    return takes_policy(message)
+    return signatures.takes_policy(message)
 
 
 def _refuse_line_breaks(message: Any, rendered: Any) -> None:

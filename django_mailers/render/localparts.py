@@ -1,4 +1,4 @@
-"""Local parts that are not ASCII: without SMTPUTF8 there is no way to write them.
+"""Local parts that are not ASCII: only for SMTPUTF8 there is a way to write them.
 
 Before Python 3.15 its parser reports them as a defect, of which Django makes a `ValueError`. From
 3.15 on it lets them pass (python/cpython#81074): then it is the generator that raises, a
@@ -28,6 +28,23 @@ def refuse_in(message: Any) -> None:
     for address in _addresses(message):
         if not _is_ascii(force_str(address)):
             raise refusal(address)
+
+
+def first_in(message: Any) -> object | None:
+    """Return the first recipient, or address in a header, with such a local part; None if none has.
+
+    It is what needs SMTPUTF8 (RFC 6531).
+    """
+    for address in (*message.recipients(), *_addresses(message)):
+        text = force_str(address)
+        if not text.isascii() and not _is_ascii(text):
+            return address
+    return None
+
+
+def is_ascii(address: object) -> bool:
+    """Whether the local part of `address` is ASCII."""
+    return _is_ascii(force_str(address))
 
 
 def _is_ascii(address: str) -> bool:

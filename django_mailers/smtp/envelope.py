@@ -73,16 +73,25 @@ class Envelope:
     content     The whole message, header and body, as bytes. Line ends other than CRLF become CRLF
                 on the wire, and it gets one at its end if it has none; dots are the session's
                 business.
+    unless_utf8 Its headers are in UTF-8 (RFC 6532), and this is the error if the server does not
+                offer SMTPUTF8; None for any other message.
 
     Its `repr()` goes to logs and to pages about errors, and so has no addresses.
     """
 
-    __slots__ = ("content", "mail_from", "recipients")
+    __slots__ = ("content", "mail_from", "recipients", "unless_utf8")
 
-    def __init__(self, mail_from: str, recipients: Sequence[str], content: bytes) -> None:
+    def __init__(
+        self,
+        mail_from: str,
+        recipients: Sequence[str],
+        content: bytes,
+        unless_utf8: ValueError | None = None,
+    ) -> None:
         self.mail_from = mail_from
         self.recipients = recipients
         self.content = content
+        self.unless_utf8 = unless_utf8
 
     def __repr__(self) -> str:
         number = len(self.recipients)

@@ -62,9 +62,13 @@ class Transaction:
             content = normalize(envelope.content)
             parameters = f" SIZE={len(content)}" if "size" in offered else ""
             is_ascii = content.isascii()
-            if not envelope.mail_from.isascii() or not "".join(envelope.recipients).isascii():
+            if (
+                envelope.unless_utf8 is not None
+                or not envelope.mail_from.isascii()
+                or not "".join(envelope.recipients).isascii()
+            ):
                 if "smtputf8" not in offered:
-                    raise smtplib.SMTPNotSupportedError(
+                    raise envelope.unless_utf8 or smtplib.SMTPNotSupportedError(
                         "An address has non-ASCII characters, and the server no SMTPUTF8."
                     )
                 parameters += " SMTPUTF8"
