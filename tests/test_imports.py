@@ -55,7 +55,11 @@ WITHIN_GROUND = {
     "deprecation": ("ownership",),
     "signatures": ("emailsettings", "options"),
 }
-EXTRAS = {"migrate": ("libcst",), "pytest_plugin": ("pytest",)}
+EXTRAS = {
+    "migrate": ("libcst",),
+    "pytest_plugin": ("pytest",),
+    "tasks": ("django_tasks_db",),
+}
 # They deal with Django's modules as they are.
 INSIDE_DJANGO = ("backport", "polyfill")
 IMPORTING_CALLS = {"__import__", "import_module", "import_string"}
