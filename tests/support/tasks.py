@@ -3,6 +3,7 @@
 import json
 import logging
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from importlib import import_module
 from importlib.util import find_spec
 from unittest import skipUnless
@@ -26,6 +27,7 @@ BACKEND = "django_mailers.backends.tasks.EmailBackend"
 IMMEDIATE = f"{FRAMEWORK}.backends.immediate.ImmediateBackend"
 DUMMY = f"{FRAMEWORK}.backends.dummy.DummyBackend"
 QUEUE = f"{__name__}.QueueBackend"
+TABLE = f"{__name__}.TableBackend"
 IT = "background"
 
 if HAS_FRAMEWORK:
@@ -58,6 +60,24 @@ if HAS_FRAMEWORK:
     class UndeferringBackend(QueueBackend):
         supports_defer = False
         supports_priority = False
+
+    class TableBackend(QueueBackend):
+        """Keeps tasks in a table; a message whose text has "twice" violates a constraint."""
+
+        def enqueue(self, task, args, kwargs):
+            from django.contrib.sessions.models import Session
+
+            result = super(QueueBackend, self).enqueue(task, args, kwargs)
+            key = "twice" if "twice" in kwargs["message"] else kwargs["ticket"]["id"]
+            queued = Queued(task, json.dumps([args, kwargs]))
+            row = Session(
+                session_key=key,
+                session_data=json.dumps([queued.path, queued.stored]),
+                expire_date=datetime(2030, 1, 1, tzinfo=timezone.utc),
+            )
+            for _ in range(2 if key == "twice" else 1):
+                row.save(force_insert=True)
+            return result
 
 
 class Queued:
