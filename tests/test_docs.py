@@ -290,6 +290,10 @@ class QuickstartTests(PageMixin, SimpleTestCase):
     arrives = [["ann@example.com"], ["ann@example.com"], ["ops@example.com"]]
 
 
+class UnsubscribingTests(PageMixin, SimpleTestCase):
+    page = "docs/unsubscribing.rst"
+
+
 class SettingsTests(PageMixin, SimpleTestCase):
     page = "docs/settings.rst"
     arrives = [["ann@example.com"]]
@@ -358,7 +362,7 @@ class BackendsTests(PageMixin, SimpleTestCase):
 
 class SMTPTests(PageMixin, SimpleTestCase):
     page = "docs/smtp.rst"
-    arrives = [["ann@example.com"]] * 10
+    arrives = [["ann@example.com"]] * 11
 
 
 class TestingTests(PageMixin, SimpleTestCase):

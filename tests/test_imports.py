@@ -22,12 +22,12 @@ ROWS = [
     ("apps",),
     ("checks",),
     ("bridge",),
-    ("log", "middleware"),
+    ("log", "middleware", "views"),
     ("errorreports",),
     ("backends",),
     ("tasks", "routing", "headers"),
     ("delivery",),
-    ("render", "smtp"),
+    ("dkim", "render", "smtp"),
     ("polyfill",),
     ("backport",),
     (
@@ -56,6 +56,7 @@ WITHIN_GROUND = {
     "signatures": ("emailsettings", "options"),
 }
 EXTRAS = {
+    "dkim": ("cryptography",),
     "migrate": ("libcst",),
     "pytest_plugin": ("pytest",),
     "tasks": ("django_tasks_db",),

@@ -12,7 +12,8 @@ from django.core import mail
 from django.core.mail import mailers, send_mail
 from django.test import SimpleTestCase, override_settings
 from django.utils.functional import lazystr
-from hypothesis import assume, example, given
+from hypothesis import HealthCheck, assume, example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from django_mailers.backends.smtp import EmailBackend
@@ -265,6 +266,8 @@ class AddressTests(SimpleTestCase):
         except Exception as error:
             return type(error), str(error)
 
+    # On a machine that is busy, everything is slow.
+    @hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(addresses, st.booleans())
     @example("a@b.c\0", True)
     @example("Ada <a@b.c>\n", True)

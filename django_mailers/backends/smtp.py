@@ -21,6 +21,7 @@ from django_mailers.options import (
     CALLABLE,
     COUNT,
     DELAY,
+    DKIM,
     EHLO_NAME,
     PATH,
     SECONDS,
@@ -31,7 +32,6 @@ from django_mailers.options import (
 )
 from django_mailers.types import Message
 
-from ..render import render
 from ..smtp import (
     Envelope,
     Lease,
@@ -71,6 +71,7 @@ OPTIONS = {
     "source_address": Option(SOURCE),
     "auth": Option(one_of("xoauth2")),
     "token": Option(CALLABLE),
+    "dkim": Option(DKIM),
 }
 # If a subclass or an instance overrides one of these, Django's methods connect, or send, so that
 # the override takes effect.
@@ -109,6 +110,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
     source_address: str | tuple[str, int] | None
     auth: str | None
     token: Callable[[], str] | str | None
+    dkim: Mapping[str, Any] | None
     # The session that is pinned to this instance.
     _lease: Lease | None = None
 
@@ -241,7 +243,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             return Envelope(
                 self.prep_address(message.from_email),
                 list(map(self.prep_address, recipients)),
-                render(message),
+                self._content(message),
             )
         except Exception as error:
             if is_injected(error):
@@ -249,6 +251,16 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             # The message's own code may fail: it may render a template. The error is about this
             # message, and is raised or reported in its turn.
             return Result("failed", error=error)
+
+    def _content(self, message: Message) -> bytes:
+        content = super()._content(message)
+        if self.dkim is None:
+            return content
+        # Not before: most processes never need them.
+        from ..dkim import Signing
+        from ..smtp.wire import normalize
+
+        return Signing(self.dkim).sign(normalize(content))
 
     def _hand_over(self, window: Sequence[Envelope | Result]) -> list[Result]:
         envelopes = [item for item in window if isinstance(item, Envelope)]
@@ -348,7 +360,14 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             for name in ("ca_file", "tls_min_version"):
                 if get(name) is not None:
                     return f"OPTIONS {name!r} needs 'use_tls' or 'use_ssl'."
-        return None
+        return None if get("dkim") is None else _dkim_complaint(get("dkim"))
+
+
+def _dkim_complaint(option: Any) -> str | None:
+    # Not before: most processes never need it.
+    from ..dkim import complaint
+
+    return complaint(option)
 
 
 @receiver(setting_changed)

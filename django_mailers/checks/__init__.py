@@ -3,7 +3,7 @@
 Django reads an entry of MAILERS when it is first used, which may be in the night in which something
 fails, and replaces all entries in tests (H33). These checks read every entry whenever `manage.py`
 checks the project. They do not use the network, the disk or a database, as they never make a
-backend: see `django_mailers.signatures`.
+backend (see `django_mailers.signatures`); only `check --deploy` reads the files of DKIM keys.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 
 from django_mailers.signatures import path_of
 
-from . import addresses, entries, exposure, installation, references
+from . import addresses, background, entries, exposure, installation, references, signing
 from .constructor import DEVELOPMENT
 from .table import check_message
 
@@ -39,22 +39,24 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     for mailer in mailers:
         messages += entries.check(mailer)
     messages += references.check_mailers(mailers, aliases)
+    messages += background.check_mailers(mailers)
     # An empty MAILERS turns mail off, error reports included.
     if aliases:
         messages += references.check_logging(aliases)
         messages += references.check_middleware(aliases)
     messages += exposure.check_plaintext(mailers)
     messages += exposure.check_reports(aliases)
+    messages += signing.check_senders(mailers)
     return messages
 
 
 def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Check that every mailer sends its mail; part of `check --deploy`."""
+    """Check that every mailer sends its mail, and can sign it; part of `check --deploy`."""
     aliases = getattr(settings, "MAILERS", None)
     if not isinstance(aliases, Mapping):
         return []
     mailers, _ = entries.read(aliases)
-    return [
+    unsent = [
         check_message(
             "mailers.W003", f"{path_of(mailer.backend)} does not send mail.", alias=mailer.alias
         )
@@ -63,3 +65,4 @@ def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         if path_of(mailer.backend) in DEVELOPMENT
         and (mailer.alias != DEFAULT_MAILER_ALIAS or mailer.path not in DEVELOPMENT)
     ]
+    return [*unsent, *background.check_deployment(mailers), *signing.check_keys(mailers)]

@@ -14,7 +14,10 @@ DEVELOPMENT = (
     FILEBASED,
     f"{BACKENDS}.locmem.EmailBackend",
 )
-OURS = ("django_mailers.backends.smtp.EmailBackend",)
+OURS = (
+    "django_mailers.backends.smtp.EmailBackend",
+    "django_mailers.backends.tasks.EmailBackend",
+)
 
 TEXT = Kind("a str", (str,))
 # Sockets accept a string of digits: see W002.

@@ -191,6 +191,9 @@ def _extra_header(name: str, value: Any) -> bytes:
     lower = name.lower()
     if lower in _UNUSUAL or lower.startswith("content-") or not headers.is_header_name(name):
         raise NotProved
+    if getattr(value, "name", None) == name and isinstance(value, str):
+        # A header object: Django hands it on, and Python lets it fold itself.
+        return headers.folded(name, value)
     value = _text(value)
     if lower in headers.DATES and _has_legacy_ways():
         raise NotProved

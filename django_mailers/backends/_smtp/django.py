@@ -50,7 +50,7 @@ class DjangosBackend(django_smtp.EmailBackend):
             return False
         sender = self.prep_address(email_message.from_email)
         recipients = [self.prep_address(name) for name in email_message.recipients()]
-        content = render(email_message)
+        content = self._content(email_message)
         try:
             self.connection.sendmail(sender, recipients, content)
         except smtplib.SMTPException:
@@ -58,6 +58,10 @@ class DjangosBackend(django_smtp.EmailBackend):
                 return False
             raise
         return True
+
+    def _content(self, message: Message) -> bytes:
+        """Return `message` as it goes over the wire."""
+        return render(message)
 
     def _annotate(self, error: BaseException) -> None:
         """Say whose reply `error` is, if it is one: its own text is the server's."""
