@@ -259,6 +259,10 @@ class ValuesTests(ExactErrors, SimpleTestCase):
         email.attachments.append((None, email, "message/rfc822"))
         self.assertRefused(email, "The message contains itself. It cannot be stored in a queue.")
 
+    def test_the_beginning_has_no_address(self):
+        """RQ logs up to 75 characters of an argument."""
+        self.assertNotIn("attributes", dump(message())[:80])
+
     def test_slots_and_classes(self):
         email = object.__new__(Slotted)
         vars(email).update(vars(EmailMultiAlternatives("Hello", to=["bob@example.com"])))
