@@ -1,6 +1,6 @@
 """Messages as JSON, for queues: any message whose attributes can be named, and nothing executed.
 
-    {"version": 1, "written_by": "django_mailers 0.1.0, Django 6.1.3",
+    {"version": 1, "written_by": "django_mailers.delivery.codec, Django 6.1.3",
      "class": "django.core.mail.EmailMessage", "attributes": {"subject": ...}}
 
 Pickle, which other queues use, runs whatever is in the queue. `load()` imports the class that is
@@ -20,7 +20,6 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.utils.module_loading import import_string
 
-import django_mailers
 from django_mailers.types import Message
 
 from .copies import attributes_of, restored
@@ -30,7 +29,6 @@ from .values import read, unstorable, write
 __all__ = ["VERSION", "UnreadableMessage", "dump", "load"]
 
 VERSION = 1
-_OURS, _DJANGO = django_mailers.__version__, django.__version__
 # Names of Django's classes, wherever it defines them.
 _DJANGOS = ("EmailMessage", "EmailMultiAlternatives")
 # What belongs to one sending, and not to the message: the connection of an old `connection=`, and
@@ -53,7 +51,7 @@ def dump(message: Message) -> str:
         raise unstorable(message, "The class")
     try:
         # Engines log the beginning of an argument, which is to have no address.
-        beginning = {"version": VERSION, "written_by": f"django_mailers {_OURS}, Django {_DJANGO}"}
+        beginning = {"version": VERSION, "written_by": f"{__name__}, Django {django.__version__}"}
         return json.dumps({**beginning, **_write_message(message, "")})
     except RecursionError:
         raise TypeError("The message contains itself. It cannot be stored in a queue.") from None

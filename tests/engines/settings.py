@@ -55,7 +55,7 @@ else:
 MAILERS = {
     "default": {
         "BACKEND": BACKEND,
-        "OPTIONS": {"using": "smtp", "attempts": 3, "delay": 1, "max_delay": 2},
+        "OPTIONS": {"using": "smtp", "attempts": 8, "delay": 1, "max_delay": 3},
     },
     # Without a cache the engine's own count of attempts is all there is.
     "unclaimed": {"BACKEND": BACKEND, "OPTIONS": {"using": "crashing", "claims": None}},
