@@ -32,6 +32,7 @@ PAIRS = [
 PACKAGES = [
     "django-anymail==15.2",
     "django-celery-email==3.0.0",
+    "django-health-check==4.8.0",
     "django-mailer==2.3.2",
     "django-post-office==3.12.0",
     "django-ses==4.8.0",
@@ -151,7 +152,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session, django: str, stubs: str) -> None:
     """Check the types of the package, and of a project that uses it (tests/typing)."""
     session.install(
-        *("--no-compile", "-e", ".[dkim]", f"django~={django}.0", f"django-stubs~={stubs}.0"),
+        *("--no-compile", "-e", ".[dkim,dns]", f"django~={django}.0", f"django-stubs~={stubs}.0"),
         *("libcst>=1.5", "mypy==2.4.*", "pyright[nodejs]==1.1.414"),
     )
     # The stubs of 5.2 have neither `mailers` nor `using`; the rest has to pass with them.

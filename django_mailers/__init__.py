@@ -18,10 +18,15 @@ if TYPE_CHECKING:
         asend_many,
         asend_mass_mail,
     )
+    from django_mailers.errors import CancelSend, MailersFailed, RateLimited
+    from django_mailers.routing import build_mailer, use_mailer
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CancelSend",
+    "MailersFailed",
+    "RateLimited",
     "RemovedInDjango2028Warning",
     "SendError",
     "SendReport",
@@ -33,13 +38,18 @@ __all__ = [
     "asend_mail",
     "asend_many",
     "asend_mass_mail",
+    "build_mailer",
     "install",
     "send_each",
     "send_many",
+    "use_mailer",
 ]
 
 # The modules of the names that need Django.
 _MODULES = {
+    "CancelSend": "errors",
+    "MailersFailed": "errors",
+    "RateLimited": "errors",
     "SendError": "delivery",
     "SendReport": "delivery",
     "SendResult": "delivery",
@@ -49,8 +59,10 @@ _MODULES = {
     "asend_mail": "delivery.aio",
     "asend_many": "delivery.aio",
     "asend_mass_mail": "delivery.aio",
+    "build_mailer": "routing",
     "send_each": "delivery",
     "send_many": "delivery",
+    "use_mailer": "routing",
 }
 
 

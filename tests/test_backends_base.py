@@ -247,6 +247,45 @@ class TeeTests(ExactErrors, SimpleTestCase):
         self.assertEqual((wrappers.ShelfBackend.shelves, mail.outbox), ({}, []))
 
 
+class CircleTests(ExactErrors, SimpleTestCase):
+    """One that leads through all three options."""
+
+    circle: ClassVar = {
+        IT: {"BACKEND": f"{HERE}.ForwardingBackend", "OPTIONS": {"using": "b"}},
+        "b": {"BACKEND": f"{HERE}.FailoverBackend", "OPTIONS": {"mailers": ["default", "c"]}},
+        "c": {
+            "BACKEND": f"{HERE}.TeeBackend",
+            "OPTIONS": {"using": "default", "also": ["default", IT]},
+        },
+        "default": {"BACKEND": LOCMEM},
+    }
+
+    @override_settings(MAILERS=circle)
+    def test_at_run_time(self):
+        for alias, option, way in [
+            (IT, "using", "'it' -> 'b' -> 'c' -> 'it'"),
+            ("b", "mailers", "'b' -> 'c' -> 'it' -> 'b'"),
+            ("c", "also", "'c' -> 'it' -> 'b' -> 'c'"),
+        ]:
+            text = f"OPTIONS {option!r} leads back to the mailer itself: {way}."
+            with self.subTest(alias):
+                for send in (
+                    lambda alias=alias: send_many([message()], using=alias),
+                    lambda alias=alias: message().send(using=alias),
+                ):
+                    with self.assertRaisesExactly(InvalidMailer, f"MAILERS[{alias!r}]: {text}"):
+                        send()
+        self.assertEqual(mail.outbox, [])
+
+    @override_settings(MAILERS=circle)
+    def test_in_the_checks(self):
+        found = [problem for problem in checks.check_mailers(None) if problem.id[-4:] == "E013"]
+        self.assertEqual(
+            [problem.msg for problem in found],
+            ["MAILERS['it']: OPTIONS lead back to the mailer itself: 'it' -> 'b' -> 'c' -> 'it'."],
+        )
+
+
 class RoutingTests(ExactErrors, SimpleTestCase):
     """Aliases that no option names."""
 

@@ -77,6 +77,27 @@ class AccountTests(BridgeTestCase):
             )
         )
 
+    def test_build_mailer(self):
+        """An old subclass reads the settings that it is made of, not those of an alias (H14)."""
+        self.on(
+            self.dedent(ACCOUNTS)
+            + self.dedent(
+                """
+                from django.core.mail.backends.smtp import EmailBackend
+                class Old(EmailBackend):
+                    def __init__(self, host=None, port=None, username=None, password=None):
+                        super().__init__(host, port, username, password)
+                start(MAILERS={"default": entry(SMTP, "a"), "other": entry(SMTP, "b")})
+                from django_mailers import build_mailer
+                config = {"BACKEND": "queues.Old", "OPTIONS": {"host": "tenant.example.com"}}
+                for alias in ("tenant", "default", "other"):
+                    backend = build_mailer(config, alias)
+                    found = backend.alias, backend.host, backend.username, backend.password
+                    assert found == (alias, "tenant.example.com", "", ""), found
+                """
+            )
+        )
+
     def test_in_tests(self):
         """Every mailer is locmem there, and what the path means is asked of the settings."""
         self.on(

@@ -290,8 +290,17 @@ class QuickstartTests(PageMixin, SimpleTestCase):
     arrives = [["ann@example.com"], ["ann@example.com"], ["ops@example.com"]]
 
 
+class DeployingTests(PageMixin, SimpleTestCase):
+    page = "docs/deploying.rst"
+    arrives = [["ann@example.com"]]
+
+
 class UnsubscribingTests(PageMixin, SimpleTestCase):
     page = "docs/unsubscribing.rst"
+
+
+class VerifyingTests(PageMixin, SimpleTestCase):
+    page = "docs/verifying.rst"
 
 
 class SettingsTests(PageMixin, SimpleTestCase):
@@ -358,6 +367,11 @@ class DeliveryTests(PageMixin, SimpleTestCase):
 
 class BackendsTests(PageMixin, SimpleTestCase):
     page = "docs/backends.rst"
+
+
+class RouteTests(PageMixin, SimpleTestCase):
+    page = "docs/mailers/route.rst"
+    arrives = [["ann@example.com"]] * 2 + [["bob@example.com"]] * 3 + [["cleo@example.com"]]
 
 
 class SMTPTests(PageMixin, SimpleTestCase):

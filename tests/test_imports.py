@@ -56,6 +56,7 @@ WITHIN_GROUND = {
     "signatures": ("emailsettings", "options"),
 }
 EXTRAS = {
+    "diagnosis": ("dns", "health_check"),
     "dkim": ("cryptography",),
     "migrate": ("libcst",),
     "pytest_plugin": ("pytest",),

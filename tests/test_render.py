@@ -143,6 +143,24 @@ class LimitTests(RenderTestCase):
             value = headers.SMTP.header_factory("Date", now)
             self.assertEqual(headers.date(now), headers.SMTP.fold_binary("Date", value))
 
+    def test_dates_that_are_given(self):
+        for value, fast in [
+            ("Fri, 09 Nov 2001 01:08:47 +0000", True),
+            ("Fri, 09 Nov 2001 01:08:47 -0330", True),
+            ("Fri, 09 Nov 2001 01:08:47 -0000", False),
+            ("Fri, 9 Nov 2001 01:08:47 +0000", False),
+            ("Sat, 09 Nov 2001 01:08:47 +0000", False),
+            ("09 Nov 2001 01:08 GMT", False),
+            ("Fri, 09 Nov 2001 01:08:47 +0000\n", False),
+            ("tomorrow", False),
+            ("", False),
+        ]:
+            with self.subTest(value):
+                line = f"Date: {value}\r\n".encode("ascii")
+                self.assertEqual(headers.given_date(value), line if fast else None)
+                if fast:
+                    self.assertEqual(headers.folded("Date", value), line)
+
     def test_message_ids(self):
         for length in range(1, 90):
             self.assertLines(
@@ -272,6 +290,14 @@ class FastTests(RenderTestCase):
             with mock.patch.object(direct, "datetime") as clock:
                 clock.now.return_value = now
                 self.assertIn(b"\r\nDate: Tue, 03 Nov 2026 04:05:06 -0600\r\n", render(simple()))
+
+    def test_an_identity(self):
+        given = {"Date": "Fri, 09 Nov 2001 01:08:47 +0100", "Message-ID": "<1.2@host.example>"}
+        self.check(lambda: simple(headers=given), fast=True)
+        with mock.patch.object(headers, "folded", side_effect=AssertionError):
+            rendered = render(simple(headers=given))
+        for name, value in given.items():
+            self.assertIn(f"\r\n{name}: {value}\r\n".encode("ascii"), rendered)
 
     def test_names_are_looked_up_in_djangos_module(self):
         with mock.patch.object(django_message, "DNS_NAME", "elsewhere.example"):

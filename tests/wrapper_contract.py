@@ -28,8 +28,11 @@ class Templated(mail.EmailMessage):
     def __init__(self, template, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.template = template
+        # As Anymail's.
         self.tags = ["a"]
+        self.metadata = {"order": 7}
         self.merge_data = {"bob@example.com": {"name": "Bob"}}
+        self.template_id = 12
         self.slotted = "slot"
 
     def message(self, **kwargs):
@@ -132,6 +135,13 @@ class WrapperContract(ExactErrors):
         arrived = [(sent.subject, sent.sent_using) for sent in mail.outbox]
         self.assertEqual(arrived, [(self.subject(name), "target") for name in "abc"])
 
+    def test_over_locmem_by_send_mass_mail(self):
+        """Its messages have the mailer with them, which cannot be copied (H23)."""
+        rows = [(name, "Text", "ada@example.com", ["bob@example.com"]) for name in "ab"]
+        with self.over(LOCMEM):
+            self.assertEqual(mail.send_mass_mail(rows, using=IT), 2)
+        self.assertEqual([sent.subject for sent in mail.outbox], [self.subject(a) for a in "ab"])
+
     def test_over_a_foreign_backend(self):
         with self.over(f"{HERE}.ForeignBackend"):
             self.check("sent")
@@ -215,10 +225,14 @@ class WrapperContract(ExactErrors):
         [sent] = ForeignBackend.log
         self.assertIs(type(sent), Templated)
         self.assertEqual((sent.template, sent.slotted), ("text", "slot"))
+        for name in ("tags", "metadata", "merge_data", "template_id"):
+            self.assertEqual(getattr(sent, name), getattr(email, name))
         self.assertIs(sent.attachments[0].content, email.attachments[0].content)
         status = f"status of {self.subject('Hello')}"
         # But for what the backend has added.
         self.assertEqual(vars(email), {**before, "anymail_status": status})
+        # Its own message() is called.
+        self.assertIn("TEXT", sent.message().as_string())
 
     def test_what_a_backend_adds_is_replaced_the_next_time(self):
         email = message("first")

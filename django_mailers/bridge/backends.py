@@ -37,9 +37,9 @@ def create_connection(
     backend_class: Any = None
     with suppress(ImportError):  # which Django reports
         backend_class = import_string(entry.get("BACKEND", SMTP_BACKEND))
-    outer = building.alias
-    # Such a backend reads EMAIL_* settings of this alias, not of the default account (H14).
-    building.alias = alias
+    outer = building.entry
+    # Such a backend reads EMAIL_* settings of this entry, not of the default account (H14).
+    building.entry = entry
     try:
         if backend_class is not None and not signature_of(backend_class).takes_alias:
             backend = _create_legacy(backend_class, entry, given)
@@ -48,7 +48,7 @@ def create_connection(
         if getattr(backend, "alias", None) is None:
             backend.alias = alias
     finally:
-        building.alias = outer
+        building.entry = outer
     return backend
 
 

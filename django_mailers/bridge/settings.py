@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django import conf as django_conf
@@ -26,9 +26,9 @@ from .patches import CONFLICTS
 
 
 class Building(threading.local):
-    """The alias whose backend this thread is making; None outside of that."""
+    """The entry whose backend this thread is making, of MAILERS or not; None outside of that."""
 
-    alias: str | None = None
+    entry: Mapping[str, Any] | None = None
 
 
 building = Building()
@@ -42,7 +42,9 @@ def read_setting(original: Callable[..., Any], self: Any, name: str) -> Call:
         if is_called_from_outside():
             warn_about_use(setting_warning(name))
         return original, (self, name), {}
-    entry = self.MAILERS.get(building.alias or mail.DEFAULT_MAILER_ALIAS)
+    entry = building.entry
+    if entry is None:
+        entry = self.MAILERS.get(mail.DEFAULT_MAILER_ALIAS)
     if entry is None or not is_bridge_wanted():
         return original, (self, name), {}
     value = _project(name, entry)
@@ -54,7 +56,7 @@ def read_setting(original: Callable[..., Any], self: Any, name: str) -> Call:
     return result(value)
 
 
-def _project(name: str, entry: dict[str, Any]) -> Any:
+def _project(name: str, entry: Mapping[str, Any]) -> Any:
     backend = entry.get("BACKEND", SMTP_BACKEND)
     if name == "EMAIL_BACKEND":
         return backend

@@ -17,7 +17,16 @@ from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 
 from django_mailers.signatures import path_of
 
-from . import addresses, background, entries, exposure, installation, references, signing
+from . import (
+    addresses,
+    background,
+    entries,
+    exposure,
+    installation,
+    references,
+    resolvers,
+    signing,
+)
 from .constructor import DEVELOPMENT
 from .table import check_message
 
@@ -40,6 +49,7 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         messages += entries.check(mailer)
     messages += references.check_mailers(mailers, aliases)
     messages += background.check_mailers(mailers)
+    messages += resolvers.check_resolvers(mailers)
     # An empty MAILERS turns mail off, error reports included.
     if aliases:
         messages += references.check_logging(aliases)

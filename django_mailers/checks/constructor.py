@@ -14,8 +14,10 @@ DEVELOPMENT = (
     FILEBASED,
     f"{BACKENDS}.locmem.EmailBackend",
 )
+ROUTE = "django_mailers.backends.route.EmailBackend"
 OURS = (
     "django_mailers.backends.smtp.EmailBackend",
+    ROUTE,
     "django_mailers.backends.tasks.EmailBackend",
 )
 

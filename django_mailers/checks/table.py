@@ -153,6 +153,19 @@ PROBLEMS = (
         "Write one address, as ``'name@example.com'`` or ``'Name <name@example.com>'``.",
     ),
     Problem(
+        "mailers.E050",
+        "The ``'resolver'`` of a mailer that routes could not be imported.",
+        "The path is misspelled, the module raises an error when it is imported, or what it leads "
+        "to cannot be called.",
+        "Correct the path. It ends with the name of a function that takes a message.",
+    ),
+    Problem(
+        "mailers.E051",
+        "The ``'resolver'`` of a mailer that routes is asynchronous.",
+        "It is a coroutine function, but it is called while a message is sent, which blocks.",
+        "Write it as ``def``, not as ``async def``.",
+    ),
+    Problem(
         "mailers.E060",
         "There is no tasks framework.",
         "A mailer sends in the background. Django has tasks since 6.0; on 5.2 they are a package.",

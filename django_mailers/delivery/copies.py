@@ -10,6 +10,8 @@ from typing import Any
 from django_mailers.types import Message
 
 _MISSING = object()
+# Where messages keep the mailer that they were made with; below Django 6.1 it is the second one.
+CONNECTIONS = ("_connection", "connection")
 # What nearly all attributes are, and need no closer look.
 _CONTAINERS = frozenset({list, dict, set})
 _SIMPLE = frozenset({str, bool, int, type(None)})
@@ -56,6 +58,20 @@ def restored(cls: Any, attributes: Mapping[str, Any]) -> Message:
         else:
             message.__dict__[name] = value
     return message
+
+
+def without_connection(message: Message) -> Message:
+    """Return `message`, or a copy of it if it was made with a mailer, which the copy has not.
+
+    send_mass_mail() makes them so. With a mailer, which has a lock, no message can be copied deeply
+    or pickled, as backends for memory and for queues do (H23).
+    """
+    attributes = getattr(message, "__dict__", {})
+    if all(attributes.get(name) is None for name in CONNECTIONS):
+        return message
+    copied = shallow_copy(message)
+    vars(copied).update({name: None for name in CONNECTIONS if name in attributes})
+    return copied
 
 
 @lru_cache(maxsize=128)

@@ -11,8 +11,9 @@ render MIME. There they are only kept with the message, for a backend that wants
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timezone, tzinfo
 from email.utils import format_datetime, make_msgid
 from functools import lru_cache
 from typing import Any
@@ -43,7 +44,7 @@ def fix_identity(message: Message) -> Message:
     added: dict[str, str] = {}
     if "date" not in names:
         zone = get_current_timezone() if settings.EMAIL_USE_LOCALTIME else timezone.utc
-        added["Date"] = format_datetime(datetime.now(zone))
+        added["Date"] = _date(int(time.time()), zone)
     if "message-id" not in names:
         # By the module: pytest-django replaces DNS_NAME there (H13).
         domain = str(django_message.DNS_NAME)  # type: ignore[attr-defined]
@@ -54,6 +55,12 @@ def fix_identity(message: Message) -> Message:
     fixed.extra_headers.update(added)
     setattr(fixed, _IDENTITY, {**identity_of(message), **added})
     return fixed
+
+
+@lru_cache(maxsize=4)
+def _date(seconds: int, zone: tzinfo) -> str:
+    # Cached for the other messages of a batch: it takes longer than the copy.
+    return format_datetime(datetime.fromtimestamp(seconds, zone))
 
 
 def identity_of(message: Message) -> Mapping[str, str]:

@@ -195,6 +195,11 @@ def _extra_header(name: str, value: Any) -> bytes:
         # A header object: Django hands it on, and Python lets it fold itself.
         return headers.folded(name, value)
     value = _text(value)
+    # These two are those that fix_identity() has made, most often.
+    if name == "Message-ID":
+        return headers.message_id(value)
+    if name == "Date" and (line := headers.given_date(value)):
+        return line
     if lower in headers.DATES and _has_legacy_ways():
         raise NotProved
     if lower in headers.UNSTRUCTURED or lower.startswith(headers.UNSTRUCTURED_FAMILIES):

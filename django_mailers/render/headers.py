@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from email.headerregistry import AddressHeader
 from email.message import MIMEPart
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
 from . import selftest
@@ -190,6 +190,20 @@ def _date(now: datetime) -> bytes:
 @lru_cache(maxsize=1)
 def _utc_date(year: int, month: int, day: int, hour: int, minute: int, second: int) -> bytes:
     return _date(datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc))
+
+
+@lru_cache(maxsize=16)
+def given_date(value: str) -> bytes | None:
+    """Return the `Date` header of a value that `date()` would write; None for any other value."""
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if when.tzinfo is None or format_datetime(when) != value:
+        return None
+    if not DATE.is_proved:
+        DATE.prove()
+    return _date(when)
 
 
 def message_id(value: str) -> bytes:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # What was found to be sound, as it is asked for every message: for each alias the MAILERS that
 # were looked at, and what the wrapper names.
 _sound: dict[str | None, tuple[Any, list[tuple[str, str]]]] = {}
+# Of build_mailer() there may be any number of aliases.
+MAX_SOUND = 256
 
 
 def check_aliases(wrapper: Wrapper) -> None:
@@ -30,6 +32,8 @@ def check_aliases(wrapper: Wrapper) -> None:
         way = _way_back(alias, wrapper.alias)
         if way is not None:
             raise circle(wrapper, option, [wrapper.alias, *way])
+    if len(_sound) >= MAX_SOUND:
+        _sound.clear()
     _sound[wrapper.alias] = settings, named
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.mail import EmailMultiAlternatives
 
 from django_mailers.delivery import SendResult
+from django_mailers.delivery.copies import CONNECTIONS
 from django_mailers.types import Message
 
 _MISSING = object()
@@ -56,4 +57,4 @@ def _carry_over(before: Mapping[str, Any], sent: Message, message: Message) -> N
 @lru_cache(maxsize=1)
 def _djangos() -> frozenset[str]:
     """Return the attributes that every message has."""
-    return frozenset[Any](vars(EmailMultiAlternatives())) | {"connection", "_connection"}
+    return frozenset[Any](vars(EmailMultiAlternatives())).union(CONNECTIONS)

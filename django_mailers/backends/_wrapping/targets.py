@@ -2,63 +2,79 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import ExitStack
 
 from django_mailers.delivery import SendReport, send_over
+from django_mailers.smtp.locks import Lockable, locked
 from django_mailers.types import Mailer, Message
 
 
-class Target:
+class Target(Lockable):
     """A mailer in use. Threads that share an open one take turns, if it cannot do that itself."""
 
     def __init__(self, alias: str, mailer: Mailer, *, is_shared: bool) -> None:
+        super().__init__()
         self.alias = alias
         self.mailer = mailer
         self._is_shared = is_shared
         # Backends of ours may be used by several threads. Of others the connection is watched,
         # which is for one thread at a time.
-        knows = hasattr(mailer, "send_many")
-        self._turn = threading.Lock() if is_shared and not knows else nullcontext()
+        self._takes_turns = is_shared and not hasattr(mailer, "send_many")
 
     def send(self, messages: Sequence[Message]) -> SendReport:
-        with self._turn:
-            return send_over(self.mailer, messages, using=self.alias, keep_open=self._is_shared)
+        return self._send_in_turn(messages) if self._takes_turns else self._send(messages)
 
     def open(self) -> bool | None:
-        with self._turn:
-            return self.mailer.open() if hasattr(self.mailer, "open") else None
+        return self._open_in_turn() if self._takes_turns else self._open()
 
     def close(self) -> None:
-        with self._turn:
-            if hasattr(self.mailer, "close"):
-                self.mailer.close()
+        if self._takes_turns:
+            self._close_in_turn()
+        else:
+            self._close()
+
+    def _send(self, messages: Sequence[Message]) -> SendReport:
+        return send_over(self.mailer, messages, using=self.alias, keep_open=self._is_shared)
+
+    def _open(self) -> bool | None:
+        return self.mailer.open() if hasattr(self.mailer, "open") else None
+
+    def _close(self) -> None:
+        if hasattr(self.mailer, "close"):
+            self.mailer.close()
+
+    _send_in_turn = locked(_send)
+    _open_in_turn = locked(_open)
+    _close_in_turn = locked(_close)
 
 
-class Targets:
+class Targets(Lockable):
     """The mailers of one wrapper, by alias; kept only between `open()` and `close()`.
 
     `make` makes the mailer of an alias.
     """
 
     def __init__(self, make: Callable[[str], Mailer]) -> None:
+        super().__init__()
         self._make = make
-        self._lock = threading.Lock()
-        self._opened: dict[str, Target] | None = None
+        self._opened: dict[Hashable, Target] | None = None
 
     def get(self, alias: str) -> Target:
         """Return the mailer `alias`: while the wrapper is open always the same, else a new one."""
-        with self._lock:
-            if self._opened is not None:
-                return self._kept(self._opened, alias)
-        return Target(alias, self._make(alias), is_shared=False)
+        return self.get_made(alias, alias, lambda: self._make(alias))
 
+    def get_made(self, key: Hashable, alias: str, make: Callable[[], Mailer]) -> Target:
+        """Return the mailer that `make` makes; while the wrapper is open, one for each `key`."""
+        if self._opened is None:
+            return Target(alias, make(), is_shared=False)
+        return self._kept(key, alias, make)
+
+    @locked
     def keep(self) -> None:
         """Keep the mailers that are used from now on, until `close()`."""
-        with self._lock:
-            if self._opened is None:
-                self._opened = {}
+        if self._opened is None:
+            self._opened = {}
 
     def open(self, alias: str) -> bool | None:
         """Open the mailer `alias` and keep it; return what its `open()` returns."""
@@ -72,20 +88,27 @@ class Targets:
             raise
 
     def close(self) -> None:
-        with self._lock:
-            opened, self._opened = self._opened or {}, None
         with ExitStack() as stack:
-            for target in opened.values():
+            for target in self._take_opened():
                 stack.callback(target.close)
 
-    def _kept(self, opened: dict[str, Target], alias: str) -> Target:
-        if alias not in opened:
-            opened[alias] = Target(alias, self._make(alias), is_shared=True)
-        return opened[alias]
+    @locked
+    def _take_opened(self) -> list[Target]:
+        opened, self._opened = self._opened or {}, None
+        return [*opened.values()]
 
+    @locked
+    def _kept(self, key: Hashable, alias: str, make: Callable[[], Mailer]) -> Target:
+        if self._opened is None:
+            # Closed a moment ago, by another thread.
+            return Target(alias, make(), is_shared=False)
+        if key not in self._opened:
+            self._opened[key] = Target(alias, make(), is_shared=True)
+        return self._opened[key]
+
+    @locked
     def _forget(self, target: Target) -> None:
-        with self._lock:
-            if self._opened is not None and self._opened.get(target.alias) is target:
-                del self._opened[target.alias]
-                # With nothing open it is as before: nobody may call close() now.
-                self._opened = self._opened or None
+        if self._opened is not None and self._opened.get(target.alias) is target:
+            del self._opened[target.alias]
+            # With nothing open it is as before: nobody may call close() now.
+            self._opened = self._opened or None

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import MailerDoesNotExist
 
 from django_mailers.delivery import SendResult
-from django_mailers.delivery.copies import shallow_copy
+from django_mailers.delivery.copies import shallow_copy, without_connection
 from django_mailers.delivery.identity import fix_identity, for_mailer
 from django_mailers.options import ALIAS, ALIASES
 from django_mailers.smtp import is_injected
@@ -20,7 +20,7 @@ from ..base import ReportingBackend
 from .aliases import check_aliases, unknown
 from .calls import Call, current_call
 from .originals import Originals
-from .targets import Targets
+from .targets import Target, Targets
 
 
 class Wrapper(ReportingBackend):
@@ -130,23 +130,7 @@ class Wrapper(ReportingBackend):
             return []
         call = current_call(self)
         call.refuse_circle(alias)
-        target = self._targets.get(alias)
-        outgoing = [
-            for_mailer(message, target.mailer)
-            for message in (messages if outgoing is None else outgoing)
-        ]
-        originals = Originals(messages, outgoing)
-        call.mailer = target.mailer
-        try:
-            report = target.send(originals.outgoing)
-        except ImproperlyConfigured as error:
-            call.record(originals.restore(getattr(error, "report", ())))
-            raise
-        finally:
-            call.mailer = None
-        results = originals.restore(report)
-        call.record(results)
-        return results
+        return self._hand_to(self._targets.get(alias), call, messages, outgoing)
 
     def open_target(self, alias: str) -> bool | None:
         """Open the mailer `alias` until `close()`; return what its `open()` returns."""
@@ -174,6 +158,30 @@ class Wrapper(ReportingBackend):
     def close(self) -> None:
         """Close every mailer that was opened. All are tried, then the first error is raised."""
         self._targets.close()
+
+    def _hand_to(
+        self,
+        target: Target,
+        call: Call,
+        messages: Sequence[Message],
+        outgoing: Sequence[Message] | None,
+    ) -> list[SendResult]:
+        outgoing = [
+            without_connection(for_mailer(message, target.mailer))
+            for message in (messages if outgoing is None else outgoing)
+        ]
+        originals = Originals(messages, outgoing)
+        call.mailer = target.mailer
+        try:
+            report = target.send(originals.outgoing)
+        except ImproperlyConfigured as error:
+            call.record(originals.restore(getattr(error, "report", ())))
+            raise
+        finally:
+            call.mailer = None
+        results = originals.restore(report)
+        call.record(results)
+        return results
 
     def _make(self, alias: str) -> Mailer:
         try:
