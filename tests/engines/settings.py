@@ -88,7 +88,8 @@ elif ENGINE in {"celery", "celery-late"}:
     CELERY_WORKER_PREFETCH_MULTIPLIER = 1
     CELERY_TASK_ACKS_LATE = ENGINE == "celery-late"
     CELERY_TASK_REJECT_ON_WORKER_LOST = ENGINE == "celery-late"
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3}
+    # The mutex of a worker that was killed would be held for five minutes.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3, "unacked_mutex_expire": 2}
 elif ENGINE == "redis":
     INSTALLED_APPS.append("django_tasks_redis")
     TASKS = {
