@@ -103,14 +103,11 @@ print(mailers["default"].send_messages(iter(messages)))
     def kill_in(self, phase, worker):
         """Queue a message that kills `worker`; return the next one, which has done its work."""
         subject = f"crash {phase}"
-        self.project.run(
-            f"""
-mailers["crash"].send_messages([message({subject!r})])
-mailers["crash"].send_messages([message(f"after {phase} {{n}}") for n in range(3)])
-"""
-        )
+        self.queue(subject)
         self.wait_for(lambda: worker.poll() is not None, "the end of the worker")
         following = self.project.start_worker()
+        # Not before: Celery's worker has others at hand, which are only found after minutes.
+        self.queue(*(f"after {phase} {n}" for n in range(3)))
         self.wait_for(lambda: self.arrived_after(phase) == 3, "the other messages")
         if self.runs_again:
             wanted = 2 if phase == "before result" else 1
@@ -119,6 +116,9 @@ mailers["crash"].send_messages([message(f"after {phase} {{n}}") for n in range(3
             # Time in which it could be sent again.
             time.sleep(1)
         return following
+
+    def queue(self, *subjects):
+        self.project.run(f'mailers["crash"].send_messages([message(s) for s in {subjects!r}])')
 
     def arrived_after(self, phase):
         return sum(self.arrived()[f"after {phase} {n}"] for n in range(3))

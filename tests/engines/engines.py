@@ -31,7 +31,7 @@ PACKAGES = {
     "celery-late": "django_tasks_fennel",
     "redis": "django_tasks_redis",
 }
-PATIENCE = 60
+PATIENCE = int(os.environ.get("PATIENCE", "60"))
 
 
 def wait_for(condition, what, patience=PATIENCE):
