@@ -20,11 +20,13 @@ class EngineCase:
     engine          The name of the engine.
     uses_postgres   Whether its database, if it has one, is PostgreSQL rather than SQLite.
     runs_again      Whether it runs a task again whose worker has died.
+    gives_up_after  The seconds after which a worker that starts finds such a task.
     """
 
     engine: str
     uses_postgres = False
     runs_again = False
+    gives_up_after = 0
     maxDiff = None
 
     def setUp(self):
@@ -105,6 +107,7 @@ print(mailers["default"].send_messages(iter(messages)))
         subject = f"crash {phase}"
         self.queue(subject)
         self.wait_for(lambda: worker.poll() is not None, "the end of the worker")
+        time.sleep(self.gives_up_after)
         following = self.project.start_worker()
         # Not before: Celery's worker has others at hand, which are only found after minutes.
         self.queue(*(f"after {phase} {n}" for n in range(3)))

@@ -18,6 +18,8 @@ class LateCeleryChecks(EngineCase, SimpleTestCase):
 
     engine = "celery-late"
     runs_again = True
+    # A worker looks for them when it starts, and then after more than a minute.
+    gives_up_after = 4
 
 
 class StreamsChecks(EngineCase, SimpleTestCase):

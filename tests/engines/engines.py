@@ -22,7 +22,7 @@ WORKERS = {
     ],
     "celery": [*CELERY, "--concurrency", "1", "--loglevel", "WARNING"],
     "celery-late": [*CELERY, "--concurrency", "1", "--loglevel", "WARNING"],
-    "redis": [*MANAGE, "run_redis_tasks", "--continuous"],
+    "redis": [*MANAGE, "run_redis_tasks", "--continuous", "--claim-interval", "2"],
 }
 PACKAGES = {
     "database": "django_tasks_db",
