@@ -5,6 +5,7 @@
     nox -s "tests(python3.12-django6.1)" -- LABEL    a part of it on one pair
     nox -s packages                                  what other packages send
     nox -s servers                                   what real servers do (Debian, as root)
+    nox -s engines                                   what task engines do (Debian, as root)
     nox -s interrupts                                a pool that is interrupted 50,000 times
     nox -s lint types docs                           the rest
 
@@ -41,9 +42,21 @@ PACKAGES = [
     "celery==5.7.*",
 ]
 
+# The task engines (tests/engines), as far as they run on a Django.
+ENGINES = {
+    "5.2": [
+        *("django-tasks==0.12.0", "django-tasks-db==0.13.0", "django-tasks-rq==0.12.0"),
+        *("django-tasks-fennel==0.1", "celery[redis]==5.7.*", "packaging", "psycopg[binary]>=3.2"),
+    ],
+    "6.1": [
+        *("django-tasks-db==0.13.0", "django-tasks-rq==0.12.0", "django-tasks-redis==0.4.0"),
+        *("django-tasks-fennel==0.1", "celery[redis]==5.7.*", "packaging", "psycopg[binary]>=3.2"),
+    ],
+}
+
 nox.needs_version = ">=2024.4.15"
 nox.options.sessions = [
-    *("erase", "tests", "packages", "servers", "coverage", "lint", "types", "docs"),
+    *("erase", "tests", "packages", "servers", "engines", "coverage", "lint", "types", "docs"),
 ]
 # With pip, as a user installs; not with uv on the machines that happen to have it.
 nox.options.default_venv_backend = "virtualenv"
@@ -118,6 +131,30 @@ def servers(session: nox.Session, django: str) -> None:
     session.run(
         *("python", "runtests.py", "tests.real_servers", "--pattern=check_*.py"),
         *(session.posargs or ["--parallel=3"]),
+    )
+
+
+@nox.session
+@nox.parametrize(
+    ["python", "django"],
+    [pair for pair in PAIRS if pair.id in {"python3.11-django5.2", "python3.12-django6.1"}],
+)
+def engines(session: nox.Session, django: str) -> None:
+    """Send in the background on real task engines, and kill their workers."""
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        session.skip("PostgreSQL and Redis take Debian, and root.")
+    if shutil.which("redis-server") is None or not any(Path("/usr/lib/postgresql").glob("*/bin")):
+        # Without starting them: each check has servers of its own.
+        session.run(
+            *("apt-get", "install", "--yes", "--no-install-recommends"),
+            *("postgresql", "redis-server"),
+            env={"RUNLEVEL": "1", "DEBIAN_FRONTEND": "noninteractive"},
+            external=True,
+        )
+    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0", *ENGINES[django])
+    session.run(
+        *("python", "runtests.py", "tests.engines", "--pattern=check_*.py"),
+        *(session.posargs or ["--parallel=2"]),
     )
 
 

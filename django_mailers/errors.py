@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Mapping
 
-__all__ = ["CancelSend", "MailersFailed", "RateLimited"]
+__all__ = ["CancelSend", "MailersFailed", "NotQueued", "RateLimited"]
 
 
 class MailersFailed(smtplib.SMTPException):
@@ -50,3 +50,23 @@ class CancelSend(Exception):
 
     The text becomes the `reason` of its result.
     """
+
+
+class NotQueued(smtplib.SMTPException):
+    """Messages were not handed to a task engine: `count` of `total`, or it cannot be known.
+
+    The exception of the engine, the first one, is the cause.
+    """
+
+    def __init__(self, count: int, total: int, cause: Exception | None = None) -> None:
+        super().__init__(count, total, cause)
+        self.count = count
+        self.total = total
+        self.__cause__ = cause
+
+    def __str__(self) -> str:
+        # Only the type: the text may have the content of a table.
+        reason = "" if self.__cause__ is None else f": {type(self.__cause__).__name__}"
+        if self.total == 1:
+            return f"The message was not queued{reason}."
+        return f"{self.count} of {self.total} messages were not queued{reason}."

@@ -54,6 +54,7 @@ def _is_number(value: Any) -> bool:
 
 
 FLAG = Kind("a bool", (object,))
+SWITCH = Kind("True or False", (bool,))
 NAME = Kind("a str that is not empty", (str,), bool)
 # For EHLO, whose line must not be longer at first (RFC 5321, 4.5.3.1.2).
 EHLO_NAME = Kind(
@@ -68,6 +69,10 @@ SECONDS = Kind(
     "a number of seconds greater than 0", (int, float), lambda s: _is_number(s) and s > 0
 )
 DELAY = Kind("a number of seconds, 0 or greater", (int, float), lambda s: _is_number(s) and s >= 0)
+# Of Django's tasks framework.
+PRIORITY = Kind(
+    "an int from -100 to 100", (int,), lambda value: _is_number(value) and -100 <= value <= 100
+)
 AUTO = Kind("'auto' or False", (str, bool), lambda value: value in {"auto", False})
 SOURCE = Kind(
     "a str, or a tuple of a str and an int",

@@ -302,6 +302,10 @@ class DeployingTests(PageMixin, SimpleTestCase):
     arrives = [["ann@example.com"]]
 
 
+class BackgroundTests(PageMixin, SimpleTestCase):
+    page = "docs/background.rst"
+
+
 class UnsubscribingTests(PageMixin, SimpleTestCase):
     page = "docs/unsubscribing.rst"
 

@@ -61,6 +61,7 @@ EXTRAS = {
     "migrate": ("libcst",),
     "pytest_plugin": ("pytest",),
     "testing": ("trustme",),
+    "tasks": ("django_tasks_db",),
 }
 # They deal with Django's modules as they are.
 INSIDE_DJANGO = ("backport", "polyfill")

@@ -19,6 +19,7 @@ from django_mailers.signatures import path_of
 
 from . import (
     addresses,
+    background,
     callables,
     entries,
     exposure,
@@ -53,6 +54,7 @@ def check_mailers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         messages += callables.check(mailer)
     messages += references.check_mailers(mailers, aliases)
     messages += redirects.check_mailers(mailers)
+    messages += background.check_mailers(mailers)
     messages += resolvers.check_resolvers(mailers)
     messages += limits.check_limits(mailers)
     messages += failovers.check_failovers(mailers)
@@ -84,4 +86,9 @@ def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         if path_of(mailer.backend) in DEVELOPMENT
         and (mailer.alias != DEFAULT_MAILER_ALIAS or mailer.path not in DEVELOPMENT)
     ]
-    return [*unsent, *redirects.check_deployment(mailers), *signing.check_keys(mailers)]
+    return [
+        *unsent,
+        *background.check_deployment(mailers),
+        *redirects.check_deployment(mailers),
+        *signing.check_keys(mailers),
+    ]

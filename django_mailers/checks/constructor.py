@@ -26,6 +26,7 @@ OURS = (
     "django_mailers.backends.retry.EmailBackend",
     "django_mailers.backends.roundrobin.EmailBackend",
     ROUTE,
+    "django_mailers.backends.tasks.EmailBackend",
     "django_mailers.backends.tee.EmailBackend",
     "django_mailers.backends.transform.EmailBackend",
 )

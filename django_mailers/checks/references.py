@@ -53,7 +53,7 @@ def check_logging(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
         if using is None or using in list(aliases):
             continue
         # In other handlers it may mean anything, such as a database.
-        if _is_subclass(handler.get("()", handler.get("class")), AdminEmailHandler):
+        if is_subclass(handler.get("()", handler.get("class")), AdminEmailHandler):
             text = (
                 f"LOGGING['handlers'][{name!r}]: 'using' names {using!r}, which is not in MAILERS."
             )
@@ -69,7 +69,7 @@ def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
         if path.startswith("django."):
             continue
         middleware = import_or_none(path)
-        if not _is_subclass(middleware, BrokenLinkEmailsMiddleware):
+        if not is_subclass(middleware, BrokenLinkEmailsMiddleware):
             continue
         using = middleware.using
         if using is not None and using not in list(aliases):
@@ -119,7 +119,7 @@ def _hint(name: object, aliases: Mapping[Any, Any]) -> str:
     return f"Did you mean {meant!r}?" if meant else f"MAILERS defines {listed(map(repr, aliases))}."
 
 
-def _is_subclass(candidate: Any, base: type) -> bool:
+def is_subclass(candidate: Any, base: type) -> bool:
     if isinstance(candidate, str):
         candidate = import_or_none(candidate)
     return isinstance(candidate, type) and issubclass(candidate, base)

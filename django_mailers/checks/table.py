@@ -180,6 +180,37 @@ PROBLEMS = (
         "Write it as ``def``, not as ``async def``.",
     ),
     Problem(
+        "mailers.E060",
+        "There is no tasks framework.",
+        "A mailer sends in the background. Django has tasks since 6.0; on 5.2 they are a package.",
+        'Install it: ``pip install "django-mailers[tasks]"``.',
+    ),
+    Problem(
+        "mailers.E061",
+        "The engine of a background mailer cannot be used.",
+        "``'task_backend'`` is not an alias in ``TASKS``, or the package of that engine is not "
+        "installed.",
+        "Correct the alias, or add the engine to ``TASKS``.",
+    ),
+    Problem(
+        "mailers.E062",
+        "The engine of a background mailer does not accept its task.",
+        "``'queue_name'`` is not in the ``QUEUES`` of the engine, or it has no priorities.",
+        "Name one of its queues, and leave out a ``'priority'`` that it does not support.",
+    ),
+    Problem(
+        "mailers.E063",
+        "``'database'`` of a background mailer is not in ``DATABASES``.",
+        "The alias is misspelled, or that database has been removed.",
+        "Name the database whose transactions the messages belong to.",
+    ),
+    Problem(
+        "mailers.E064",
+        "``'claims'`` of a background mailer is not in ``CACHES``.",
+        "The alias is misspelled, or that cache has been removed.",
+        "Name a cache that all workers share, or set ``'claims'`` to ``None``.",
+    ),
+    Problem(
         "mailers.E070",
         "A DKIM key cannot be used.",
         "The file cannot be read, what it contains is not a private RSA key in PEM, or the package "
@@ -352,6 +383,43 @@ PROBLEMS = (
         "may write to customers.",
         "Let the mailer send through one that redirects, or silence this check if it is meant to "
         "send to anybody.",
+    ),
+    Problem(
+        "mailers.W060",
+        "A background mailer has an engine for development.",
+        "Django's ``ImmediateBackend`` sends while the visitor waits, and its ``DummyBackend`` "
+        "never does. Only ``check --deploy`` reports this.",
+        "Use an engine that has workers.",
+    ),
+    Problem(
+        "mailers.W061",
+        "Processes do not share the cache with the claims of a background mailer.",
+        "With ``LocMemCache``, Django's default, each process has a cache of its own, and "
+        "``DummyCache`` keeps nothing. So a worker cannot see that another has sent a message.",
+        "Let ``'claims'`` name a cache in Redis, Memcached or the database, or set it to ``None`` "
+        "if the engine never runs a task twice.",
+    ),
+    Problem(
+        "mailers.W062",
+        "The cache with the claims of a background mailer has few entries.",
+        "A cache in the database or in files drops entries when there are more than "
+        "``MAX_ENTRIES``, 300 by default. A message whose claim is dropped may be sent twice.",
+        "Give the claims a cache of their own whose ``MAX_ENTRIES`` is above the number of "
+        "messages in a week.",
+    ),
+    Problem(
+        "mailers.W063",
+        "Error reports are sent in the background.",
+        "A handler in ``LOGGING``, or the one that Django adds, mails through a background mailer. "
+        "A report that the database or the queue fails cannot be queued in it.",
+        "Let the handler mail through a mailer that delivers at once, by its ``'using'``.",
+    ),
+    Problem(
+        "mailers.W064",
+        "The engine of a background mailer cannot run a task later.",
+        "It ignores ``run_after``. A message that is refused for now is tried again at once, and "
+        "not at all if the server refuses the login.",
+        "Use an engine that supports it, or let ``'using'`` name a mailer that waits by itself.",
     ),
     Problem(
         "mailers.W070",

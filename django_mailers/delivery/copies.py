@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +38,26 @@ def shallow_copy(message: Message) -> Message:
         if value is not _MISSING:
             setattr(copied, name, value)
     return copied
+
+
+def attributes_of(message: Message) -> dict[str, Any]:
+    """Return all attributes of `message`, those in slots included."""
+    cls: Any = type(message)
+    slotted = {name: getattr(message, name, _MISSING) for name in _slots(cls)}
+    found = {name: value for name, value in slotted.items() if value is not _MISSING}
+    return {**vars(message), **found}
+
+
+def restored(cls: Any, attributes: Mapping[str, Any]) -> Message:
+    """Return a message of the class `cls` with these attributes. No code of the class is called."""
+    message: Message = object.__new__(cls)
+    slots = _slots(cls)
+    for name, value in attributes.items():
+        if name in slots:
+            setattr(message, name, value)
+        else:
+            message.__dict__[name] = value
+    return message
 
 
 def without_connection(message: Message) -> Message:

@@ -34,6 +34,8 @@ def in_windows(
                 logger.warning(
                     "send_each() was left before %d results were taken: %s.", lost.total(), counts
                 )
+        # Not until the next window is there: that would make two.
+        del window, results
 
 
 def _windows(messages: Iterable[Message]) -> Iterator[list[Message]]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from email.utils import parseaddr
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.mail import MailerDoesNotExist, mailers
 from django.core.management.base import BaseCommand, CommandError
 
 from django_mailers.diagnosis.steps import Step
+
+if TYPE_CHECKING:
+    from django_mailers.diagnosis.queued import QueuedMessage
 
 
 class Command(BaseCommand):
@@ -43,9 +47,19 @@ class Command(BaseCommand):
             "--timeout", type=float, default=10, help="Seconds for each operation (10)."
         )
 
+        verbs.add_parser(
+            "queued",
+            help="List the messages in the queues of background mailers.",
+            description="Lists the messages that background mailers have queued, and that are not "
+            "sent yet, or have failed. A task that has been running for more than an hour has "
+            "probably lost its worker: its message may have been sent.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verb"] == "verify":
             self.verify(**options)
+        elif options["verb"] == "queued":
+            self.queued()
         else:
             self.show()
 
@@ -109,6 +123,36 @@ class Command(BaseCommand):
         if not ok:
             raise SystemExit(1)
 
+    def queued(self) -> None:
+        from django_mailers.diagnosis.queued import find_queues
+
+        queues = find_queues()
+        if not queues:
+            self.stdout.write("No mailer in MAILERS sends in the background.")
+        for queue in queues:
+            self.stdout.write(self.style.MIGRATE_HEADING(f"TASKS[{queue.engine!r}]"))
+            if queue.problem:
+                self.stdout.write(f"  {queue.problem}")
+            elif queue.messages is None:
+                self.stdout.write("  This engine has no list of its tasks. Its own tools may.")
+            else:
+                self.list_messages(queue.messages)
+
+    def list_messages(self, messages: Iterator[QueuedMessage]) -> None:
+        """Print one line for each of `messages`, as they come: there may be many."""
+        count = doubtful = 0
+        for message in messages:
+            count += 1
+            doubtful += message.may_have_been_sent
+            remark = "  may have been sent" if message.may_have_been_sent else ""
+            self.stdout.write(
+                f"  {message.id or '(unreadable)':32}  {message.alias!s:12}  {message.state:7}  "
+                f"{_age(message.age):>10}  attempts: {message.attempts}  task {message.task}"
+                f"{self.style.WARNING(remark)}"
+            )
+        doubts = f", {doubtful} of which may have been sent" if doubtful else ""
+        self.stdout.write(f"  {count} messages{doubts}")
+
     def look_up(
         self, sender: str, aliases: Sequence[str], options: Mapping[str, Any]
     ) -> list[Step]:
@@ -145,6 +189,17 @@ class Command(BaseCommand):
             self.stdout.flush()
 
         return show
+
+
+def _age(age: timedelta) -> str:
+    """Return `age` in the largest unit that it has, and the next one."""
+    minutes, seconds = divmod(max(0, int(age.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
+    while len(units) > 1 and not units[0][0]:
+        del units[0]
+    return " ".join(f"{number} {unit}" for number, unit in units[:2])
 
 
 def _columns(table: Sequence[Sequence[str]]) -> Iterator[str]:

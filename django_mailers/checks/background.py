@@ -1,0 +1,188 @@
+"""Checks of mailers that send in the background: the engine, the database, the claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage
+from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
+
+from django_mailers.wording import listed
+
+from .entries import Mailer
+from .references import import_or_none, is_subclass, targets_of
+from .table import check_message, closest
+
+# Fewer entries than this are not enough for the claims of a week.
+ENTRIES = 100_000
+
+
+def check_mailers(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
+    """Check the settings that the background mailers among `mailers` refer to."""
+    background = [mailer for mailer in mailers if _is_background(mailer)]
+    for mailer in background:
+        engine, problem = _engine(mailer)
+        if problem is not None:
+            yield problem
+        yield from _check_database(mailer)
+        yield from _check_claims(mailer, engine)
+        if engine is not None and not engine.supports_defer and not _is_for_development(engine):
+            text = f"The engine {_option(mailer, 'task_backend')!r} cannot run a task later."
+            yield check_message("mailers.W064", text, alias=mailer.alias)
+    if background:
+        yield from _check_reports(mailers)
+
+
+def check_deployment(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
+    """Check that the engines have workers."""
+    for mailer in mailers:
+        if _is_background(mailer):
+            engine, _ = _engine(mailer)
+            if _is_for_development(engine):
+                text = f"The engine {_option(mailer, 'task_backend')!r} has no workers."
+                yield check_message("mailers.W060", text, alias=mailer.alias)
+
+
+def _is_background(mailer: Mailer) -> bool:
+    # The name first, so that a project without such a mailer does not import it.
+    if not hasattr(mailer.backend, "task_backend"):
+        return False
+    from django_mailers.backends.tasks import EmailBackend
+
+    return issubclass(mailer.backend, EmailBackend)
+
+
+def _option(mailer: Mailer, name: str) -> Any:
+    value = mailer.options.get(name)
+    if value is not None or (name == "claims" and name in mailer.options):
+        return value
+    backend: Any = mailer.backend
+    return backend.all_options[name].default
+
+
+def _engine(mailer: Mailer) -> tuple[Any, CheckMessage | None]:
+    """Return the engine, or None and what is wrong with it."""
+    from django_mailers.tasks import frameworks, make_task
+
+    alias, queue = _option(mailer, "task_backend"), _option(mailer, "queue_name")
+    tasks = frameworks.framework()
+    hint = None
+    if tasks is None:
+        problem = "mailers.E060", "There is no tasks framework."
+    else:
+        try:
+            engine = frameworks.engine(alias)
+        except frameworks.CannotQueue as error:
+            meant = closest(alias, tasks.task_backends.settings)
+            hint = None if meant in {None, alias} else f"Did you mean {meant!r}?"
+            problem = "mailers.E061", f"OPTIONS 'task_backend': {error}"
+        else:
+            try:
+                make_task(alias, queue, _option(mailer, "priority"))
+            except frameworks.CannotQueue as error:
+                known = listed(map(repr, sorted(engine.queues)))
+                if engine.queues and queue not in engine.queues:
+                    hint = f"The queues of the engine are {known}."
+                problem = "mailers.E062", str(error)
+            else:
+                return engine, None
+    return None, check_message(*problem, alias=mailer.alias, hint=hint)
+
+
+def _is_for_development(engine: Any) -> bool:
+    """Whether the engine is one of Django's, which run a task at once, or never."""
+    from django_mailers.tasks import frameworks
+
+    if engine is None:
+        return False
+    backends = f"{frameworks.framework().__name__}.backends"
+    immediate = import_module(f"{backends}.immediate").ImmediateBackend
+    dummy = import_module(f"{backends}.dummy").DummyBackend
+    return type(engine) in {immediate, dummy}
+
+
+def _check_database(mailer: Mailer) -> Iterator[CheckMessage]:
+    database = _option(mailer, "database")
+    # "default" is there in any case.
+    if isinstance(database, str) and database not in {*settings.DATABASES, "default"}:
+        meant = closest(database, settings.DATABASES)
+        text = f"OPTIONS 'database' names {database!r}, which is not in DATABASES."
+        hint = None if meant is None else f"Did you mean {meant!r}?"
+        yield check_message("mailers.E063", text, alias=mailer.alias, hint=hint)
+
+
+def _check_claims(mailer: Mailer, engine: Any) -> Iterator[CheckMessage]:
+    from django.core.cache.backends.db import DatabaseCache
+    from django.core.cache.backends.dummy import DummyCache
+    from django.core.cache.backends.filebased import FileBasedCache
+    from django.core.cache.backends.locmem import LocMemCache
+
+    alias = _option(mailer, "claims")
+    if not isinstance(alias, str):
+        return
+    entry = settings.CACHES.get(alias)
+    if entry is None:
+        meant = closest(alias, settings.CACHES)
+        text = f"OPTIONS 'claims' names {alias!r}, which is not in CACHES."
+        hint = None if meant is None else f"Did you mean {meant!r}?"
+        yield check_message("mailers.E064", text, alias=mailer.alias, hint=hint)
+        return
+    if engine is None or _is_for_development(engine) or not isinstance(entry, Mapping):
+        return
+    cache = import_or_none(entry.get("BACKEND"))
+    if is_subclass(cache, LocMemCache) or is_subclass(cache, DummyCache):
+        text = f"Processes do not share the cache {alias!r}, in which OPTIONS 'claims' are."
+        yield check_message("mailers.W061", text, alias=mailer.alias)
+    elif is_subclass(cache, DatabaseCache) or is_subclass(cache, FileBasedCache):
+        most = _max_entries(entry)
+        if most < ENTRIES:
+            text = f"The cache {alias!r}, in which OPTIONS 'claims' are, keeps {most} entries."
+            yield check_message("mailers.W062", text, alias=mailer.alias)
+
+
+def _max_entries(entry: Mapping[str, Any]) -> int:
+    """Return how many entries a cache keeps, as Django reads its settings."""
+    for name, options in (("max_entries", entry), ("MAX_ENTRIES", entry.get("OPTIONS") or {})):
+        try:
+            return int(options[name])
+        except (KeyError, TypeError, ValueError):
+            continue
+    return 300
+
+
+def _check_reports(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
+    """Check that error reports do not need the queue, or the database, that they are about."""
+    by_alias = {mailer.alias: mailer for mailer in mailers}
+    for origin, alias in _reporters():
+        if any(_is_background(by_alias[name]) for name in _reached(alias, by_alias)):
+            yield check_message(
+                "mailers.W063", f"{origin} mails through {alias!r}, which sends in the background."
+            )
+
+
+def _reporters() -> Iterator[tuple[str, str]]:
+    """Yield what sends error reports, and the alias that it mails through."""
+    from django.utils.log import AdminEmailHandler
+
+    config = settings.LOGGING or {}
+    for name, handler in config.get("handlers", {}).items():
+        if is_subclass(handler.get("()", handler.get("class")), AdminEmailHandler):
+            yield f"LOGGING['handlers'][{name!r}]", handler.get("using") or DEFAULT_MAILER_ALIAS
+    # Django's own handler, unless the project replaces it.
+    if settings.ADMINS and settings.LOGGING_CONFIG and "django" not in config.get("loggers", {}):
+        yield "Django's handler of errors", DEFAULT_MAILER_ALIAS
+
+
+def _reached(alias: str, by_alias: Mapping[Any, Mailer]) -> list[str]:
+    """Return the aliases of the mailers that mail to `alias` may go through."""
+    way = [alias] if alias in by_alias else []
+    for name in way:
+        way += [
+            target
+            for target in targets_of(by_alias[name])
+            if target in by_alias and target not in way
+        ]
+    return way
