@@ -378,6 +378,11 @@ class TestingTests(PageMixin, SimpleTestCase):
     page = "docs/testing.rst"
 
 
+class SeeingTests(PageMixin, SimpleTestCase):
+    page = "docs/seeing.rst"
+    arrives = [["ann@example.com"]]
+
+
 class HowItWorksTests(PageMixin, SimpleTestCase):
     page = "docs/howitworks.rst"
 
