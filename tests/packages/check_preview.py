@@ -88,7 +88,7 @@ class PreviewTests(PackageTestCase):
             [record.getMessage() for record in logs.records],
             [
                 "MAILERS['default']: Messages were sent. Of their copies through 'preview': "
-                "1 failed (FileExistsError)."
+                "1 unknown (FileExistsError)."
             ],
         )
 
