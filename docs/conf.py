@@ -6,14 +6,30 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 
-from django_mailers import __version__  # noqa: E402  (after sys.path)
+from django.conf import settings  # noqa: E402  (after sys.path)
+
+import django_mailers  # noqa: E402
+
+# The API reference imports what it describes.
+settings.configure(INSTALLED_APPS=["django_mailers"], MAILERS={})
+django_mailers.install()
 
 project = "django_mailers"
 author = "The django_mailers authors"
 copyright = author
-version = release = __version__
+version = release = django_mailers.__version__
 
-extensions = ["backend_options", "checks", "patches"]
+extensions = [
+    "backend_options",
+    "changelog",
+    "checks",
+    "docstrings",
+    "patches",
+    "sphinx.ext.autodoc",
+]
+# Docstrings say what arguments are.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
 exclude_patterns = ["_build"]
 # Names in single backquotes are a mistake here: code has two of them.
 default_role = None

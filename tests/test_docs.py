@@ -290,6 +290,11 @@ class QuickstartTests(PageMixin, SimpleTestCase):
     arrives = [["ann@example.com"], ["ann@example.com"], ["ops@example.com"]]
 
 
+class DeployingTests(PageMixin, SimpleTestCase):
+    page = "docs/deploying.rst"
+    arrives = [["ann@example.com"]]
+
+
 class UnsubscribingTests(PageMixin, SimpleTestCase):
     page = "docs/unsubscribing.rst"
 
