@@ -75,4 +75,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    # Not asked for again: Python 3.10 takes the lock of all imports each time, and an interrupt can
+    # leave that locked.
+    globals()[name] = value
+    return value
