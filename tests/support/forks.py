@@ -17,7 +17,9 @@ from .servers import enter
 SERVER = """
 import django.urls, django.utils.log
 def serve():
-    import json, os, sys
+    import gc, json, os, sys
+    # The forks share what is loaded, and do not look at it when they end.
+    gc.freeze()
     for line in sys.stdin:
         script, *outputs = json.loads(line)
         child = os.fork()
