@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from django_mailers.errors import CancelSend, MailersFailed, RateLimited
     from django_mailers.routing import build_mailer, use_mailer
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 __all__ = [
     "CancelSend",
@@ -93,7 +93,10 @@ def __getattr__(name: str) -> Any:
 
         return RemovedInDjango2028Warning
     if name in _MODULES:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        # Not asked for again: see `smtp`.
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
