@@ -84,7 +84,7 @@ def tests(session: nox.Session, django: str) -> None:
     Between the oldest and the newest Python of a Django, all but the tests that are tagged "slow".
     """
     # Compiling all of Django takes longer than to compile what is imported of it.
-    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0")
+    session.install("--no-compile", "-e", ".[dev]", f"django~={django}.0")
     labels = session.posargs
     if not labels and session.python not in {MATRIX[django][0], MATRIX[django][-1]}:
         labels = ["--exclude-tag=slow"]
@@ -101,7 +101,7 @@ def tests(session: nox.Session, django: str) -> None:
 )
 def packages(session: nox.Session, django: str) -> None:
     """Send with released packages, ported and not, through MAILERS and the bridge."""
-    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0", *PACKAGES)
+    session.install("--no-compile", "-e", ".[dev]", f"django~={django}.0", *PACKAGES)
     session.run(
         *("python", "runtests.py", "tests.packages", "--pattern=check_*.py", *session.posargs),
         env={"DJANGO_SETTINGS_MODULE": "tests.packages.settings"},
@@ -114,7 +114,7 @@ def packages(session: nox.Session, django: str) -> None:
 )
 def interrupts(session: nox.Session, django: str) -> None:
     """Interrupt a pool 50,000 times in each way; not among the default sessions, as it is long."""
-    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0")
+    session.install("--no-compile", "-e", ".[dev]", f"django~={django}.0")
     session.run(
         *("python", "runtests.py", "test_smtp_slots", "--tag=interrupts", *session.posargs),
         env={"TEST_TIMEOUT": "3600"},
@@ -129,7 +129,7 @@ def servers(session: nox.Session, django: str) -> None:
     """Send to Postfix, Exim and OpenSMTPD, each in a container of its own."""
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         session.skip("Postfix, Exim and OpenSMTPD take Debian, and root.")
-    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0")
+    session.install("--no-compile", "-e", ".[dev]", f"django~={django}.0")
     # All three at once: mostly they wait.
     session.run(
         *("python", "runtests.py", "tests.real_servers", "--pattern=check_*.py"),
@@ -154,7 +154,7 @@ def engines(session: nox.Session, django: str) -> None:
             env={"RUNLEVEL": "1", "DEBIAN_FRONTEND": "noninteractive"},
             external=True,
         )
-    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0", *ENGINES[django])
+    session.install("--no-compile", "-e", ".[dev]", f"django~={django}.0", *ENGINES[django])
     session.run(
         *("python", "runtests.py", "tests.engines", "--pattern=check_*.py"),
         *(session.posargs or ["--parallel=2"]),
@@ -169,7 +169,7 @@ def browser(session: nox.Session, django: str) -> None:
     """See the mail of the test project in Debian's chromium, which is installed if need be."""
     if not install_chromium(session):
         session.skip("Chromium and its driver are not installed. That takes Debian, and root.")
-    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0", "selenium==4.*")
+    session.install("--no-compile", "-e", ".[dev]", f"django~={django}.0", "selenium==4.*")
     session.run(
         *("python", "runtests.py", "tests.browser", "--pattern=check_*.py", *session.posargs),
     )

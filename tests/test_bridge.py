@@ -7,14 +7,15 @@ with the bridge on and off, on every Django: off is Django 6.1's error.
 from unittest import skipUnless
 
 from .support.bridge import BridgeTestCase
+from .support.forks import ForkingTestCase
 from .support.processes import ProcessTestCase, run_python
 from .support.utils import NATIVE
 
 
-class SwitchTests(ProcessTestCase):
+class SwitchTests(ForkingTestCase):
     def test_default(self):
         """On where the backport is, off where MAILERS is Django's own."""
-        self.assertRuns(
+        self.assertRunsForked(
             f"""
             locmem = "django.core.mail.backends.locmem.EmailBackend"
             settings.configure(
@@ -30,7 +31,7 @@ class SwitchTests(ProcessTestCase):
 
     @skipUnless(NATIVE, "below 6.1 the backport changes Django in any case")
     def test_native_django_is_left_alone_unless_asked(self):
-        self.assertRuns(
+        self.assertRunsForked(
             """
             from django.conf import LazySettings
             from django.core import mail
@@ -39,7 +40,7 @@ class SwitchTests(ProcessTestCase):
             assert code == (LazySettings.__getattr__.__code__, mail.send_mail.__code__)
             """
         )
-        self.assertRuns(
+        self.assertRunsForked(
             """
             from django.core import mail
             code = mail.send_mail.__code__
@@ -50,7 +51,7 @@ class SwitchTests(ProcessTestCase):
         )
 
     def test_off_for_a_while(self):
-        self.assertRuns(
+        self.assertRunsForked(
             """
             configure(MAILERS_BRIDGE=True)
             import warnings

@@ -2,7 +2,7 @@
 
 from django_mailers import polyfill
 
-from .support.processes import ProcessTestCase
+from .support.forks import ForkingTestCase
 
 NATIVE = not polyfill.installed()
 
@@ -33,11 +33,11 @@ from django.core.mail import EmailMessage, send_mail
 """
 
 
-class TrampolineTests(ProcessTestCase):
+class TrampolineTests(ForkingTestCase):
     def watching(self, source):
         import textwrap
 
-        return self.assertRuns(WATCHING + textwrap.dedent(source))
+        return self.assertRunsForked(WATCHING + textwrap.dedent(source))
 
     def test_one_for_each_function(self):
         expected = {"True": ["send", "send_mail"], "False": [] if NATIVE else ["send", "send_mail"]}

@@ -40,7 +40,7 @@ MISDEEDS = st.one_of(
     st.just((".", DROP_REPLY)),
     st.just(("EHLO", "421 Bye")),
 )
-QUICK = settings(max_examples=200, deadline=None, derandomize=True)
+QUICK = settings(max_examples=100, deadline=None, derandomize=True)
 LONG = settings(
     max_examples=40,
     derandomize=True,

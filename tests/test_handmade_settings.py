@@ -5,7 +5,7 @@ from unittest import skipIf, skipUnless
 
 import django
 from django.conf import global_settings
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from django_mailers import emailsettings
 
@@ -266,6 +266,7 @@ class PublishedTests(ProcessTestCase):
 
     LEGACY = ("BadHeaderError", "SafeMIMEMultipart", "SafeMIMEText")
 
+    @tag("slow")
     def test_legacy_names_warn_at_the_import(self):
         for name in self.LEGACY:
             with self.subTest(name=name):

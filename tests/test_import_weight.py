@@ -3,7 +3,7 @@
 from unittest import skipIf, skipUnless
 
 import django
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from .support.processes import run_python
 from .support.servers import HOST, enter
@@ -82,6 +82,7 @@ print("checks.entries" in modules())
 """
         self.assertEqual(self.run_with(source), "True\n")
 
+    @tag("slow")
     def test_the_bridge_where_it_is_asked_for(self):
         for options in ("MAILERS_BRIDGE=True", "MAILERS_BRIDGE=1"):
             with self.subTest(options):

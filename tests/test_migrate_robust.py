@@ -181,6 +181,7 @@ class OutputTests(FolderMixin, SimpleTestCase):
         "if DEBUG:\n    EMAIL_HOST = 'a'\nelse:\n    EMAIL_HOST = 'b'\n"
     )
 
+    @tag("slow")
     def test_no_absolute_paths(self):
         """Not even from a folder that is not above the files."""
         self.write(

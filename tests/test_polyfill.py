@@ -2,6 +2,8 @@
 
 from unittest import skipIf, skipUnless
 
+from django.test import tag
+
 from .support.processes import ProcessTestCase, run_python
 from .support.utils import NATIVE
 
@@ -211,6 +213,7 @@ class WhenTests(ProcessTestCase):
             result.stderr,
         )
 
+    @tag("slow")
     def test_wherever_the_app_stands(self):
         folder = self.project(
             early__apps="""

@@ -148,6 +148,7 @@ print(json.dumps(sent))
 class RedisTests(ProcessesMixin, ProcessTestCase, SimpleTestCase):
     server = Redis
 
+    @tag("slow")
     def test_a_fork(self):
         source = """
 def child():

@@ -267,7 +267,9 @@ class AddressTests(SimpleTestCase):
             return type(error), str(error)
 
     # On a machine that is busy, everything is slow.
-    @hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @hypothesis_settings(
+        max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
     @given(addresses, st.booleans())
     @example("a@b.c\0", True)
     @example("Ada <a@b.c>\n", True)

@@ -1,7 +1,7 @@
 """Checks in a real browser, Debian's chromium, of the test project as its developer runs it.
 
 `nox -s browser` installs what they need, and runs them. By hand, with selenium and the extra
-`test` installed:
+`dev` installed:
 
     python runtests.py tests.browser --pattern="check_*.py"
 

@@ -1,6 +1,6 @@
 """Scripts that run with the legacy bridge on or off, each in a process of its own."""
 
-from .processes import ProcessTestCase
+from .forks import ForkingTestCase
 
 # What the scripts below have at hand: MAILERS with an SMTP default, and the recorded warnings.
 PREPARE = """
@@ -42,7 +42,7 @@ def raises(error, text, function, *args, **kwargs):
 """
 
 
-class BridgeTestCase(ProcessTestCase):
+class BridgeTestCase(ForkingTestCase):
     def on(self, source, *, early=False):
         self.run_with("True", source, early)
 
@@ -51,7 +51,9 @@ class BridgeTestCase(ProcessTestCase):
 
     def run_with(self, bridge, source, early):
         prepare = PREPARE.format(bridge=bridge, early=early)
-        self.assertRuns("\n".join((prepare, self.dedent(source))))
+        # Before anything of Django is loaded, which the parent of a fork has loaded.
+        run = self.assertRuns if early else self.assertRunsForked
+        run("\n".join((prepare, self.dedent(source))))
 
     @staticmethod
     def dedent(source):

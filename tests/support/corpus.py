@@ -26,7 +26,7 @@ from email.mime.base import MIMEBase
 from email.mime.image import MIMEImage
 from email.mime.text import MIMEText
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -122,6 +122,7 @@ def render(name, policy):
 # --- Recordings ----------------------------------------------------------------------------------
 
 
+@cache
 def email_package():
     """A short digest of the source of Python's email package.
 

@@ -34,6 +34,14 @@ def configure(**options):
 """
 
 
+def python_environment(path):
+    """Return the environment of a Python that imports from `path`, without settings."""
+    environment = {**os.environ, "PYTHONWARNINGS": "error::PendingDeprecationWarning"}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    environment["PYTHONPATH"] = os.pathsep.join(str(folder) for folder in path)
+    return environment
+
+
 def run_python(
     source,
     *,
@@ -48,14 +56,12 @@ def run_python(
     DJANGO_SETTINGS_MODULE, which is unset otherwise; `with_app`, whether django_mailers can be
     imported; `timeout`, in seconds. `configure(**settings)` is there to be called.
     """
-    environment = {**os.environ, "PYTHONWARNINGS": "error::PendingDeprecationWarning"}
-    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    path = [folder] if folder is not None else []
+    if with_app:
+        path.append(REPOSITORY)
+    environment = python_environment(path)
     if settings_module is not None:
         environment["DJANGO_SETTINGS_MODULE"] = settings_module
-    path = [str(folder)] if folder is not None else []
-    if with_app:
-        path.append(str(REPOSITORY))
-    environment["PYTHONPATH"] = os.pathsep.join(path)
     return subprocess.run(
         [sys.executable, "-c", CONFIGURE + textwrap.dedent(source)],
         cwd=folder or REPOSITORY,
