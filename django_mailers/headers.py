@@ -41,8 +41,8 @@ class URIHeader(str):
     """The value of a List-Unsubscribe header: URIs in angle brackets.
 
     Python's email package would encode a URI that does not fit into a line of 78 characters (RFC
-    2047), and nobody would find it any more. It leaves the folding of a header to an object that
-    has a name and can do that.
+    2047), and nobody would find it any more (H64). It leaves the folding of a header to an object
+    that has a name and can do that.
     """
 
     name = NAME

@@ -117,7 +117,7 @@ class ValuesTests(ExactErrors, SimpleTestCase):
         email.extra = value
         return load(dump(email)).extra
 
-    def test_values_keep_their_types(self):
+    def test_values_keep_their_types(self):  # (H60)
         berlin = ZoneInfo("Europe/Berlin")
         when = datetime(2026, 10, 25, 2, 30, 0, 5)
         for value in [
@@ -323,7 +323,7 @@ class UnreadableTests(ExactErrors, SimpleTestCase):
                 **{"class": name},
             )
 
-    def test_it_is_not_executed(self):
+    def test_it_is_not_executed(self):  # (H60)
         self.assertUnreadable(
             "The stored message has an unknown part: ['call'].",
             attributes={"body": {"call": "os.system"}},

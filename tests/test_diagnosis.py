@@ -327,7 +327,7 @@ class EntryTests(VerifyTestCase):
         with override_settings(MAILERS={"default": {"BACKEND": SMTP, "OPTIONS": {"host": "a"}}}):
             return verify(mailer, **arguments)
 
-    def test_private_addresses(self):
+    def test_private_addresses(self):  # (H67)
         with SMTPServer() as server:
             mailer = entry(server)
             found = self.verify_entry(mailer, ports=None)
@@ -352,7 +352,7 @@ class EntryTests(VerifyTestCase):
         self.assertFails(verification, "address", "not on the public internet", "")
         self.assertNotIn("10.0.0.1", repr(verification))
 
-    def test_judgement_of_addresses(self):
+    def test_judgement_of_addresses(self):  # (H67)
         for address, expected in [
             ("8.8.8.8", True),
             ("2001:4860:4860::8888", True),

@@ -46,7 +46,7 @@ class HeaderTests(SimpleTestCase):
         for uri in uris:
             self.assertIn(f"<{uri}>".encode(), content)
 
-    def test_any_length_on_any_way(self):
+    def test_any_length_on_any_way(self):  # (H64)
         for length in (60, 100, 300, 900):
             url = url_of_length(length)
             for backend in (SMTP, OURS):
@@ -217,7 +217,7 @@ class ViewTests(SimpleTestCase):
         response = self.client.post(self.url, {"List-Unsubscribe": "One-Click"})
         self.assertEqual((response.status_code, Unsubscribe.ended), (200, [17]))
 
-    def test_a_link_that_is_followed_does_nothing(self):
+    def test_a_link_that_is_followed_does_nothing(self):  # (H65)
         for method in (self.client.get, self.client.head):
             response = method(self.url)
             self.assertEqual(response.status_code, 200)
