@@ -6,6 +6,7 @@
     nox -s packages                                  what other packages send
     nox -s servers                                   what real servers do (Debian, as root)
     nox -s engines                                   what task engines do (Debian, as root)
+    nox -s browser                                   the test project in a real browser
     nox -s interrupts                                a pool that is interrupted 50,000 times
     nox -s lint types docs                           the rest
 
@@ -34,6 +35,7 @@ PACKAGES = [
     "django-anymail==15.2",
     "django-celery-email==3.0.0",
     "django-health-check==4.8.0",
+    "django-mail-preview==0.2.2",
     "django-mailer==2.3.2",
     "django-post-office==3.12.0",
     "django-ses==4.8.0",
@@ -56,7 +58,8 @@ ENGINES = {
 
 nox.needs_version = ">=2024.4.15"
 nox.options.sessions = [
-    *("erase", "tests", "packages", "servers", "engines", "coverage", "lint", "types", "docs"),
+    *("erase", "tests", "packages", "servers", "engines", "browser"),
+    *("coverage", "lint", "types", "docs"),
 ]
 # With pip, as a user installs; not with uv on the machines that happen to have it.
 nox.options.default_venv_backend = "virtualenv"
@@ -156,6 +159,40 @@ def engines(session: nox.Session, django: str) -> None:
         *("python", "runtests.py", "tests.engines", "--pattern=check_*.py"),
         *(session.posargs or ["--parallel=2"]),
     )
+
+
+@nox.session
+@nox.parametrize(
+    ["python", "django"], [pair for pair in PAIRS if pair.id == "python3.12-django6.1"]
+)
+def browser(session: nox.Session, django: str) -> None:
+    """See the mail of the test project in Debian's chromium, which is installed if need be."""
+    if not install_chromium(session):
+        session.skip("Chromium and its driver are not installed. That takes Debian, and root.")
+    session.install("--no-compile", "-e", ".[test]", f"django~={django}.0", "selenium==4.*")
+    session.run(
+        *("python", "runtests.py", "tests.browser", "--pattern=check_*.py", *session.posargs),
+    )
+
+
+def install_chromium(session: nox.Session) -> bool:
+    """Return whether chromium and chromedriver are there, after an attempt to install them."""
+    install = ["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"]
+    # The lists of this machine may be missing, or too old.
+    for arguments in (install, ["update"], install):
+        if shutil.which("chromium") and shutil.which("chromedriver"):
+            return True
+        if shutil.which("apt-get") is None or os.geteuid() != 0:
+            return False
+        session.run(
+            *("apt-get", "--quiet", "--option=DPkg::Lock::Timeout=60", *arguments),
+            env={"DEBIAN_FRONTEND": "noninteractive"},
+            external=True,
+            silent=True,
+            # It fails where there is no network, or another Linux has no such package.
+            success_codes=[0, 100],
+        )
+    return bool(shutil.which("chromium") and shutil.which("chromedriver"))
 
 
 @nox.session

@@ -425,6 +425,11 @@ class TestingTests(PageMixin, SimpleTestCase):
         return super().run_process(command, env=environment, **options)
 
 
+class SeeingTests(PageMixin, SimpleTestCase):
+    page = "docs/seeing.rst"
+    arrives = [["ann@example.com"]]
+
+
 class HowItWorksTests(PageMixin, SimpleTestCase):
     page = "docs/howitworks.rst"
 

@@ -368,7 +368,7 @@ class TestModulesTests(SimpleTestCase):
         tests = ROOT / "tests"
         paths = [
             path.relative_to(tests).as_posix()
-            for folder in (".", "support", "differential", "packages", "real_servers")
+            for folder in (".", "browser", "differential", "packages", "real_servers", "support")
             for path in (tests / folder).glob("*.py")
         ]
         self.assertIn("support/servers.py", paths)

@@ -22,10 +22,12 @@ from django_mailers.types import Message
 
 from ._tasks.batches import Batch
 from ._tasks.transactions import is_in_transaction
-from .base import Outcome, Wrapper
+from .base import Wrapper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .base import Outcome
 
 
 class EmailBackend(Wrapper):

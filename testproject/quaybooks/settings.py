@@ -1,5 +1,6 @@
 """Settings of Quay Books, for development on Django 5.2, 6.0 and 6.1."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import django_mailers
@@ -71,6 +72,24 @@ MAILERS = {
         "BACKEND": "django.core.mail.backends.console.EmailBackend",
     },
 }
+# With django-mail-preview, which is optional, /__mail-preview__/ shows what the shop has sent.
+if find_spec("django_mail_preview"):
+    INSTALLED_APPS.append("django_mail_preview")
+    MAILERS |= {
+        "screen": MAILERS["default"],
+        "disk": MAILERS["newsletter"],
+        "preview": {
+            "BACKEND": "django_mail_preview.backends.EmailBackend",
+        },
+        "default": {
+            "BACKEND": "django_mailers.backends.tee.EmailBackend",
+            "OPTIONS": {"using": "screen", "also": ["preview"]},
+        },
+        "newsletter": {
+            "BACKEND": "django_mailers.backends.tee.EmailBackend",
+            "OPTIONS": {"using": "disk", "also": ["preview"]},
+        },
+    }
 DEFAULT_FROM_EMAIL = "Quay Books <shop@quaybooks.example>"
 SERVER_EMAIL = "server@quaybooks.example"
 EMAIL_SUBJECT_PREFIX = "[Quay Books] "

@@ -1,3 +1,4 @@
+from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path
 
@@ -6,3 +7,7 @@ urlpatterns = [
     path("accounts/", include("django.contrib.auth.urls")),
     path("admin/", admin.site.urls),
 ]
+
+if apps.is_installed("django_mail_preview"):
+    # The pages are there while DEBUG is on.
+    urlpatterns.append(path("__mail-preview__/", include("django_mail_preview.urls")))

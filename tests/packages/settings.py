@@ -14,6 +14,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "anymail",
+    "django_mail_preview",
     "django_ses",
     "djcelery_email",
     "mailer",
