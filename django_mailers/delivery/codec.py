@@ -4,9 +4,9 @@
      "class": "django.core.mail.EmailMessage", "attributes": {"subject": ...}}
 
 Pickle, which other queues use, runs whatever is in the queue (H60). `load()` imports the class
-that is named, which has to be a subclass of `EmailMessage`, and nothing else. Neither `__init__()` nor what
-a class defines for copies is called: a message has the attributes that it had. What `dump()` writes
-on one Django can be read on another.
+that is named, which has to be a subclass of `EmailMessage`, and nothing else. Neither `__init__()`
+nor what a class defines for copies is called: a message has the attributes that it had. What
+`dump()` writes on one Django can be read on another.
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ def explanation(
 
     What else was is an exception in whose `except` block something new was begun: another attempt,
     perhaps (H49). What a caller was handling when it sent the message is a context of any error,
-    too, but in neither list: a function has caught it through which the error has not come, or that still
-    runs.
+    too, but in neither list: a function has caught it through which the error has not come, or that
+    still runs.
     """
     running, frame = set(), sys._getframe()
     while frame is not None:
