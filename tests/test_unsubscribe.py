@@ -14,6 +14,7 @@ from django.test import Client, SimpleTestCase, override_settings
 from django.urls import path, reverse
 
 from django_mailers import send_many
+from django_mailers.delivery.codec import dump, load
 from django_mailers.headers import list_unsubscribe
 from django_mailers.render import render
 from django_mailers.views import OneClickUnsubscribeView
@@ -93,13 +94,14 @@ class HeaderTests(SimpleTestCase):
         )
 
     def test_it_survives(self):
-        """Copies, pickles, memory and files."""
+        """Copies, pickles, queues and memory."""
         url = url_of_length(300)
         message = unsubscribing(url)
         for again in (
             copy.copy(message),
             copy.deepcopy(message),
             pickle.loads(pickle.dumps(message)),
+            load(dump(message)),
         ):
             self.assertUnsubscribes(again.message(policy=policy.SMTP).as_bytes(), url)
         with override_settings(MAILERS={"default": {"BACKEND": LOCMEM}}):
