@@ -93,7 +93,10 @@ def __getattr__(name: str) -> Any:
 
         return RemovedInDjango2028Warning
     if name in _MODULES:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        # Not asked for again: see `smtp`.
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -8,6 +8,7 @@ from unittest import mock
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import SimpleTestCase
 
+from django_mailers import delivery, smtp
 from django_mailers import render as rendering
 from django_mailers.render import render
 from django_mailers.smtp import Pool, PoolOptions, Reply, Server, TLSConfig
@@ -137,6 +138,18 @@ class RepliesTests(SimpleTestCase):
 
     def test_no_more_than_asked_for(self):
         self.assertEqual(_plain(b"250 A\r\n" * 3, 0, 2), ([(250, b"A")] * 2, 14))
+
+
+class LazyNamesTests(SimpleTestCase):
+    def test_they_are_imported_once(self):
+        """An interrupt in import_module(), at each use, would leave its lock locked."""
+        for room in (smtp, delivery):
+            for name in room.__all__:
+                value = getattr(room, name)
+                with self.subTest(name), mock.patch.object(room, "import_module") as importing:
+                    self.assertIs(getattr(room, name), value)
+                    self.assertIs(vars(room)[name], value)
+                importing.assert_not_called()
 
 
 class LimitsTests(SimpleTestCase):

@@ -74,7 +74,7 @@ class ReportingBackend(TakesOptions, BaseEmailBackend):
         return self.count_sent(in_windows(email_messages, self._report))
 
     def _report(self, messages: Sequence[Message]) -> SendReport:
-        from django_mailers.delivery import send_over
+        from django_mailers.delivery.sending import send_over
 
         return send_over(self, messages, using=self.alias)
 
@@ -105,7 +105,7 @@ class ReportingBackend(TakesOptions, BaseEmailBackend):
 
 def _unexplained(result: Outcome) -> Exception | None:
     """Return what to raise for a failure of which no error is known."""
-    from django_mailers.delivery import SendError, SendReport, SendResult
+    from django_mailers.delivery.report import SendError, SendReport, SendResult
 
     if isinstance(result, SendResult) and result.status in {"refused", "failed"}:
         return SendError(SendReport([result]))

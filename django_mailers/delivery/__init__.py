@@ -48,4 +48,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    # For the next time: before Python 3.12 import_module() takes a lock even for a module that is
+    # there, and an exception of a signal handler in it can leave that locked.
+    globals()[name] = value
+    return value
