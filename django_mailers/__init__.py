@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from django_mailers.errors import CancelSend, MailersFailed, RateLimited
     from django_mailers.routing import build_mailer, use_mailer
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 __all__ = [
     "CancelSend",

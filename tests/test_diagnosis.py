@@ -502,6 +502,18 @@ class CommandTests(VerifyTestCase):
             sorted(found["mailers"][0]["steps"][0]), ["detail", "hint", "ms", "name", "ok"]
         )
 
+    def test_a_mailer_below_another_is_verified_once(self):
+        status, output = self.call(
+            *("verify", "--json"),
+            memory={"BACKEND": LOCMEM},
+            default={"BACKEND": FORWARDING, "OPTIONS": {"using": "memory"}},
+            other={"BACKEND": LOCMEM},
+        )
+        mailers = json.loads(output)["mailers"]
+        self.assertEqual([mailer["alias"] for mailer in mailers], ["default", "other"])
+        self.assertEqual([target["alias"] for target in mailers[0]["targets"]], ["memory"])
+        self.assertEqual(status, 0)
+
     def test_wrong_arguments(self):
         for arguments, text in [
             (["verify", "bulk"], "The mailer 'bulk' is not configured."),

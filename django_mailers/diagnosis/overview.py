@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage
 
 from django_mailers import checks
 from django_mailers.checks.entries import Mailer, read
-from django_mailers.options import ALIAS, ALIASES
+from django_mailers.checks.references import targets_of
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,39 @@ class Row:
 
 def overview() -> list[Row]:
     """Return the mailers of MAILERS, in its order, each with those below it."""
-    aliases: Any = getattr(settings, "MAILERS", {})
-    if not isinstance(aliases, Mapping):
-        return []
+    aliases = _configured()
     mailers, _ = read(aliases)
     known = {mailer.alias: mailer for mailer in mailers}
     found = checks.check_mailers(None)
-    below = {target for mailer in mailers for target in _targets(mailer)}
     rows: list[Row] = []
-    # First those that no other one names; then what is left, as in a circle each is named.
-    for alias in [*(a for a in aliases if a not in below), *(a for a in aliases if a in below)]:
-        if alias not in below or alias not in {row.alias for row in rows}:
-            rows += _rows(alias, 0, known, found, ())
+    for alias in roots():
+        rows += _rows(alias, 0, known, found, ())
     return rows
+
+
+def roots() -> list[str]:
+    """Return the aliases that no other mailer names; and one of each circle."""
+    aliases = _configured()
+    targets = {mailer.alias: targets_of(mailer) for mailer in read(aliases)[0]}
+    named = {target for names in targets.values() for target in names}
+    found: list[str] = []
+    seen: set[str] = set()
+    for alias in [*(a for a in aliases if a not in named), *(a for a in aliases if a in named)]:
+        if alias in seen:
+            continue
+        found.append(alias)
+        left = [alias]
+        while left:
+            name = left.pop()
+            if name not in seen:
+                seen.add(name)
+                left += targets.get(name, ())
+    return found
+
+
+def _configured() -> Mapping[Any, Any]:
+    aliases: Any = getattr(settings, "MAILERS", {})
+    return aliases if isinstance(aliases, Mapping) else {}
 
 
 def _rows(
@@ -60,7 +80,7 @@ def _rows(
     yield _row(alias, depth, mailer, problems)
     if mailer is None or alias in above:
         return
-    for target in _targets(mailer):
+    for target in targets_of(mailer):
         yield from _rows(target, depth + 1, known, found, (*above, alias))
 
 
@@ -76,15 +96,3 @@ def _row(alias: Any, depth: int, mailer: Mailer | None, problems: Sequence[Check
         security = "TLS" if get("use_ssl") else "STARTTLS" if get("use_tls") else "plain text"
         login = bool(get("username") and (get("password") or get("auth")))
     return Row(str(alias), depth, mailer.path, server, security, login, problems)
-
-
-def _targets(mailer: Mailer) -> list[str]:
-    """Return the aliases that the options of a mailer name."""
-    named: list[str] = []
-    for name, kind in mailer.kinds.items():
-        value = mailer.options.get(name)
-        if kind == ALIAS and isinstance(value, str):
-            named.append(value)
-        elif kind == ALIASES and isinstance(value, list | tuple):
-            named += [alias for alias in value if isinstance(alias, str)]
-    return [*dict.fromkeys(named)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import threading
 import time
 import weakref
 from collections import OrderedDict, deque
@@ -15,6 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
+
+from django_mailers.smtp.locks import Lockable, locked
 
 from .describe import describe, digest, logger
 
@@ -155,7 +156,7 @@ class ReportLimiter:
         self._cache_returns = -math.inf
 
 
-class LocalLimits:
+class LocalLimits(Lockable):
     """The limits of this process. Arguments as for `ReportLimiter`, with `rate` parsed."""
 
     clock: Callable[[], float]
@@ -171,8 +172,7 @@ class LocalLimits:
 
     def forget(self) -> None:
         """Start from zero."""
-        # Reentrant: a signal handler may log an error while this thread holds the lock.
-        self.lock = threading.RLock()
+        self.renew_lock()
         # By site: when it was reported last, and how many errors were suppressed since.
         self.sites: OrderedDict[str, tuple[float, int]] = OrderedDict()
         # When the reports of the last period were sent; never more than `limit`.
@@ -181,33 +181,33 @@ class LocalLimits:
         self.others = 0
         self.unsent, self.reason = 0, ""
 
+    @locked
     def admit(self, site: str) -> Admission | None:
-        with self.lock:
-            now = self.clock()
-            reported, similar = self.sites.get(site, (-math.inf, 0))
-            if self.window is not None and now - reported < self.window:
-                self.sites[site] = (reported, similar + 1)
+        now = self.clock()
+        reported, similar = self.sites.get(site, (-math.inf, 0))
+        if self.window is not None and now - reported < self.window:
+            self.sites[site] = (reported, similar + 1)
+            return None
+        while self.sent and now - self.sent[0] >= self.period:
+            self.sent.popleft()
+        if self.limit is not None:
+            if len(self.sent) >= self.limit:
+                self.others += 1
                 return None
-            while self.sent and now - self.sent[0] >= self.period:
-                self.sent.popleft()
-            if self.limit is not None:
-                if len(self.sent) >= self.limit:
-                    self.others += 1
-                    return None
-                self.sent.append(now)
-            self._remember(site, now, 0)
-            admission = Admission(similar, self.others, self.unsent, self.reason)
-            self.others = 0
-            self.unsent, self.reason = 0, ""
-            return admission
+            self.sent.append(now)
+        self._remember(site, now, 0)
+        admission = Admission(similar, self.others, self.unsent, self.reason)
+        self.others = 0
+        self.unsent, self.reason = 0, ""
+        return admission
 
+    @locked
     def failed(self, site: str, unsent: Admission) -> None:
-        with self.lock:
-            self.others += unsent.others
-            self.unsent, self.reason = self.unsent + unsent.unsent, unsent.reason
-            # The site may be forgotten by now, and errors may have been counted there meanwhile.
-            reported, suppressed = self.sites.pop(site, (self.clock(), 0))
-            self._remember(site, reported, suppressed + unsent.similar)
+        self.others += unsent.others
+        self.unsent, self.reason = self.unsent + unsent.unsent, unsent.reason
+        # The site may be forgotten by now, and errors may have been counted there meanwhile.
+        reported, suppressed = self.sites.pop(site, (self.clock(), 0))
+        self._remember(site, reported, suppressed + unsent.similar)
 
     def _remember(self, site: str, reported: float, suppressed: int) -> None:
         self.sites[site] = (reported, suppressed)

@@ -85,13 +85,15 @@ class Command(BaseCommand):
 
     def verify(self, **options: Any) -> None:
         from django_mailers.diagnosis import verify
+        from django_mailers.diagnosis.overview import roots
 
         sender = options["sender"] or settings.DEFAULT_FROM_EMAIL
         if options["send"] and not options["to"]:
             raise CommandError("--send needs --to.", returncode=2)
         if options["timeout"] <= 0:
             raise CommandError("--timeout must be greater than 0.", returncode=2)
-        aliases = options["aliases"] or [*mailers]
+        # Mailers that others send through are verified together with those.
+        aliases = options["aliases"] or roots()
         for alias in aliases:
             if alias not in mailers:
                 text = str(MailerDoesNotExist(alias=alias).args[0])
