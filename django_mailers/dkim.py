@@ -336,7 +336,7 @@ def _loaded(pem: bytes) -> RSAPrivateKey:
     elif problem is None and key.key_size < MIN_BITS:
         problem = f"The DKIM key must have {MIN_BITS} bits at least, and better 2048."
     if problem is not None:
-        # Not from the other error, and without the locals of this frame: they have the key.
+        # Not from the other error, and without the locals of this frame: they have the key (H66).
         del pem, key
         raise DKIMError(problem)
     return key

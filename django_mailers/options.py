@@ -191,6 +191,7 @@ RATE = Kind(
 
 
 def one_of(*values: str) -> Kind:
+    """Return the kind of an option whose value is one of `values`."""
     return Kind(" or ".join(map(repr, values)), (str,), lambda value: value in values)
 
 

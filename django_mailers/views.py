@@ -45,7 +45,7 @@ class OneClickUnsubscribeView(View):
         path("unsubscribe/<str:token>/", Unsubscribe.as_view(), name="unsubscribe")
 
     POST unsubscribes; a mail program sends it, or the form on the page that GET shows. GET never
-    unsubscribes: programs that look for malware follow every link. A wrong token is a 404.
+    unsubscribes: programs that look for malware follow every link (H65). A wrong token is a 404.
     """
 
     # Tokens are valid for this view only, if its subclasses have different ones.

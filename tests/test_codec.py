@@ -24,6 +24,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
 
 from django_mailers.delivery.codec import UnreadableMessage, dump, load
+from django_mailers.headers import list_unsubscribe
 
 from .record_payloads import FILE, NAMES
 from .support.corpus import CORPUS, POLICIES, SETTINGS, normalise, pinned, render
@@ -117,7 +118,7 @@ class ValuesTests(ExactErrors, SimpleTestCase):
         email.extra = value
         return load(dump(email)).extra
 
-    def test_values_keep_their_types(self):
+    def test_values_keep_their_types(self):  # (H60)
         berlin = ZoneInfo("Europe/Berlin")
         when = datetime(2026, 10, 25, 2, 30, 0, 5)
         for value in [
@@ -136,6 +137,7 @@ class ValuesTests(ExactErrors, SimpleTestCase):
             when.replace(tzinfo=timezone(timedelta(hours=5, minutes=45))),
             *(Address("Jöe, Jr.", "joe", "example.com"), Group("A", (Address("", "a", "b.c"),))),
             EmailAttachment("a.txt", b"x", "text/plain"),
+            list_unsubscribe("https://shop.example/")["List-Unsubscribe"],
         ]:
             with self.subTest(value=repr(value)):
                 again = self.again(value)
@@ -323,7 +325,7 @@ class UnreadableTests(ExactErrors, SimpleTestCase):
                 **{"class": name},
             )
 
-    def test_it_is_not_executed(self):
+    def test_it_is_not_executed(self):  # (H60)
         self.assertUnreadable(
             "The stored message has an unknown part: ['call'].",
             attributes={"body": {"call": "os.system"}},

@@ -327,7 +327,7 @@ class EntryTests(VerifyTestCase):
         with override_settings(MAILERS={"default": {"BACKEND": SMTP, "OPTIONS": {"host": "a"}}}):
             return verify(mailer, **arguments)
 
-    def test_private_addresses(self):
+    def test_private_addresses(self):  # (H67)
         with SMTPServer() as server:
             mailer = entry(server)
             found = self.verify_entry(mailer, ports=None)
@@ -341,6 +341,20 @@ class EntryTests(VerifyTestCase):
         with SMTPServer() as server:
             self.assertIs(self.verify(entry(server)).ok, True)
 
+    def test_a_name_that_is_private_the_second_time(self):  # (H67)
+        """No message is sent: the mailer would look up the name again, and go where that leads."""
+        mailer = {"BACKEND": OURS, "OPTIONS": {"host": "smtp.example.com", "port": 587}}
+        arguments = {"sender": SENDER, "recipients": ["ann@example.com"], "send": True}
+        with (
+            mock.patch("socket.getaddrinfo", side_effect=AssertionError),
+            self.assertRaisesMessage(ValueError, "only with allow_private=True."),
+        ):
+            self.verify_entry(mailer, **arguments)
+        with SMTPServer() as server:
+            found = self.verify_entry(entry(server), ports=None, allow_private=True, **arguments)
+        self.assertEqual((found.steps[-1].name, found.ok), ("send", True))
+        self.assertEqual(len(server.messages), 1)
+
     def test_one_private_address_among_public_ones(self):
         found = [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 587)),
@@ -352,7 +366,7 @@ class EntryTests(VerifyTestCase):
         self.assertFails(verification, "address", "not on the public internet", "")
         self.assertNotIn("10.0.0.1", repr(verification))
 
-    def test_judgement_of_addresses(self):
+    def test_judgement_of_addresses(self):  # (H67)
         for address, expected in [
             ("8.8.8.8", True),
             ("2001:4860:4860::8888", True),

@@ -185,7 +185,7 @@ class KeyTests(DKIMTestCase):
         )
         self.assertIsNone(signing.signer("badexample.org"))
 
-    def test_keys_that_cannot_be_used(self):
+    def test_keys_that_cannot_be_used(self):  # (H66)
         secret = pem(KEY).splitlines()[3]
         small = rsa.generate_private_key(65537, 1024)
         curve = ec.generate_private_key(ec.SECP256R1())

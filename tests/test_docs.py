@@ -383,6 +383,7 @@ class FaultsTests(PageMixin, SimpleTestCase):
 
 class BackendsTests(PageMixin, SimpleTestCase):
     page = "docs/backends.rst"
+    arrives = [["ann@example.com"]]
 
 
 class FailoverTests(PageMixin, SimpleTestCase):

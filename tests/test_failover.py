@@ -81,7 +81,7 @@ class OneMessageTests(ExactErrors, ProvidersTestCase):
                 self.assertEqual((result.status, result.via), ("sent", "b"))
                 self.assertEqual((self.taken("a"), self.taken("b")), ([], ["m"]))
 
-    def test_stays(self):
+    def test_stays(self):  # (H41)
         for deed in [
             "take",
             "queue",
@@ -164,7 +164,7 @@ class OneMessageTests(ExactErrors, ProvidersTestCase):
             ],
         )
 
-    def test_one_message_id_for_all(self):
+    def test_one_message_id_for_all(self):  # (H42)
         seen = []
         self.script(["take and lose the reply"])
         for name in "ab":

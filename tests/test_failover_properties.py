@@ -183,5 +183,5 @@ class AnyServerTests(PropertyTestCase):
         st.sampled_from([OURS, SMTP]),
         st.sampled_from([FAILOVER, ROUNDROBIN]),
     )
-    def test_any_server(self, scripts, steps, backend, wrapper):
+    def test_any_server(self, scripts, steps, backend, wrapper):  # (H41)
         self.check(backend, wrapper, scripts, steps)

@@ -202,7 +202,7 @@ class StatesTests(RestsTestCase):
             self.assertEqual(self.send(using="other"), "c")
         self.assertEqual(self.counts(), [1, 1, 1])
 
-    def test_other_settings_of_the_same_alias(self):
+    def test_other_settings_of_the_same_alias(self):  # (H44)
         self.down("a")
         self.send()
         with self.failover(a={"BACKEND": PROVIDER, "OPTIONS": {"name": "c"}}):
@@ -301,7 +301,7 @@ class ProbeTests(RestsTestCase):
         self.assertEqual(len(providers["a"].batches), 2)
         self.assertEqual(self.send(), "a")
 
-    def test_a_storm_of_threads_that_begin_at_once(self):
+    def test_a_storm_of_threads_that_begin_at_once(self):  # (H43)
         for _ in range(20):
             self.assertEqual(self.storm(10), ["a", *"bbbbbbbbb"])
             self.down("a", 1)
@@ -326,7 +326,7 @@ class ProbeTests(RestsTestCase):
             provider.on_message = lambda one: None
         return taken
 
-    def test_one_that_never_comes_back(self):
+    def test_one_that_never_comes_back(self):  # (H43)
         """After the timeout of the mailer and half a minute another one tries."""
         go = threading.Event()
         providers["a"].on_message = lambda one: go.wait(TIMEOUT)
@@ -556,7 +556,7 @@ class CacheTests(RestsTestCase):
 
     # Clocks
 
-    def test_the_wall_clock_goes_back(self):
+    def test_the_wall_clock_goes_back(self):  # (H44)
         """Here, or on another machine: a rest never lasts longer than it was meant to."""
         self.down("a", 1)
         self.send_in("x")
@@ -605,7 +605,7 @@ class CacheTests(RestsTestCase):
         with mock.patch.multiple(LocMemCache, **dict.fromkeys(names, fail)):
             yield
 
-    def test_a_broken_cache(self):
+    def test_a_broken_cache(self):  # (H56)
         with self.broken(), self.assertLogs(LOGGER, "WARNING") as logs:
             self.down("a", 1)
             for _ in range(3):

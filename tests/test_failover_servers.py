@@ -328,7 +328,7 @@ class ProcessesTests(ServersTestCase):
             self.skipTest("gevent is not installed.")
         self.storm([self.remote(with_gevent=True), self.one])
 
-    def test_one_that_is_killed_while_it_tries(self):
+    def test_one_that_is_killed_while_it_tries(self):  # (H43)
         self.one.run(SEND)
         self.first.behave = lambda line: STALL if line.lower().startswith("ehlo") else None
         self.wait(self.one, self.other)

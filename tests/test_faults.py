@@ -156,7 +156,7 @@ class ErrorTests(SimpleTestCase):
                 self.assertEqual(fault_of_error(error), fault)
                 self.assertEqual(fault_of_error(error, handed_over=False), fault)
 
-    def test_about_the_message(self):
+    def test_about_the_message(self):  # (H48)
         for error in (ValueError("?"), TypeError("?"), UnicodeEncodeError("ascii", "ü", 0, 1, "?")):
             with self.subTest(error=error):
                 self.assertEqual(fault_of_error(error), MESSAGE)

@@ -209,15 +209,16 @@ class Phases:
                 [result] = send_many([message()], using=ALIAS)
                 self.assertEqual((result.status, result.fault), ("failed", NETWORK))
 
-    def test_some_recipients(self):
+    def test_some_recipients(self):  # (H47)
         refuse = {"RCPT gone@example.com": "550 Gone", "RCPT busy@example.com": "450 Later"}
         with serving(SMTPServer(refuse=refuse), backend=self.backend):
             both = message(to=["busy@example.com", "gone@example.com"])
             some = message(to=["bob@example.com", "gone@example.com"])
-            results = send_many([both, some, message()], using=ALIAS)
+            later = message(to=["bob@example.com", "busy@example.com"])
+            results = send_many([both, some, later, message()], using=ALIAS)
         self.assertEqual(
             [(result.status, result.fault and result.fault.kind) for result in results],
-            [("refused", "busy"), ("sent", "sent"), ("sent", None)],
+            [("refused", "busy"), ("sent", "sent"), ("sent", "sent"), ("sent", None)],
         )
         self.assertEqual(results.retryable, [both])
 

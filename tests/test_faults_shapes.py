@@ -222,7 +222,7 @@ class NameTests(SimpleTestCase):
         except Exception as error:
             return fault_of_error(error)
 
-    def test_another_attempt(self):
+    def test_another_attempt(self):  # (H49)
         """After a timeout it was tried again, in vain: the first time it may have arrived."""
 
         def refused():
@@ -313,7 +313,7 @@ class NameTests(SimpleTestCase):
         self.assertIsInstance(error.__context__, ConnectionRefusedError)
         self.assertEqual(fault_of_error(error), UNKNOWN)
 
-    def test_receivers(self):
+    def test_receivers(self):  # (H48)
         """A receiver may be told that the message was sent, and fail at something else."""
         sent = Signal()
 

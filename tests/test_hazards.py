@@ -35,6 +35,15 @@ class HazardTests(SimpleTestCase):
         missing = [f"{place}: {number}" for number, place in cited if number not in known]
         self.assertEqual(missing, [])
 
+    def test_code_and_tests_cite_the_newer_entries(self):
+        """For those up to H40 there is more than one place, or they are about the whole."""
+        cited = {"django_mailers": set(), "tests": set()}
+        for number, place in cited_numbers():
+            cited.setdefault(place.split("/")[0], set()).add(number)
+        newer = {number for number, _, _ in self.entries if int(number[1:]) > 40}
+        self.assertEqual(newer - cited["django_mailers"], set())
+        self.assertEqual(newer - cited["tests"], set())
+
     def test_each_entry_stands_once_and_in_order(self):
         numbers = [number for number, _, _ in self.entries]
         self.assertEqual(numbers, [f"H{number}" for number in range(1, len(numbers) + 1)])

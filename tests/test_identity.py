@@ -134,7 +134,7 @@ class SentTwiceTests(SimpleTestCase):
         twice = {"BACKEND": f"{HERE}.TwiceBackend", "OPTIONS": options}
         return override_settings(MAILERS={IT: twice, **entries, **others})
 
-    def test_over_smtp(self):
+    def test_over_smtp(self):  # (H42)
         for backend in (SMTP, OURS):
             with self.subTest(backend), SMTPServer() as server:
                 options = {"host": server.host, "port": server.port, "timeout": TIMEOUT}

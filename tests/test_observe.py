@@ -135,7 +135,7 @@ class ObserveTests(ExactErrors, SimpleTestCase):
             send_many([message("a"), message("b")], using=IT)
         self.assertEqual(ShelfBackend.shelves, {})
 
-    def test_an_exception_afterwards_is_logged(self):
+    def test_an_exception_afterwards_is_logged(self):  # (H50)
         def fail(**kwargs):
             raise LookupError("no such table")
 

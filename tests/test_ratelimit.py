@@ -458,7 +458,7 @@ class BrokenCacheTests(RateLimitMixin, SimpleTestCase):
             self.send()
         self.assertEqual(logs.output, [self.TEXT.format("LookupError")])
 
-    def test_it_loses_what_it_is_given(self):
+    def test_it_loses_what_it_is_given(self):  # (H56)
         self.limited("1/m")
         with (
             mock.patch.object(ClockCache, "add", return_value=False),

@@ -68,7 +68,7 @@ class SharedMixin:
 
 class ProcessesMixin(SharedMixin):
     @tag("slow")
-    def test_processes_never_pass_the_limit(self):
+    def test_processes_never_pass_the_limit(self):  # (H55)
         source = f"""
 wait_for_others({PROCESSES})
 print(json.dumps([status for count in [1, 2, 3, 4] * 5 for status in send(count)]))
@@ -79,7 +79,7 @@ print(json.dumps([status for count in [1, 2, 3, 4] * 5 for status in send(count)
         self.assertEqual(sum(map(len, statuses)), 50 * PROCESSES)
 
     @tag("slow")
-    def test_no_second_holds_more(self):
+    def test_no_second_holds_more(self):  # (H54)
         source = f"""
 from django_mailers.backends._wrapping import clock
 asked = []

@@ -140,7 +140,7 @@ class RecipientTests(RedirectMixin, SimpleTestCase):
                 email = message(to=[mailbox])
                 self.assertEqual(self.send(email), [email])
 
-    def test_what_may_be_another_address(self):
+    def test_what_may_be_another_address(self):  # (H52)
         """Parsers do not agree about these; so nobody but the team gets anything."""
         for mailbox in [
             "eve@evil.example, a@ok.example",
@@ -279,7 +279,7 @@ class OtherWaysTests(RedirectMixin, SimpleTestCase):
                 )
                 self.assertEqual(self.send(email), [email])
 
-    def test_headers_of_providers(self):
+    def test_headers_of_providers(self):  # (H53)
         for name in ("X-SMTPAPI", "x-msys-api", "X-MC-BccAddress", "X-Mailgun-Recipient-Variables"):
             for to in (["a@ok.example"], ["b@x.example"]):
                 with self.subTest(name, to=to):
@@ -310,7 +310,7 @@ class OtherWaysTests(RedirectMixin, SimpleTestCase):
                     self.assertEqual(sent.merge_global_data, {"shop": "Quay"})
                     self.assertEqual(getattr(email, name), {"to": ["c@x.example"]})
 
-    def test_data_for_each_recipient(self):
+    def test_data_for_each_recipient(self):  # (H53)
         """Those who are allowed keep theirs: without it they would see each other's addresses."""
         email = message(to=["A@ok.example", "b@ok.example", "c@x.example"])
         email.merge_data = {"A@ok.example": {"n": 1}, "c@x.example": {"n": 2}}

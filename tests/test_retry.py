@@ -272,7 +272,7 @@ class PlanTests(RetryMixin, SimpleTestCase):
         self.assertEqual((result.status, result.error), ("failed", LOST))
         self.assertEqual(self.clock.slept, [1, 2, 4, 8, 16, 20, 20])
 
-    def test_jitter(self):
+    def test_jitter(self):  # (H45)
         """From nothing to the whole: else all processes would come back at once."""
         self.script(*[[LOST]] * 3)
         drawn = []

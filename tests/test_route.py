@@ -124,7 +124,7 @@ class AliasTests(RouteTestCase):
             mailers[IT].send_messages([message("a"), message(to=[]), message("b")])
         self.assertEqual(resolver.asked, ["a", "b"])
 
-    def test_none_without_using(self):
+    def test_none_without_using(self):  # (H51)
         """It fails closed: no message leaves through a mailer that is not meant for it."""
         text = (
             f"The resolver '{RESOLVERS}.by_subject' has no mailer for this message, and there is "
@@ -296,7 +296,7 @@ class ConfigurationTests(RouteTestCase):
         self.assertIs(options() == "x", False)
         self.assertEqual(repr(options(password="hunter2")), "<Configuration>")
 
-    def test_a_wrong_one_is_about_the_message(self):
+    def test_a_wrong_one_is_about_the_message(self):  # (H51)
         """It names what is wrong, and nothing of what is secret."""
         start = "MAILERS['it']: The configuration from the resolver 'Resolver' is not valid: "
         for config, text in [

@@ -291,7 +291,7 @@ class FailureTests(QueueTestCase):
             self.assertEqual(str(caught.exception), "1 of 3 messages were not queued: OSError.")
             self.assertEqual(self.subjects(), ["a", "b"] * 2)
 
-    def test_an_engine_that_fails_when_it_has_the_task(self):
+    def test_an_engine_that_fails_when_it_has_the_task(self):  # (H59)
         QueueBackend.broken, QueueBackend.is_too_late = OSError("reply lost"), True
         with background():
             [result] = send_many([message("a")], using=IT)
@@ -368,7 +368,7 @@ class ConfigurationTests(QueueTestCase):
         ]:
             self.assertInvalid(text, **options)
 
-    def test_the_task(self):
+    def test_the_task(self):  # (H62)
         """It is made for what there is: neither an engine nor a queue has to be "default"."""
         from django_mailers import tasks
 

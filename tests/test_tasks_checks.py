@@ -146,7 +146,7 @@ class ChecksTests(SimpleTestCase):
         with override_settings(TASKS={"default": {"BACKEND": IMMEDIATE}}):
             self.assertEqual(claims("locmem.LocMemCache"), [])
 
-    def test_error_reports(self):
+    def test_error_reports(self):  # (H63)
         forwarding = {
             "BACKEND": "tests.support.wrappers.ForwardingBackend",
             "OPTIONS": {"using": IT},

@@ -57,7 +57,7 @@ class OnCommitTests(QueueTestCase, TransactionTestCase):
             send_many([message("a", to=[]), message("b\nb")], using=IT)
             self.assertEqual(len(connection.run_on_commit), 1)
 
-    def test_after_a_rollback_nothing_is_sent(self):
+    def test_after_a_rollback_nothing_is_sent(self):  # (H61)
         with background(), told() as heard:
             with self.assertRaises(Rollback), transaction.atomic():
                 message("a").send(using=IT)

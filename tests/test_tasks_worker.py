@@ -183,7 +183,7 @@ class OutcomeTests(WorkerTestCase):
         self.assertNotDelivered(queued.run, r"unknown \(it may have been sent\): TimeoutError")
         self.assertEqual(self.queued, [])
 
-    def test_recipients_that_were_refused_among_others(self):
+    def test_recipients_that_were_refused_among_others(self):  # (H47)
         recipients = (RecipientResult(BOB, 250, "OK"), RecipientResult(EVE, 451, "later"))
         queued = self.queue({"status": "sent", "recipients": recipients})
         with self.assertLogs(LOGGER, "ERROR") as logs, told() as heard:
@@ -251,7 +251,7 @@ class OutcomeTests(WorkerTestCase):
 
 
 class ClaimTests(WorkerTestCase):
-    def test_a_second_run_sends_nothing(self):
+    def test_a_second_run_sends_nothing(self):  # (H57)
         queued = self.queue()
         queued.run()
         with told() as heard:
@@ -261,7 +261,7 @@ class ClaimTests(WorkerTestCase):
         self.assertEqual([event[3].status for event in heard], ["unknown"])
         self.assertEqual(self.seen, ["Hello"])
 
-    def test_a_second_run_of_what_is_tried_again(self):
+    def test_a_second_run_of_what_is_tried_again(self):  # (H58)
         queued = self.queue(BUSY)
         following = self.assertAgain(queued, 60)
         with self.assertRaises(NotDelivered):
@@ -271,7 +271,7 @@ class ClaimTests(WorkerTestCase):
             following.run()
         self.assertEqual(self.seen, ["Hello"] * 2)
 
-    def test_a_run_that_died_before_it_claimed(self):
+    def test_a_run_that_died_before_it_claimed(self):  # (H58)
         queued = self.queue()
         queued.workers.append("died")
         self.assertEqual(queued.run()["status"], "sent")
@@ -284,7 +284,7 @@ class ClaimTests(WorkerTestCase):
         self.assertEqual(key, f"django_mailers.claim.{queued.ticket['id']}.1")
         self.assertEqual((len(token), seconds), (16, 7 * 24 * 60 * 60))
 
-    def test_a_cache_that_is_down(self):
+    def test_a_cache_that_is_down(self):  # (H56)
         for name in ("Down", "Quiet"):
             with self.subTest(name):
                 queued = self.queue()

@@ -104,7 +104,7 @@ class TeeTests(ExactErrors, SimpleTestCase):
             contents = [server.messages.pop().content for server in servers]
             self.assertEqual(contents[0], contents[1])
 
-    def test_failures_are_logged(self):
+    def test_failures_are_logged(self):  # (H50)
         with SMTPServer() as dead:
             gone = dead
         refusing = enter(self, SMTPServer(refuse={"RCPT": "550 No such user bob@example.com"}))

@@ -14,6 +14,7 @@ from django.test import Client, SimpleTestCase, override_settings
 from django.urls import path, reverse
 
 from django_mailers import send_many
+from django_mailers.delivery.codec import dump, load
 from django_mailers.headers import list_unsubscribe
 from django_mailers.render import render
 from django_mailers.views import OneClickUnsubscribeView
@@ -46,7 +47,7 @@ class HeaderTests(SimpleTestCase):
         for uri in uris:
             self.assertIn(f"<{uri}>".encode(), content)
 
-    def test_any_length_on_any_way(self):
+    def test_any_length_on_any_way(self):  # (H64)
         for length in (60, 100, 300, 900):
             url = url_of_length(length)
             for backend in (SMTP, OURS):
@@ -93,13 +94,14 @@ class HeaderTests(SimpleTestCase):
         )
 
     def test_it_survives(self):
-        """Copies, pickles, memory and files."""
+        """Copies, pickles, queues and memory."""
         url = url_of_length(300)
         message = unsubscribing(url)
         for again in (
             copy.copy(message),
             copy.deepcopy(message),
             pickle.loads(pickle.dumps(message)),
+            load(dump(message)),
         ):
             self.assertUnsubscribes(again.message(policy=policy.SMTP).as_bytes(), url)
         with override_settings(MAILERS={"default": {"BACKEND": LOCMEM}}):
@@ -217,7 +219,7 @@ class ViewTests(SimpleTestCase):
         response = self.client.post(self.url, {"List-Unsubscribe": "One-Click"})
         self.assertEqual((response.status_code, Unsubscribe.ended), (200, [17]))
 
-    def test_a_link_that_is_followed_does_nothing(self):
+    def test_a_link_that_is_followed_does_nothing(self):  # (H65)
         for method in (self.client.get, self.client.head):
             response = method(self.url)
             self.assertEqual(response.status_code, 200)

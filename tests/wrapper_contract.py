@@ -140,7 +140,7 @@ class WrapperContract(ExactErrors):
         self.assertEqual(arrived, [(self.subject(name), "target") for name in "abc"])
 
     def test_over_locmem_by_send_mass_mail(self):
-        """Its messages have the mailer with them, which cannot be copied (H23)."""
+        """Its messages have the mailer with them, which cannot be copied (H46)."""
         rows = [(name, "Text", "ada@example.com", ["bob@example.com"]) for name in "ab"]
         with self.over(LOCMEM):
             self.assertEqual(mail.send_mass_mail(rows, using=IT), 2)

@@ -116,7 +116,7 @@ class EmailBackend(Wrapper):
                 if not health.choose(attempt, left, may_force=not forced):
                     break
                 forced |= attempt.is_forced
-                # One message tries a mailer that is half open. The others wait for it.
+                # One message tries a mailer that is half open. The others wait for it (H43).
                 count = 1 if attempt.is_probe else len(numbers)
                 tries = batch.hand_on(attempt.alias, numbers[:count])
                 told = outcome(tries)

@@ -69,6 +69,6 @@ class EmailBackend(Wrapper):
                     if isinstance(response, Exception) and is_injected(response):
                         raise response
         except BaseException as error:
-            # An interrupt. It is not to hide that the messages were sent.
+            # An interrupt. It is not to hide that the messages were sent (H50).
             attach_report(error, results, self.alias)
             raise

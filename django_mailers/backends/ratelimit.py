@@ -111,7 +111,7 @@ class EmailBackend(Wrapper):
         except ImproperlyConfigured:
             raise
         except Exception as error:
-            # A cache raises errors of its client's own kind.
+            # A cache raises errors of its client's own kind (H56).
             if is_injected(error):
                 raise
             if self.alias not in _broken:

@@ -93,7 +93,7 @@ class EmailBackend(Wrapper):
         earliest = max(again.values())
         # A large power of 2 would not be a float.
         longest = min(self.max_delay, self.delay * 2 ** min(attempt - 1, 100), left - earliest)
-        # "Full jitter": processes that saw the same failure do not all come back at once.
+        # "Full jitter": processes that saw the same failure do not all come back at once (H45).
         return [*again], earliest + random.uniform(0, longest)  # noqa: S311
 
     def _log(self, faults: Sequence[Fault], seconds: float) -> None:

@@ -66,7 +66,8 @@ class EmailBackend(Wrapper):
         except Exception as error:
             if is_injected(error):
                 raise
-            # The project's code, and what it has read: this is about the one message.
+            # The project's code, and what it has read: this is about the one message, which goes
+            # by no other way (H51).
             return SendResult(message, "failed", error=error)
 
     def _checked(self, choice: Any) -> str | Configuration:

@@ -154,7 +154,7 @@ class EmailBackend(Wrapper):
         return task, frameworks.database_of(frameworks.engine(self.task_backend))
 
     def _waits(self, engines_database: str | None) -> bool:
-        """Whether messages are queued on commit: of a transaction that is under way."""
+        """Whether messages are queued on commit: of a transaction that is under way (H61)."""
         if self.on_commit is False or not is_in_transaction(self.database, self.alias):
             return False
         return self.on_commit is True or engines_database != self.database

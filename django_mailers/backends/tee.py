@@ -88,7 +88,7 @@ class EmailBackend(Wrapper):
             if is_injected(error):
                 raise
             # Of any backend, its configuration included: the messages are sent, and an error would
-            # make the caller send them again.
+            # make the caller send them again (H50).
             _log(
                 self.alias,
                 f"Sending copies of them through {alias!r} raised {type(error).__name__}.",

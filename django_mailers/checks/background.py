@@ -154,7 +154,7 @@ def _max_entries(entry: Mapping[str, Any]) -> int:
 
 
 def _check_reports(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
-    """Check that error reports do not need the queue, or the database, that they are about."""
+    """Check that error reports do not need the queue or the database that they are about (H63)."""
     by_alias = {mailer.alias: mailer for mailer in mailers}
     for origin, alias in _reporters():
         if any(_is_background(by_alias[name]) for name in _reached(alias, by_alias)):

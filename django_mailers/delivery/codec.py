@@ -3,10 +3,10 @@
     {"version": 1, "written_by": "django_mailers.delivery.codec, Django 6.1.3",
      "class": "django.core.mail.EmailMessage", "attributes": {"subject": ...}}
 
-Pickle, which other queues use, runs whatever is in the queue. `load()` imports the class that is
-named, which has to be a subclass of `EmailMessage`, and nothing else. Neither `__init__()` nor what
-a class defines for copies is called: a message has the attributes that it had. What `dump()` writes
-on one Django can be read on another.
+Pickle, which other queues use, runs whatever is in the queue (H60). `load()` imports the class
+that is named, which has to be a subclass of `EmailMessage`, and nothing else. Neither `__init__()`
+nor what a class defines for copies is called: a message has the attributes that it had. What
+`dump()` writes on one Django can be read on another.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def without_connection(message: Message) -> Message:
     """Return `message`, or a copy of it if it was made with a mailer, which the copy has not.
 
     send_mass_mail() makes them so. With a mailer, which has a lock, no message can be copied deeply
-    or pickled, as backends for memory and for queues do (H23).
+    or pickled, as backends for memory and for queues do (H46).
     """
     attributes = getattr(message, "__dict__", {})
     if all(attributes.get(name) is None for name in CONNECTIONS):

@@ -39,6 +39,7 @@ ACCOUNT = Fault("account", moves=True, rests=True, repeats=False)
 # A sender that the server does not know. It may take messages of others.
 SENDER = Fault("account", moves=True, rests=False, repeats=False, is_alarming=True)
 MESSAGE = Fault("message", moves=False, rests=False, repeats=False)
+# Also if a recipient was refused for now: the others would get it twice (H47).
 SENT = Fault("sent", moves=False, rests=False, repeats=False)
 UNKNOWN = Fault("unknown", moves=False, rests=True, repeats=False)
 CONFIGURATION = Fault("configuration", moves=False, rests=False, repeats=False)

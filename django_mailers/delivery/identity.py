@@ -2,7 +2,7 @@
 
 Django makes new ones each time it renders a message. If a message goes to a second mailer, or
 again to the same one, because its first reply was lost, a receiver can only drop the double if both
-have the same Message-ID (RFC 5322, 3.6.4).
+have the same Message-ID (RFC 5322, 3.6.4; H42).
 
 They become headers of a copy. A backend that calls an API would send those as custom headers, which
 some providers refuse. So `for_mailer()` takes them off again for any mailer that is not known to

@@ -46,7 +46,7 @@ NAMES: dict[str, Fault] = {
 REFUSALS = {"AnymailRecipientsRefused"}
 # A request was sent, perhaps, when one of these came.
 LATE_NAMES = re.compile("Read|Write|Protocol|Closed|Disconnected|Timeout")
-# ValueErrors that are not about the message: an answer came, and could not be read.
+# ValueErrors that are not about the message: an answer came, and could not be read (H48).
 LATE_ERRORS = (JSONDecodeError, UnicodeDecodeError)
 # OpenSSL's reasons that belong to a handshake.
 HANDSHAKE = re.compile(
@@ -89,9 +89,9 @@ def explanation(
     """Return `error` and what it was raised for, from the outside to the inside; and what else was.
 
     What else was is an exception in whose `except` block something new was begun: another attempt,
-    perhaps. What a caller was handling when it sent the message is a context of any error, too, but
-    in neither list: a function has caught it through which the error has not come, or that still
-    runs.
+    perhaps (H49). What a caller was handling when it sent the message is a context of any error,
+    too, but in neither list: a function has caught it through which the error has not come, or that
+    still runs.
     """
     running, frame = set(), sys._getframe()
     while frame is not None:
@@ -205,7 +205,7 @@ def _of_connecting(error: BaseException) -> Fault | None:
 
 
 def _is_receivers(error: BaseException) -> bool:
-    """Whether a receiver of a signal has raised it: of one that says "sent", perhaps."""
+    """Whether a receiver of a signal has raised it: of one that says "sent", perhaps (H48)."""
     return _comes_from(error, Signal.send, Signal.asend)
 
 

@@ -21,6 +21,8 @@ from zoneinfo import ZoneInfo
 from django.core.mail import EmailAlternative, EmailAttachment
 from django.utils.functional import LazyObject, Promise, empty
 
+from .uris import URIHeader
+
 # The rooms that know other types add themselves: what is to be written, and what can be read.
 Writer = Callable[[Any, str], Any]
 Reader = Callable[[Any], Any]
@@ -191,6 +193,8 @@ WRITERS: dict[type, tuple[str, Any]] = {
     Group: ("group", _group),
     Charset: ("charset", _attributes),
     Header: ("header", _attributes),
+    # As plain text it would be folded and encoded after all (H64).
+    URIHeader: ("uris", _by(str)),
 }
 READERS: dict[str, Callable[[Any, Reader], Any]] = {
     "dict": lambda stored, others: {read(k, others): read(v, others) for k, v in stored},
@@ -212,4 +216,5 @@ READERS: dict[str, Callable[[Any, Reader], Any]] = {
     "group": _read_group,
     "charset": _instance(Charset),
     "header": _instance(Header),
+    "uris": _by(URIHeader),
 }

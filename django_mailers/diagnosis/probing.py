@@ -119,7 +119,7 @@ def _connected(
             failures.append(f"{address}: {_text(error)}")
             hint = hints.of_connection(error, target.port)
             continue
-        # A socket tells where it has got to: an address cannot be exchanged after the judgement.
+        # A socket tells where it has got to: nothing changes after the judgement (H67).
         if target.only_public and not is_public(str(sock.getpeername()[0])):
             sock.close()
             step = Step("connect", False, "The host is not on the public internet.", hints.PRIVATE)

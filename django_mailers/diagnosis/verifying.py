@@ -66,15 +66,19 @@ def verify(
     ports          the ports that an entry may name; None for all of them.
     on_step        called with the alias and each step as soon as it is there, for progress.
 
-    An entry may be what somebody has entered into a form. So for one only public addresses are
-    connected to, and what another service than a mail server says is not shown.
+    An entry may be what somebody has entered into a form. So for one with an SMTP backend only
+    public addresses are connected to, and what another service than a mail server says is not
+    shown. Another backend connects by itself: take 'BACKEND' from no form.
 
     Raises MailerDoesNotExist for an unknown alias, and ValueError for `send` without an address
-    to send to.
+    to send to, or for an entry without `allow_private`.
     """
     if send and not (sender and recipients):
         raise ValueError("To send, verify() needs a sender and recipients.")
     is_entry = not isinstance(mailer, str)
+    if send and is_entry and not allow_private:
+        # The mailer would resolve the name again: to a private address now, perhaps (H67).
+        raise ValueError("verify() sends through an entry only with allow_private=True.")
     wish = _Wish(
         sender,
         recipients,

@@ -1,7 +1,7 @@
 """The task of the background mailer: `deliver`, which an engine of Django's tasks framework runs.
 
 A task is valid for the engines and queues of a project, which do not have to have a "default". So
-it is not made when this module is imported, but when somebody asks for it.
+it is not made when this module is imported, but when somebody asks for it (H62).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Claims: a message is handed over by the run of a task that has claimed it, and by no other.
 
-Some engines run a task again if its worker has died. Before a run hands a message over, it adds a
-key to a cache, which only one can add. The key is never taken away again: a run that finds it there
-cannot know what the other has done, and does not send.
+Some engines run a task again if its worker has died (H57). Before a run hands a message over, it
+adds a key to a cache, which only one can add. The key is never taken away again (H58): a run that
+finds it there cannot know what the other has done, and does not send.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _hold(cache: Any, key: str, token: str) -> Claim:
         return "mine"
     found = cache.get(key)
     if found is None:
-        # A cache that keeps quiet about its errors says False, too.
+        # A cache that keeps quiet about its errors says False, too (H56).
         return "broken"
     if found == token:
         # Added by this run; the client asked twice, as the first reply was lost.

@@ -23,8 +23,8 @@ def enqueue(
     `database` is the one in which the engine has its tasks. What fails there is undone, and leaves
     a transaction that is under way usable.
 
-    An engine that raises an exception may have the task all the same: the reply was lost. So the
-    message is claimed, which keeps any run from sending it; then it certainly "failed".
+    An engine that raises an exception may have the task all the same: the reply was lost (H59). So
+    the message is claimed, which keeps any run from sending it; then it certainly "failed".
     """
     is_in_transaction, has_enqueued = False, False
     try:

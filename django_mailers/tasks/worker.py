@@ -95,6 +95,7 @@ class _Run:
             return self._judge(SendResult(message, "failed", error=error))
         if self._context.attempt > 1 and not claims.guards(ticket):
             return SendResult(message, "unknown", reason="a run before this one has died"), None
+        # Not before: a worker that dies while it makes the mailer has sent nothing (H58).
         token = secrets.token_hex(8)
         claim = claims.claim(ticket, token)
         if claim == "taken":

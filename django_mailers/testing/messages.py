@@ -34,12 +34,12 @@ class Attached(NamedTuple):
 
 
 def message_text(message: AnyMessage) -> str:
-    """Return the plain text of a message; "" if it has none. Lines end with "\\n"."""
+    """Return the plain text of a message; "" if it has none. Lines end with LF."""
     return with_newlines(_body(message, "plain"))
 
 
 def message_html(message: AnyMessage) -> str:
-    """Return the HTML of a message; "" if it has none. Lines end with "\\n"."""
+    """Return the HTML of a message; "" if it has none. Lines end with LF."""
     return with_newlines(_body(message, "html"))
 
 

@@ -38,7 +38,7 @@ class Batch:
     def __init__(self, backend: EmailBackend, messages: Sequence[Message]) -> None:
         self.backend = backend
         self.messages = messages
-        # Before the first try: with unknown="next" somebody may get a message twice.
+        # Before the first try: with unknown="next" somebody may get a message twice (H42).
         self.outgoing = [backend.fix_identity(message) for message in messages]
         self.results: list[SendResult | None] = [None] * len(messages)
         self._tries: list[list[Try]] = [[] for _ in messages]
@@ -101,6 +101,7 @@ class Batch:
             self.results[number] = one.result
 
     def _moves(self, one: Try) -> bool:
+        # Never by the type of the exception, which may come before the hand-over and after (H41).
         if one.fault is None or one.result.status in COUNTED:
             return False
         return one.fault.moves or (one.fault.kind == "unknown" and self.backend.unknown == "next")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("django_mailers.failover")
 
 # Seconds that one who tries a mailer has beyond the timeout of that mailer. Then another one tries
-# it, as this one was killed, perhaps.
+# it, as this one was killed, perhaps (H43).
 GRACE = 30
 
 

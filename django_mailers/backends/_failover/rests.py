@@ -1,4 +1,4 @@
-"""The mailers that rest, as this process knows them."""
+"""The mailers that rest, as this process knows them: backends live for one message (H44)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 An entry says when a rest ends by the wall clock, which other machines have, too. It may be set, and
 differ between machines, so a process looks at it once for each rest, and at most for the length of
-that rest; from then on its own monotonic clock counts.
+that rest; from then on its own monotonic clock counts (H44).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class SharedRests:
         try:
             return ask(caches[self.alias])
         except Exception as error:
-            # Of any cache. Mail goes on without it.
+            # Of any cache. Mail goes on without it (H56).
             if is_injected(error):
                 raise
             _paused[self.alias] = time.monotonic() + PAUSE

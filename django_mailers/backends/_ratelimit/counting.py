@@ -2,13 +2,13 @@
 
 The period of a rate has PARTS, and each part a counter of its own. A period that begins at any
 moment touches at most PARTS + 1 of them. As long as these together never hold more than the rate,
-no period does. The price is that room comes back up to one part late.
+no period does (H54). The price is that room comes back up to one part late.
 
-Only `add()` and `incr()` are atomic in a cache. So a process counts first, reads the counters then,
-and takes back what was too much. Of all processes that count for the same period, the last one sees
-what the others have counted, and keeps only what fits with that. `incr()` returns how much the
-counter held before, and that alone decides between processes that count at the same time: otherwise
-two of them that ask for the last place would both go without it.
+Only `add()` and `incr()` are atomic in a cache (H55). So a process counts first, reads the counters
+then, and takes back what was too much. Of all processes that count for the same period, the last
+one sees what the others have counted, and keeps only what fits with that. `incr()` returns how much
+the counter held before, and that alone decides between processes that count at the same time:
+otherwise two of them that ask for the last place would both go without it.
 
 The counters of the parts to come are read as well. They are those of machines whose clock is ahead,
 or from before the clock went back.

@@ -65,6 +65,6 @@ def _parsed(text: str) -> str | None:
         # The parser raises all sorts of errors (H21). A group, or a list, is not one address.
         return None
     # Parsers differ about quotes, comments and routes, of which addresses are made that mean one
-    # thing to a filter, and another one to the code that sends.
+    # thing to a filter, and another one to the code that sends (H52).
     is_sure = not parsed.all_defects and parseaddr(text)[1] == address
     return address if is_sure else None

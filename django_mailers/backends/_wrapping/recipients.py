@@ -37,7 +37,7 @@ warned: set[tuple[str | None, str, tuple[str, ...]]] = set()
 
 
 class Leftovers:
-    """What may bring a message to others than its `to`, `cc` and `bcc`.
+    """What may bring a message to others than its `to`, `cc` and `bcc` (H53).
 
     It is false if there is nothing of that. `is_allowed` says whether the value of a header names
     only recipients that may get the message.
