@@ -56,6 +56,9 @@ ENGINES = {
     ],
 }
 
+# The tests whose caches are real servers.
+SHARED_CACHES = ["test_failover_servers", "test_ratelimit_shared"]
+
 nox.needs_version = ">=2024.4.15"
 nox.options.sessions = [
     *("erase", "tests", "packages", "servers", "engines", "browser"),
@@ -145,12 +148,14 @@ def servers(session: nox.Session, django: str) -> None:
 def engines(session: nox.Session, django: str) -> None:
     """Send in the background on real task engines, and kill their workers."""
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        session.skip("PostgreSQL and Redis take Debian, and root.")
-    if shutil.which("redis-server") is None or not any(Path("/usr/lib/postgresql").glob("*/bin")):
+        session.skip("PostgreSQL, Redis and Memcached take Debian, and root.")
+    programs = {"redis-server", "memcached"}
+    has_postgres = any(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not has_postgres or not all(map(shutil.which, programs)):
         # Without starting them: each check has servers of its own.
         session.run(
             *("apt-get", "install", "--yes", "--no-install-recommends"),
-            *("postgresql", "redis-server"),
+            *("postgresql", *programs),
             env={"RUNLEVEL": "1", "DEBIAN_FRONTEND": "noninteractive"},
             external=True,
         )
@@ -159,6 +164,9 @@ def engines(session: nox.Session, django: str) -> None:
         *("python", "runtests.py", "tests.engines", "--pattern=check_*.py"),
         *(session.posargs or ["--parallel=2"]),
     )
+    if not session.posargs:
+        # Elsewhere they are skipped where there are no servers.
+        session.run("python", "runtests.py", "--parallel=2", *SHARED_CACHES)
 
 
 @nox.session
