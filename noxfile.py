@@ -56,6 +56,9 @@ ENGINES = {
     ],
 }
 
+# The tests whose caches are real servers.
+SHARED_CACHES = ["test_failover_servers", "test_ratelimit_shared"]
+
 nox.needs_version = ">=2024.4.15"
 nox.options.sessions = [
     *("erase", "tests", "packages", "servers", "engines", "browser"),
@@ -83,8 +86,10 @@ def tests(session: nox.Session, django: str) -> None:
 
     Between the oldest and the newest Python of a Django, all but the tests that are tagged "slow".
     """
+    # Django 5.2 has no tasks framework. pip cannot know that, as it only asks for the Python.
+    extras = "dev,tasks" if django == "5.2" else "dev"
     # Compiling all of Django takes longer than to compile what is imported of it.
-    session.install("--no-compile", "-e", ".[dev]", f"django~={django}.0")
+    session.install("--no-compile", "-e", f".[{extras}]", f"django~={django}.0")
     labels = session.posargs
     if not labels and session.python not in {MATRIX[django][0], MATRIX[django][-1]}:
         labels = ["--exclude-tag=slow"]
@@ -144,21 +149,19 @@ def servers(session: nox.Session, django: str) -> None:
 )
 def engines(session: nox.Session, django: str) -> None:
     """Send in the background on real task engines, and kill their workers."""
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        session.skip("PostgreSQL and Redis take Debian, and root.")
-    if shutil.which("redis-server") is None or not any(Path("/usr/lib/postgresql").glob("*/bin")):
-        # Without starting them: each check has servers of its own.
-        session.run(
-            *("apt-get", "install", "--yes", "--no-install-recommends"),
-            *("postgresql", "redis-server"),
-            env={"RUNLEVEL": "1", "DEBIAN_FRONTEND": "noninteractive"},
-            external=True,
-        )
+    programs = ["redis-server", "memcached"]
+    if not install_debian(session, programs, ["postgresql", *programs]) or not any(
+        Path("/usr/lib/postgresql").glob("*/bin")
+    ):
+        session.skip("PostgreSQL, Redis or Memcached are missing. That takes Debian, and root.")
     session.install("--no-compile", "-e", ".[dev]", f"django~={django}.0", *ENGINES[django])
     session.run(
         *("python", "runtests.py", "tests.engines", "--pattern=check_*.py"),
         *(session.posargs or ["--parallel=2"]),
     )
+    if not session.posargs:
+        # Elsewhere they are skipped where there are no servers.
+        session.run("python", "runtests.py", "--parallel=2", *SHARED_CACHES)
 
 
 @nox.session
@@ -167,7 +170,7 @@ def engines(session: nox.Session, django: str) -> None:
 )
 def browser(session: nox.Session, django: str) -> None:
     """See the mail of the test project in Debian's chromium, which is installed if need be."""
-    if not install_chromium(session):
+    if not install_debian(session, ["chromium", "chromedriver"], ["chromium", "chromium-driver"]):
         session.skip("Chromium and its driver are not installed. That takes Debian, and root.")
     session.install("--no-compile", "-e", ".[dev]", f"django~={django}.0", "selenium==4.*")
     session.run(
@@ -175,24 +178,25 @@ def browser(session: nox.Session, django: str) -> None:
     )
 
 
-def install_chromium(session: nox.Session) -> bool:
-    """Return whether chromium and chromedriver are there, after an attempt to install them."""
-    install = ["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"]
+def install_debian(session: nox.Session, programs: list[str], packages: list[str]) -> bool:
+    """Return whether the programs are there, after an attempt to install Debian's packages."""
+    install = ["install", "--yes", "--no-install-recommends", *packages]
     # The lists of this machine may be missing, or too old.
     for arguments in (install, ["update"], install):
-        if shutil.which("chromium") and shutil.which("chromedriver"):
+        if all(map(shutil.which, programs)):
             return True
         if shutil.which("apt-get") is None or os.geteuid() != 0:
             return False
         session.run(
             *("apt-get", "--quiet", "--option=DPkg::Lock::Timeout=60", *arguments),
-            env={"DEBIAN_FRONTEND": "noninteractive"},
+            # Without starting them: the tests have servers of their own.
+            env={"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
             external=True,
             silent=True,
             # It fails where there is no network, or another Linux has no such package.
             success_codes=[0, 100],
         )
-    return bool(shutil.which("chromium") and shutil.which("chromedriver"))
+    return all(map(shutil.which, programs))
 
 
 @nox.session

@@ -50,7 +50,10 @@ class Way(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the table. The client has so many `cores`; the servers have them all."""
+    """A row of the table. The client has so many `cores`; the servers have them all.
+
+    package  The distribution that it takes besides, if it takes one.
+    """
 
     name: str
     title: str
@@ -59,6 +62,7 @@ class Row(NamedTuple):
     messages: int
     ways: Sequence[Way]
     cores: int = 1
+    package: str = ""
 
 
 def one_by_one(target: Target, count: int) -> float:
@@ -132,19 +136,28 @@ def in_new_process(name: str) -> Work:
     """Return work that a new process does: the function of `benchmarks.sending` of that name."""
 
     def work(target: Target, count: int) -> float:
-        command = [sys.executable, "-m", "benchmarks.cold", name, str(count)]
-        # With bytecode, as an installed package has it.
-        env = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
-        child = subprocess.run(
-            [*command, json.dumps(target.mailer)],
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=env,
-        )
-        return float(child.stdout)
+        return _process("cold", name, str(count), json.dumps(target.mailer))
 
     return work
+
+
+def by_a_worker(target: Target, count: int) -> float:
+    """Queue the messages; return how long the worker of a task engine takes for them."""
+    return _process("background", str(count), json.dumps(target.mailer))
+
+
+def _process(module: str, *arguments: str) -> float:
+    """Run a module of this package, which prints seconds."""
+    # With bytecode, as an installed package has it.
+    env = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
+    child = subprocess.run(
+        [sys.executable, "-m", f"{__package__}.{module}", *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
+    return float(child.stdout)
 
 
 def way(name: str, required: float, **options: Any) -> Way:
@@ -293,6 +306,16 @@ ROWS = [
             ),
             Way("send_messages()", options=ONE_SESSION),
         ],
+    ),
+    Row(
+        "worker",
+        "a queued message, one worker of django-tasks-db on SQLite, STARTTLS + AUTH, aiosmtpd",
+        AIOSMTPD,
+        one_by_one,
+        200,
+        # Django's backend is called in a loop, without a queue.
+        [SOME, Way("no PIPELINING", {"Django": 1}, work=by_a_worker)],
+        package="django-tasks-db",
     ),
     Row(
         "first",

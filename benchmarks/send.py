@@ -15,6 +15,7 @@ import gc
 import os
 import statistics
 import sys
+from importlib import metadata
 from typing import Any
 
 from .rows import ROWS, Row, Target, mailer
@@ -47,6 +48,14 @@ def measure(row: Row, targets: list[Target], turns: int) -> dict[str, list[float
         for number in order if turn % 2 else reversed(order):
             seconds[number].append(run(number, row.ways[number].messages or row.messages))
     return {way.name: measured for way, measured in zip(row.ways, seconds, strict=True)}
+
+
+def is_installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def restrict(cores: int) -> None:
@@ -89,14 +98,17 @@ def main() -> int:
     rows = [row for row in ROWS if row.name in options.rows or not options.rows]
 
     with Servers() as servers:
-        missing = []
+        missing: dict[str, str] = {}
         mailers: dict[str, Any] = {}
         targets: dict[str, list[Target]] = {}
         for row in rows:
+            if row.package and not is_installed(row.package):
+                missing[row.name] = f"{row.package} is not installed."
+                continue
             try:
                 port = servers.port(row.server)
             except NotInstalled:
-                missing.append(row.name)
+                missing[row.name] = INSTALLATION
                 continue
             targets[row.name] = []
             for way in row.ways:
@@ -111,8 +123,9 @@ def main() -> int:
         for row in rows:
             if row.name in targets:
                 good &= show(row, measure(row, targets[row.name], options.turns))
-    if missing:
-        print(f"\nNot measured: {', '.join(missing)}.", INSTALLATION, file=sys.stderr)
+    for reason in dict.fromkeys(missing.values()):
+        names = ", ".join(name for name in missing if missing[name] == reason)
+        print(f"\nNot measured: {names}.", reason, file=sys.stderr)
     return int(not good or bool(missing))
 
 

@@ -122,9 +122,16 @@ class OnCommitTests(QueueTestCase, TransactionTestCase):
                 message("a").send(using=IT)
                 self.assertEqual(self.queued, [])
 
+        @sync_to_async
+        def disconnect():
+            # Django leaves the connection of a thread to a database in memory open.
+            connection.connection.close()
+            connection.connection = None
+
         async def view():
             await save()
             report = await asend_many([message("b")], using=IT)
+            await disconnect()
             return report[0].status
 
         with background():

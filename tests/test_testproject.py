@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from importlib.util import find_spec
 from pathlib import Path
 
 import django
@@ -115,6 +116,15 @@ ROWS = [
         f"2 {AS_BULK}, 1 held back (RateLimited)",
     ),
 ]
+END = ["", "Everything arrived."]
+if find_spec("django_tasks_db") and (find_spec("django.tasks") or find_spec("django_tasks")):
+    ROWS.append(("receipt", "send_mail(using=)", "background", "tasks", "default", f"1 {AS_SHOP}"))
+else:
+    END.insert(
+        1,
+        "Nothing was sent in the background, as django-tasks-db is not installed. "
+        'Install it with: pip install "django-mailers[demo]"',
+    )
 
 
 @tag("slow")
@@ -144,7 +154,7 @@ class DemoTests(ManageMixin, SimpleTestCase):
 
         process = self.manage("demo")
 
-        self.assertPrintsTable(process.stdout, ROWS, ["", "Everything arrived."])
+        self.assertPrintsTable(process.stdout, ROWS, END)
         self.assertEqual(process.stderr, "")
         self.assertEqual(process.returncode, 0)
         self.assertEqual(files(TESTPROJECT), before)

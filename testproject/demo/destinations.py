@@ -12,6 +12,8 @@ from typing import NamedTuple
 from django.core import mail
 from django.test import override_settings
 
+from demo import background
+
 # The accounts of the SMTP mailers, by which the server distinguishes them.
 ACCOUNTS = {"default": "shop", "newsletter": "bulk", "errors": "monitor"}
 
@@ -51,7 +53,11 @@ def configured_mailers(server) -> Iterator[Callable[[], list[Arrival]]]:
                 },
             }
         mailers |= composed_mailers(server)
-        with override_settings(MAILERS=mailers):
+        changed = {"MAILERS": mailers}
+        if background.IS_INSTALLED:
+            mailers["background"] = background.MAILER
+            changed["CACHES"] = background.CACHES
+        with override_settings(**changed):
             yield lambda: [
                 *at_the_server(server),
                 *on_the_screen(screen),

@@ -9,6 +9,7 @@ from django.core.mail import EmailMessage, send_mail, send_mass_mail
 from django.test import Client
 from django.urls import reverse
 
+from demo import background
 from django_mailers import send_many
 from shop.mail import send_newsletter, send_pickup_notices, send_welcome
 
@@ -144,5 +145,25 @@ def letters_for_composed_mailers() -> list[Letters]:
             lambda: send_many(issues, using="limited"),
             via="newsletter",
             held_back=("RateLimited",),
+        ),
+    ]
+
+
+def letters_in_the_background() -> list[Letters]:
+    if not background.IS_INSTALLED:
+        return []
+
+    def send() -> None:
+        send_mail("Your receipt", "", None, [ADA], using="background")
+        background.run_worker()
+
+    return [
+        Letters(
+            "receipt",
+            "send_mail(using=)",
+            "background",
+            ["Your receipt"],
+            send,
+            via="default",
         ),
     ]

@@ -90,6 +90,11 @@ if find_spec("django_mail_preview"):
             "OPTIONS": {"using": "disk", "also": ["preview"]},
         },
     }
+# With django-tasks-db, which is optional, too, the demo sends mail in the background. On Django 5.2
+# it needs django-tasks.
+if find_spec("django_tasks_db") and (find_spec("django.tasks") or find_spec("django_tasks")):
+    INSTALLED_APPS.append("django_tasks_db")
+    TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 DEFAULT_FROM_EMAIL = "Quay Books <shop@quaybooks.example>"
 SERVER_EMAIL = "server@quaybooks.example"
 EMAIL_SUBJECT_PREFIX = "[Quay Books] "

@@ -20,8 +20,10 @@ class LateCeleryChecks(EngineCase, SimpleTestCase):
     runs_again = True
     # A worker looks for them when it starts, and then after more than a minute.
     gives_up_after = 4
+    attempts = (1, 1)
 
 
 class StreamsChecks(EngineCase, SimpleTestCase):
     engine = "redis"
     runs_again = True
+    attempts = (1, 2)

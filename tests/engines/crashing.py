@@ -64,13 +64,14 @@ def install():
     """Let the worker of this process crash before and after it has claimed a message."""
     from django_mailers.tasks import claims, worker
 
-    subject = None
+    subject = attempt = None
     load, claim, run = worker.load, claims.claim, worker.run
 
     def noting_load(text):
         nonlocal subject
         message = load(text)
         subject = message.subject
+        append(Path(os.environ["FOLDER"], "attempts.txt"), subject, attempt)
         return message
 
     def crashing_claim(ticket, token):
@@ -79,13 +80,20 @@ def install():
         crash(subject, "after claim")
         return outcome
 
-    def crashing_run(*args):
+    def crashing_run(context, *args):
+        nonlocal attempt
+        attempt = context.attempt
         try:
-            return run(*args)
+            return run(context, *args)
         finally:
             crash(subject, "before result")
 
     worker.load, claims.claim, worker.run = noting_load, crashing_claim, crashing_run
+
+
+def append(path, *values):
+    with path.open("a") as file:
+        file.write(f"{json.dumps(values)}\n")
 
 
 def note_results(path):
@@ -93,8 +101,6 @@ def note_results(path):
     from django_mailers.signals import mail_finished
 
     def note(sender, message, alias, result, **kwargs):
-        line = json.dumps([message and message.subject, result.status, type(result.error).__name__])
-        with path.open("a") as file:
-            file.write(f"{line}\n")
+        append(path, message and message.subject, result.status, type(result.error).__name__)
 
     mail_finished.connect(note, weak=False)

@@ -65,7 +65,7 @@ class Engine:
         self.workers = []
 
     def run(self, source):
-        """Run Python code of the project, with `mail` and `message()`; return what it prints."""
+        """Run Python code of the project, with `mailers` and `message()`; return what it prints."""
         done = subprocess.run(
             [sys.executable, "-c", f"import django\ndjango.setup()\n{PRELUDE}\n{source}"],
             env=self.environment,
@@ -118,7 +118,14 @@ class Engine:
 
     def results(self):
         """What `mail_finished` has said: subjects, statuses and names of errors."""
-        path = self.folder / "results.txt"
+        return self.lines("results.txt")
+
+    def attempts(self, subject):
+        """The engine's count of attempts in each run of the message, `context.attempt`."""
+        return [attempt for name, attempt in self.lines("attempts.txt") if name == subject]
+
+    def lines(self, name):
+        path = self.folder / name
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def log(self):

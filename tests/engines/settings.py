@@ -65,6 +65,19 @@ MAILERS = {
         "OPTIONS": {"using": "crashing", "attempts": 3, "delay": 1, "max_delay": 2},
     },
     "smtp": {"BACKEND": "django_mailers.backends.smtp.EmailBackend", "OPTIONS": SMTP},
+    "reliable": {"BACKEND": BACKEND, "OPTIONS": {"using": "failover"}},
+    "failover": {
+        "BACKEND": "django_mailers.backends.failover.EmailBackend",
+        "OPTIONS": {"mailers": ["down", "smtp"]},
+    },
+    # Nobody listens at this port.
+    "down": {"OPTIONS": {"host": "127.0.0.1", "port": 1, "timeout": 10}},
+    # More messages than attempts: to wait for the limit is not one of them.
+    "limited": {"BACKEND": BACKEND, "OPTIONS": {"using": "limit", "attempts": 2}},
+    "limit": {
+        "BACKEND": "django_mailers.backends.ratelimit.EmailBackend",
+        "OPTIONS": {"using": "smtp", "rate": "2/s"},
+    },
 }
 LOGGING = {
     "version": 1,

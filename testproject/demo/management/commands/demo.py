@@ -1,35 +1,43 @@
 import platform
 import secrets
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 
 import django
 from django.core.mail import mailers
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
 
 import django_mailers
+from demo import background
 from demo.destinations import ACCOUNTS, configured_mailers
 from demo.letters import (
     letters_for_composed_mailers,
     letters_for_other_mailers,
+    letters_in_the_background,
     letters_of_the_site,
 )
 from django_mailers import SendReport
 
 
 @contextmanager
-def database_in_memory():
-    """Use the database that Django's tests would use. With SQLite it is in memory.
+def temporary_database():
+    """Use the database that Django's tests would use. With SQLite it is a file, for the worker.
 
     Only the database: the rest of Django's test environment would replace the mailers.
     """
-    before = setup_databases(verbosity=0, interactive=False)
-    try:
-        yield
-    finally:
-        teardown_databases(before, verbosity=0)
+    with tempfile.TemporaryDirectory() as folder:
+        if background.IS_INSTALLED and connection.vendor == "sqlite":
+            connection.settings_dict["TEST"]["NAME"] = str(Path(folder, "demo.sqlite3"))
+        before = setup_databases(verbosity=0, interactive=False)
+        try:
+            yield
+        finally:
+            teardown_databases(before, verbosity=0)
 
 
 class Command(BaseCommand):
@@ -50,7 +58,7 @@ class Command(BaseCommand):
         with (
             running_server(passwords) as server,
             configured_mailers(server) as arrivals,
-            database_in_memory(),
+            temporary_database(),
             # Error reports are mailed in production only.
             override_settings(DEBUG=False),
         ):
@@ -63,11 +71,13 @@ class Command(BaseCommand):
                 *letters_of_the_site(),
                 *letters_for_other_mailers(),
                 *letters_for_composed_mailers(),
+                *letters_in_the_background(),
             ]
             missing = self.send(letters, arrivals)
         if missing:
             raise CommandError(f"Missing: {', '.join(missing)}.")
-        self.stdout.write(self.style.SUCCESS("\nEverything arrived."))
+        self.stdout.write("" if background.IS_INSTALLED else f"\n{background.NOT_INSTALLED}")
+        self.stdout.write(self.style.SUCCESS("Everything arrived."))
 
     def send(self, all_letters, arrivals):
         """Send the letters, look for them, print the table; return the names of those missing."""
