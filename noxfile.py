@@ -149,10 +149,8 @@ def servers(session: nox.Session, django: str) -> None:
 )
 def engines(session: nox.Session, django: str) -> None:
     """Send in the background on real task engines, and kill their workers."""
-    programs = ["redis-server", "memcached"]
-    if not install_debian(session, programs, ["postgresql", *programs]) or not any(
-        Path("/usr/lib/postgresql").glob("*/bin")
-    ):
+    packages = ["postgresql", "redis-server", "memcached"]
+    if not install_debian(session, ["pg_ctlcluster", "redis-server", "memcached"], packages):
         session.skip("PostgreSQL, Redis or Memcached are missing. That takes Debian, and root.")
     session.install("--no-compile", "-e", ".[dev]", f"django~={django}.0", *ENGINES[django])
     session.run(
