@@ -51,7 +51,7 @@ def main(way: str, group: str = "main") -> None:
         if way == "bare":
             # The server is of the package, which by itself does nothing to Django.
             loaded = {name for name in sys.modules if name.partition(".")[0] == "django_mailers"}
-            server = {"testing", "testing.server", "testing.dialogue"}
+            server = {"testing", "testing.certificates", "testing.dialogue", "testing.server"}
             expected = {"django_mailers", *(f"django_mailers.{name}" for name in server)}
             assert loaded == expected, loaded
         else:
