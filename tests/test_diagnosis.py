@@ -3,7 +3,9 @@
 import datetime
 import io
 import json
+import smtplib
 import socket
+import ssl
 import tempfile
 from unittest import mock
 
@@ -12,7 +14,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import CommandError, call_command
 from django.test import SimpleTestCase, override_settings
 
-from django_mailers.diagnosis import Step, verify
+from django_mailers.diagnosis import Step, hints, verify
 from django_mailers.diagnosis.addresses import is_public
 from django_mailers.testing.server import SMTPServer as PlainServer
 
@@ -259,6 +261,49 @@ class FaultTests(VerifyTestCase):
             found = self.verify(entry(server))
         banner = next(step for step in found.steps if step.name == "banner")
         self.assertEqual(banner.detail, "220 [31mred  ESMTP")
+
+
+class HintTests(SimpleTestCase):
+    """Faults that no server on loopback has."""
+
+    def test_connections(self):
+        for error, hint in [
+            (TimeoutError("timed out"), "A firewall may block port 25"),
+            (OSError(101, "Network is unreachable"), "Look at the network of this machine"),
+        ]:
+            self.assertIn(hint, hints.of_connection(error, 25))
+
+    def test_silence_on_the_port_for_tls(self):
+        for security in (None, "starttls"):
+            hint = hints.of_silence(465, security, is_timeout=True)
+            self.assertIn("set 'use_ssl' instead of 'use_tls'", hint)
+        self.assertIn("refuse this machine", hints.of_silence(25, None, is_timeout=False))
+
+    def test_banners(self):
+        self.assertIn("something else than a mail server", hints.of_banner(-1, 80))
+
+    def test_starttls_on_the_port_for_tls(self):
+        self.assertIn("set 'use_ssl'", hints.of_starttls(465))
+
+    def test_tls(self):
+        early = ssl.SSLCertVerificationError("not yet valid")
+        early.verify_code = 9
+        for error, starttls, hint in [
+            (early, True, "the clock of this machine"),
+            (ssl.SSLError(1, "no cipher"), True, "no version of TLS or no cipher in common"),
+            (TimeoutError("timed out"), False, "set 'use_tls' instead of 'use_ssl'"),
+        ]:
+            self.assertIn(hint, hints.of_tls(error, 587, starttls=starttls))
+        self.assertEqual(hints.of_tls(TimeoutError("timed out"), 587, starttls=True), "")
+
+    def test_logins(self):
+        for code, hint in [
+            (535, "Correct 'username' and 'password'"),
+            (454, "at the moment"),
+            (534, "what the provider says"),
+        ]:
+            error = smtplib.SMTPAuthenticationError(code, b"No")
+            self.assertIn(hint, hints.of_login(error, is_encrypted=True))
 
 
 class OtherMailersTests(VerifyTestCase):

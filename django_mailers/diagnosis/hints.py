@@ -51,7 +51,7 @@ def of_starttls(port: int) -> str:
 def of_tls(error: Exception, port: int, *, starttls: bool) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _of_certificate(error)
-    if isinstance(error, ssl.SSLError) and error.reason in {
+    if isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in {
         "WRONG_VERSION_NUMBER",
         "RECORD_LAYER_FAILURE",
     }:
