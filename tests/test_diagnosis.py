@@ -529,6 +529,20 @@ class CommandTests(VerifyTestCase):
         self.assertEqual(lines[1], f"  ok   configuration {OURS}")
         self.assertRegex(lines[-1], r"^  ok   noop          The server answers\.  \d+ ms$")
 
+    def test_on_a_terminal_it_shows_that_it_waits(self):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        terminal = Terminal()
+        with override_settings(MAILERS={"default": {"BACKEND": LOCMEM}}):
+            call_command("mailers", "verify", stdout=terminal, no_color=True)
+        self.assertEqual(
+            terminal.getvalue(),
+            f"default\n  ok   configuration {LOCMEM}\n  …\r"
+            "  ok   open          This backend sends nothing.\n  …\r   \r",
+        )
+
     def test_verify_fails(self):
         gone = {"BACKEND": OURS, "OPTIONS": {"host": "nobody.invalid"}}
         status, output = self.call("verify", default={"BACKEND": LOCMEM}, gone=gone)

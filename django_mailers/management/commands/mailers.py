@@ -114,6 +114,8 @@ class Command(BaseCommand):
             )
         ok = all(verification.ok for verification in found)
         records = self.look_up(sender, aliases, options) if options["dns"] else []
+        if not options["json"]:
+            self.wait_on_terminal("   ")
         ok = ok and all(step.ok for step in records)
         if options["json"]:
             shown = {
@@ -188,9 +190,16 @@ class Command(BaseCommand):
             self.stdout.write(f"  {mark} {step.name:13} {step.detail}{ms}".rstrip())
             if step.hint:
                 self.stdout.write(f"       {'':13} -> {step.hint}")
-            self.stdout.flush()
+            # What comes next may take as long as the timeout.
+            self.wait_on_terminal("  …")
 
         return show
+
+    def wait_on_terminal(self, mark: str) -> None:
+        """Write `mark` for the next line to overwrite, if somebody looks on."""
+        if self.stdout.isatty():
+            self.stdout.write(mark, ending="\r")
+        self.stdout.flush()
 
 
 def _age(age: timedelta) -> str:
