@@ -211,8 +211,12 @@ def from_domain(fields: Sequence[tuple[str, bytes]]) -> str:
 # The sender is mostly the same.
 @lru_cache(maxsize=64)
 def _domain(value: bytes) -> str:
-    address = parseaddr(value.decode("utf-8", "replace").strip())[1]
-    domain = address.rpartition("@")[2].lower()
+    return domain_of(value.decode("utf-8", "replace").strip())
+
+
+def domain_of(mailbox: str) -> str:
+    """Return the domain in `mailbox`, an address with or without a name, in lower case."""
+    domain = parseaddr(mailbox)[1].rpartition("@")[2].lower()
     try:
         # With SMTPUTF8 it may be in letters.
         return domain.encode("idna").decode("ascii")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
@@ -16,9 +15,9 @@ from .table import check_message
 def check_senders(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Check that mailers sign for DEFAULT_FROM_EMAIL, the sender of most mail."""
     for mailer, option in _signing(mailers):
-        from django_mailers.dkim import Signing
+        from django_mailers.dkim import Signing, domain_of
 
-        domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2].lower()
+        domain = domain_of(settings.DEFAULT_FROM_EMAIL)
         if Signing(option).signer(domain) is None:
             text = f"OPTIONS 'dkim' does not sign for {domain!r}, the domain of DEFAULT_FROM_EMAIL."
             yield check_message("mailers.W070", text, alias=mailer.alias)

@@ -9,6 +9,7 @@ from django_mailers.types import Message
 
 from . import clock
 from .calls import current_call
+from .interrupted import attach_report
 
 if TYPE_CHECKING:
     from .wrapper import Wrapper
@@ -22,5 +23,5 @@ def wait(wrapper: Wrapper, seconds: float, messages: Sequence[Message]) -> None:
     try:
         clock.sleep(seconds)
     except BaseException as error:
-        error.report = current_call(wrapper).report(messages, error)  # type: ignore[attr-defined]
+        attach_report(error, current_call(wrapper).report(messages, error), None)
         raise

@@ -6,7 +6,6 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -162,12 +161,13 @@ class Command(BaseCommand):
     ) -> list[Step]:
         """Look up the records of the sender's domain, and of the keys that mailers sign with."""
         from django_mailers.diagnosis.dns import Records, examine
+        from django_mailers.dkim import domain_of
 
         try:
             records = Records(_nameservers(options["nameserver"]), options["timeout"])
         except ImportError as error:
             raise CommandError(str(error), returncode=2) from None
-        domain = parseaddr(sender)[1].rpartition("@")[2].lower()
+        domain = domain_of(sender)
         show = None if options["json"] else self.print_step()
         steps = []
         for step in examine(domain, _selectors(aliases), records):
