@@ -44,7 +44,7 @@ def fault_of_http(error: BaseException) -> Fault | None:
 
 
 def peek(instance: Any, name: str) -> Any:
-    """Return the attribute `name`, None if there is none or if it cannot be had."""
+    """Return the attribute `name`, or None if it is missing or cannot be read."""
     try:
         return getattr(instance, name, None)
     except Exception as error:

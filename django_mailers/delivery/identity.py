@@ -39,7 +39,7 @@ def fix_identity(message: Message) -> Message:
     """
     headers: Any = getattr(message, "extra_headers", None)
     if not isinstance(headers, dict):
-        return message  # Not one of Django's: there is no place for them.
+        return message  # It is not one of Django's, and has nowhere to put them.
     names = {name.lower() for name in headers}
     added: dict[str, str] = {}
     if "date" not in names:

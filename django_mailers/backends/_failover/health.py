@@ -39,8 +39,8 @@ class Health:
     def choose(self, attempt: Attempt, aliases: Sequence[str], *, may_force: bool) -> bool:
         """Make `attempt` one through the first of `aliases` that may be tried.
 
-        With `may_force`, if there is none, it is the one whose rest ends first. Returns False if
-        none is chosen. In any case the caller has to `release()` the attempt in the end.
+        If all of them rest, `may_force` allows the one whose rest ends first. Returns False if no
+        mailer is chosen. In any case the caller has to `release()` the attempt in the end.
         """
         keys = {alias: key_of(alias) for alias in aliases}
         self._refresh([*keys.values()])

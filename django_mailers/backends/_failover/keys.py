@@ -28,7 +28,7 @@ def key_of(alias: str) -> str:
     """Return the key of the mailer `alias`, as it is configured now, for any cache.
 
     It consists of the alias and a hash of the host, the port and the user, or of the other options
-    if there is no host. A secret is not among them: who reads the cache might guess it.
+    without a host. No secret is among them: someone who reads the cache could guess it.
     """
     settings = mail.mailers.settings
     looked_at, key = _known.get(alias, (None, ""))

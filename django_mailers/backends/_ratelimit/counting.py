@@ -67,7 +67,7 @@ class Place(NamedTuple):
 
 
 class Full(NamedTuple):
-    """There is no place for a message, but perhaps in so many seconds."""
+    """The limit is reached; in so many seconds there may be room again."""
 
     seconds: float
 
