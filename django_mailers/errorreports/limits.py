@@ -26,8 +26,6 @@ PERIODS = {"minute": 60, "hour": 3600}
 MAX_SITES = 1000
 # Seconds for which a cache that has failed is not asked again: it may be slow to fail.
 CACHE_PAUSE = 60
-# How many slots that others take first a process tries; a storm of more reports is over any rate.
-MAX_RACES = 8
 # Seconds after the window for which the cache keeps the counts for the next report.
 CACHE_KEEPS = 7 * 24 * 3600
 
@@ -239,7 +237,7 @@ class SharedLimits:
         if self.window and not cache.add(self._key("site", site), 1, self.window):
             self._count(cache, self._key("similar", site))
             return None
-        if self.limit is not None and not self._take_slot(cache, self.limit):
+        if self.limit is not None and not self._is_counted(cache, self.limit):
             cache.delete(self._key("site", site))
             self._count(cache, self._key("others"))
             return None
@@ -273,21 +271,14 @@ class SharedLimits:
             )
         return cache
 
-    def _take_slot(self, cache: Any, limit: int) -> bool:
-        """Take one of the slots that a period has for reports; return whether one was free.
+    def _is_counted(self, cache: Any, limit: int) -> bool:
+        """Count a report, if the period has room for one more; return whether it had."""
+        from django_mailers.backends._ratelimit.costs import MAILER
+        from django_mailers.backends._ratelimit.counting import Ledger, Place, Rate
 
-        A slot becomes free after a period, by the clock of the cache. Slots are taken in turn, so
-        it is enough to look at one: if the next one is not free, none is.
-        """
-        for _ in range(MAX_RACES):
-            number = cache.get(self._key("sent"), 0)
-            if cache.add(self._key("slot", str(number % limit)), 1, self.period):
-                self._count(cache, self._key("sent"))
-                return True
-            # If the number has changed, another process has taken this slot just now.
-            if cache.get(self._key("sent"), 0) == number:
-                break
-        return False
+        ledger = Ledger(cache, self._prefix, [Rate(limit, self.period)])
+        [outcome] = ledger.take([{MAILER: 1}])
+        return isinstance(outcome, Place)
 
     def _key(self, *parts: str) -> str:
         return ":".join([self._prefix, *parts])

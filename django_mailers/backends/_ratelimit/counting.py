@@ -88,7 +88,7 @@ class Ledger:
         self._owner = owner
         self._rates = rates
         self._digests: dict[str, str] = {}
-        # That of the base class, which reads and writes, sets the timeout of the cache.
+        # That of the base class reads and writes, with the timeout of the cache.
         self._forgets = getattr(type(cache), "incr", None) is BaseCache.incr
 
     def take(self, costs: Sequence[Cost]) -> list[Place | Full]:
@@ -128,16 +128,25 @@ class Ledger:
 
     def _uncount(self, counter: str, units: int, rate: Rate) -> None:
         with suppress(ValueError):  # It is not there any more.
-            rest = self._cache.decr(counter, units)
+            rest = self._add(counter, -units, rate)
             if rest < 0:
                 # The cache had lost it meanwhile. Below zero it would let more through.
-                self._cache.incr(counter, -rest)
-            self._keep(counter, rate)
+                self._add(counter, -rest, rate)
 
-    def _keep(self, counter: str, rate: Rate) -> None:
-        """Give a counter its timeout back, if the cache forgets it."""
+    def _add(self, counter: str, units: int, rate: Rate) -> int:
+        """Return what the counter holds with `units` more; ValueError if it is not there."""
+        value: int
         if self._forgets:
-            self._cache.touch(counter, _timeout(rate))
+            # No less atomic than its incr(), which might forget the counter at once.
+            value = self._cache.get(counter)
+            if value is None:
+                raise ValueError(counter)
+            self._cache.set(counter, value + units, _timeout(rate))
+            return value + units
+        # Memcached adds no negative numbers.
+        add, number = (self._cache.decr, -units) if units < 0 else (self._cache.incr, units)
+        value = add(counter, number)
+        return value
 
     def _reserve(self, numbers: Sequence[int], costs: Sequence[Cost], now: float) -> list[int]:
         """Count the messages with these numbers, and take back those that find no room."""
@@ -167,13 +176,10 @@ class Ledger:
         """Count `units`; return what the counter holds now."""
         for _ in range(ROUNDS):
             try:
-                value: int = self._cache.incr(counter, units)
+                return self._add(counter, units, rate)
             except ValueError:  # It is not there, or it has expired a moment ago.
                 if self._cache.add(counter, units, _timeout(rate)):
                     return units
-                continue
-            self._keep(counter, rate)
-            return value
         raise CacheBroken("A counter is lost as soon as it is there.")
 
     def _read(self, names: Collection[str], now: float) -> Counts:
