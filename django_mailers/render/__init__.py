@@ -57,11 +57,11 @@ def render(message: EmailMessage, *, is_alone: bool = False) -> bytes:
             return data
     try:
         return normally(message)
-    except MessageError:
+    except MessageError as error:
         # Such as a HeaderWriteError.
         from . import localparts
 
-        localparts.refuse_in(message)
+        localparts.refuse_in(message, error)
         raise
 
 

@@ -8,12 +8,15 @@ Before Python 3.15 its parser reports them as a defect, of which Django makes a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from email.errors import MessageError
 from email.headerregistry import AddressHeader
 from typing import Any
 
 from django.utils.encoding import force_str
 
-# Python's words, with its parenthesis.
+# How the generator's error begins: with "local-part" or "addr-spec" behind it (Python 3.15).
+_UNWRITABLE = "Non-ASCII "
+# The parser's words, with its parenthesis.
 DEFECT = "local-part contains non-ASCII characters)"
 _OTHER_HEADERS = ("sender", "resent-from", "resent-sender", "resent-to", "resent-cc")
 
@@ -23,8 +26,10 @@ def refusal(address: object) -> ValueError:
     return ValueError(f"Invalid address {force_str(address)!r}: {DEFECT}")
 
 
-def refuse_in(message: Any) -> None:
-    """Raise `ValueError` if one of the headers of `message` has such an address."""
+def refuse_in(message: Any, error: MessageError) -> None:
+    """Raise `ValueError` if `error` says that a header of `message` has such an address."""
+    if not str(error).startswith(_UNWRITABLE):
+        return
     for address in _addresses(message):
         if not _is_ascii(force_str(address)):
             raise refusal(address)
