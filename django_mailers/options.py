@@ -128,10 +128,10 @@ def import_callable(value: Any, option: str, alias: str | None) -> Callable[...,
         found = import_string(value)
     except ImportError as error:
         raise InvalidMailer(
-            f"Could not import {option!r} {value!r}: {error}", alias=alias
+            f"Could not import OPTIONS {option!r} {value!r}: {error}", alias=alias
         ) from error
     if not callable(found):
-        raise InvalidMailer(f"OPTIONS {option!r}: {value!r} is not callable.", alias=alias)
+        raise InvalidMailer(f"OPTIONS {option!r} {value!r} is not callable.", alias=alias)
     return found
 
 

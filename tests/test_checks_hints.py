@@ -1,5 +1,6 @@
 """The hints of the checks lead to what was meant."""
 
+import pkgutil
 import tempfile
 from pathlib import Path
 
@@ -7,7 +8,8 @@ from django.test import SimpleTestCase, override_settings
 from django.test.utils import extend_sys_path
 from django.utils.module_loading import import_string
 
-from django_mailers.checks import check_mailers, constructor
+from django_mailers import backends
+from django_mailers.checks import check_mailers
 
 from .support.utils import LOCMEM, OURS, SMTP
 
@@ -21,10 +23,20 @@ class PathTests(SimpleTestCase):
             (found,) = check_mailers(None)
         return found.id, found.hint
 
-    def test_ours_exist(self):
-        for path in constructor.OURS:
-            backend = import_string(path)
-            self.assertEqual(f"{backend.__module__}.{backend.__qualname__}", path)
+    def test_each_of_ours(self):
+        """Also one that was added later; not the private modules, nor `base`."""
+        modules = [module.name for module in pkgutil.iter_modules(backends.__path__)]
+        names = [name for name in modules if not name.startswith("_") and name != "base"]
+        self.assertLess({"smtp", "maildir", "failover"}, {*names})
+        for name in names:
+            path = f"django_mailers.backends.{name}.EmailBackend"
+            with self.subTest(name):
+                self.assertEqual(import_string(path).__module__, f"django_mailers.backends.{name}")
+                for wrong in (f"django_mailers.{name}.EmailBackend", f"{path}s"):
+                    expected = ("mailers.E004", f"Did you mean '{path}'?")
+                    self.assertEqual(self.meant(wrong), expected)
+        for wrong in ("django_mailers.backends.base.Wrappr", "django_mailers.mailboxes.X"):
+            self.assertEqual(self.meant(wrong), ("mailers.E004", f"Did you mean '{OURS}'?"))
 
     def test_misspelt(self):
         for path, meant in [

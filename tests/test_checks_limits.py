@@ -108,6 +108,12 @@ class LimitsTests(SimpleTestCase):
                 {"bulk": self.limit(cache=cache)}, found("mailers.E030", text, hint), CACHES=caches
             )
         self.assertFound({"bulk": self.limit(cache="redis")}, CACHES=caches)
+        text = "MAILERS['bulk']: OPTIONS 'cache' names 'default', which is not in CACHES."
+        self.assertFound(
+            {"bulk": self.limit()},
+            found("mailers.E030", text, "CACHES defines nothing."),
+            CACHES={},
+        )
         self.assertFound(
             {"bulk": self.limit(cache=1)},
             found(

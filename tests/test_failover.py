@@ -300,7 +300,8 @@ class ClassifyTests(ProvidersTestCase):
             send_many([message("m")], using="it")
         self.assertEqual(
             str(caught.exception),
-            "MAILERS['it']: Could not import 'classify' 'nowhere.f': No module named 'nowhere'",
+            "MAILERS['it']: Could not import OPTIONS 'classify' 'nowhere.f': No module named "
+            "'nowhere'",
         )
 
 

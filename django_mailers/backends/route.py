@@ -9,10 +9,9 @@ from typing import Any
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import InvalidMailer
-from django.utils.module_loading import import_string
 
 from django_mailers.delivery import SendResult
-from django_mailers.options import ALIAS, CALLABLE, Option
+from django_mailers.options import ALIAS, CALLABLE, Option, import_callable
 from django_mailers.routing import build_mailer
 from django_mailers.smtp import is_injected
 from django_mailers.types import Mailer, Message
@@ -40,7 +39,7 @@ class EmailBackend(Wrapper):
     resolver: str | Resolver
 
     def send_through(self, messages: Sequence[Message]) -> list[SendResult]:
-        resolve = self._import_resolver()
+        resolve: Resolver = import_callable(self.resolver, "resolver", self.alias)
         results: dict[int, SendResult] = {}
         groups: dict[str | Configuration, list[int]] = {}
         # All are asked before anything is sent.
@@ -125,21 +124,6 @@ class EmailBackend(Wrapper):
             f"The configuration from the resolver {self._name} is not valid: {text}",
             alias=self.alias,
         )
-
-    def _import_resolver(self) -> Resolver:
-        if not isinstance(self.resolver, str):
-            return self.resolver
-        try:
-            resolver: Resolver = import_string(self.resolver)
-        except ImportError as error:
-            raise InvalidMailer(
-                f"Could not import OPTIONS 'resolver' {self.resolver!r}: {error}", alias=self.alias
-            ) from error
-        if not callable(resolver):
-            raise InvalidMailer(
-                f"OPTIONS 'resolver' {self.resolver!r} is not callable.", alias=self.alias
-            )
-        return resolver
 
     @property
     def _name(self) -> str:

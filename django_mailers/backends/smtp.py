@@ -8,11 +8,10 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.core.mail import DNS_NAME, InvalidMailer
+from django.core.mail import DNS_NAME
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.functional import cached_property
-from django.utils.module_loading import import_string
 
 from django_mailers.options import (
     AUTO,
@@ -26,6 +25,7 @@ from django_mailers.options import (
     SIZE,
     SOURCE,
     Option,
+    import_callable,
     one_of,
 )
 
@@ -349,18 +349,10 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         return TLSConfig(*options) if any(options) else NO_TLS_OPTIONS
 
     def _authenticate(self) -> Callable[[Any], object]:
-        token: Any = self.token
-        if isinstance(token, str):
-            try:
-                token = import_string(token)
-            except ImportError as error:
-                raise InvalidMailer(
-                    f"Could not import 'token' {self.token!r}: {error}", alias=self.alias
-                ) from error
         # Not before: most processes never need it.
         from ..smtp.auth import XOAuth2
 
-        return XOAuth2(self.username, token)
+        return XOAuth2(self.username, import_callable(self.token, "token", self.alias))
 
     @staticmethod
     def option_conflict(options: Mapping[str, Any]) -> str | None:

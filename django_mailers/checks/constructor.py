@@ -14,22 +14,6 @@ DEVELOPMENT = (
     FILEBASED,
     f"{BACKENDS}.locmem.EmailBackend",
 )
-ROUTE = "django_mailers.backends.route.EmailBackend"
-FAILOVER = "django_mailers.backends.failover.EmailBackend"
-OURS = (
-    "django_mailers.backends.smtp.EmailBackend",
-    "django_mailers.backends.defaults.EmailBackend",
-    FAILOVER,
-    "django_mailers.backends.observe.EmailBackend",
-    "django_mailers.backends.ratelimit.EmailBackend",
-    "django_mailers.backends.redirect.EmailBackend",
-    "django_mailers.backends.retry.EmailBackend",
-    "django_mailers.backends.roundrobin.EmailBackend",
-    ROUTE,
-    "django_mailers.backends.tasks.EmailBackend",
-    "django_mailers.backends.tee.EmailBackend",
-    "django_mailers.backends.transform.EmailBackend",
-)
 
 TEXT = Kind("a str", (str,))
 # Sockets accept a string of digits: see W002.

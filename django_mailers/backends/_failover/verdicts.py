@@ -6,9 +6,6 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from django.core.mail import InvalidMailer
-from django.utils.module_loading import import_string
-
 from django_mailers.delivery import SendResult
 from django_mailers.delivery.faults import Fault, fault_of
 from django_mailers.delivery.faulttable import (
@@ -21,6 +18,7 @@ from django_mailers.delivery.faulttable import (
     busy,
 )
 from django_mailers.delivery.report import COUNTED
+from django_mailers.options import import_callable
 from django_mailers.smtp import is_injected
 
 if TYPE_CHECKING:
@@ -40,7 +38,10 @@ class Judge:
 
     def __init__(self, backend: EmailBackend) -> None:
         self.alias = backend.alias
-        self.classify = _imported(backend)
+        classify = backend.classify
+        if classify is not None:
+            classify = import_callable(classify, "classify", backend.alias)
+        self.classify: Callable[..., Any] | None = classify
 
     def __call__(self, result: SendResult, alias: str) -> tuple[SendResult, Fault | None]:
         """Return what went wrong with the message of `result`, and the result as it is then."""
@@ -96,16 +97,3 @@ def _as_judged(result: SendResult, kind: str, alias: str) -> SendResult:
     if result.status == "unknown":
         return result._replace(status="failed", via=None)
     return result
-
-
-def _imported(backend: EmailBackend) -> Callable[..., Any] | None:
-    classify = backend.classify
-    if not isinstance(classify, str):
-        return classify
-    try:
-        function: Callable[..., Any] = import_string(classify)
-    except ImportError as error:
-        raise InvalidMailer(
-            f"Could not import 'classify' {classify!r}: {error}", alias=backend.alias
-        ) from error
-    return function
