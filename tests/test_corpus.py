@@ -8,16 +8,9 @@ from unittest import SkipTest, skipIf
 import django
 from django.test import SimpleTestCase
 
-from .support.corpus import (
-    CORPUS,
-    POLICIES,
-    SETTINGS,
-    Recordings,
-    email_package,
-    normalise,
-    render,
-)
+from .support.corpus import CORPUS, SETTINGS
 from .support.processes import run_python
+from .support.recordings import POLICIES, Recordings, email_package, normalise, render
 
 
 class CheckedTestCase(SimpleTestCase):

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 
-from django_mailers.signatures import path_of
+from django_mailers.signatures import DEVELOPMENT, path_of
 
 from . import (
     addresses,
@@ -31,7 +31,6 @@ from . import (
     resolvers,
     signing,
 )
-from .constructor import DEVELOPMENT
 from .table import check_message
 
 __all__ = ["check_deployment", "check_mailers"]

@@ -8,13 +8,6 @@ from typing import Any
 from django_mailers.options import FLAG, NAME, PATH, SECONDS, Kind, TakesOptions
 from django_mailers.signatures import BACKENDS, FILEBASED, SMTP, Signature, path_of
 
-DEVELOPMENT = (
-    f"{BACKENDS}.console.EmailBackend",
-    f"{BACKENDS}.dummy.EmailBackend",
-    FILEBASED,
-    f"{BACKENDS}.locmem.EmailBackend",
-)
-
 TEXT = Kind("a str", (str,))
 # Sockets accept a string of digits: see W002.
 PORT = Kind("an int from 0 to 65535", (int, str), lambda port: 0 <= _int(port) <= 65535)

@@ -15,10 +15,10 @@ from django.utils.module_loading import import_string
 from django_mailers import backends, conf
 from django_mailers.options import EHLO_NAME, FLAG, RATE, Kind
 from django_mailers.ownership import is_ours
-from django_mailers.signatures import SMTP, Signature, signature_of
+from django_mailers.signatures import DEVELOPMENT, SMTP, Signature, signature_of
 from django_mailers.wording import listed
 
-from .constructor import DEVELOPMENT, DJANGO, PORT, kinds_of
+from .constructor import DJANGO, PORT, kinds_of
 from .table import check_message, closest
 
 

@@ -10,10 +10,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 
 from django_mailers.options import FLAG, TakesOptions
-from django_mailers.signatures import path_of
+from django_mailers.signatures import DEVELOPMENT, path_of
 from django_mailers.wording import listed
 
-from .constructor import DEVELOPMENT
 from .entries import Mailer
 from .references import hint_for, import_or_none
 from .table import check_message

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from django.core.checks import CheckMessage
 
-from django_mailers.signatures import path_of
+from django_mailers.signatures import DEVELOPMENT, path_of
 
-from .constructor import DEVELOPMENT
 from .entries import Mailer
 from .references import reachable, targets_of
 from .table import check_message

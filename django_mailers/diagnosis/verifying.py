@@ -14,7 +14,7 @@ from django.core.mail.backends import smtp
 from django_mailers.backends.base import Wrapper
 from django_mailers.delivery import send_over
 from django_mailers.routing import build_mailer
-from django_mailers.signatures import path_of
+from django_mailers.signatures import DEVELOPMENT, path_of
 from django_mailers.types import Mailer
 
 from .addresses import PORTS
@@ -23,8 +23,6 @@ from .steps import Step, Stopwatch, Verification
 
 # The alias of a mailer that is not in MAILERS.
 UNNAMED = "(not in MAILERS)"
-# Django's own backends that send nothing, and have nothing to try.
-SILENT = ("console", "dummy", "filebased", "locmem")
 CONNECTING_HOOKS = ("open", "connection_class")
 
 OnStep = Callable[[str, Step], None]
@@ -196,8 +194,7 @@ def _own_steps(own: Callable[[], Any]) -> Iterator[Step]:
 
 
 def _opened(made: Mailer) -> Iterator[Step]:
-    path = path_of(type(made))
-    if path in {f"django.core.mail.backends.{name}.EmailBackend" for name in SILENT}:
+    if path_of(type(made)) in DEVELOPMENT:
         yield Step("open", True, "This backend sends nothing.")
         return
     watch = Stopwatch()
