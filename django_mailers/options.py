@@ -79,7 +79,7 @@ SOURCE = Kind(
     (str, tuple),
     lambda value: isinstance(value, str) or [*map(type, value)] == [str, int],
 )
-# What is in it is for `dkim.complaint()` to say.
+# `dkim.complaint()` checks its content.
 DKIM = Kind("a dict with 'domain', 'selector' and 'key'", (Mapping,))
 # Other mailers, by which one that has such an option sends.
 ALIAS = Kind("the alias of a mailer", (str,))

@@ -134,7 +134,7 @@ class RedirectTests(SimpleTestCase):
         with override_settings(MAILERS={"default": redirect, "smtp": SMTP, "bulk": SMTP}):
             text = (
                 "MAILERS['bulk']: It sends to anybody, although MAILERS['default'] redirects mail. "
-                "That mailer is not on its way."
+                "Its messages do not go through that mailer."
             )
             self.assertEqual(run(), [message("W041", text)])
 

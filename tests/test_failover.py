@@ -160,7 +160,7 @@ class OneMessageTests(ExactErrors, ProvidersTestCase):
             logs.output,
             [
                 "ERROR:django_mailers.failover:MAILERS['it']: 'a' refuses the sender of 2 of 3 "
-                "messages. Another mailer takes these, but the account has to be put right."
+                "messages. Another mailer takes them, but the account needs attention."
             ],
         )
 

@@ -1,9 +1,9 @@
 """System checks of MAILERS, on every Django. `django_mailers.checks.table` has all their ids.
 
-Django reads an entry of MAILERS when it is first used, which may be in the night in which something
-fails, and replaces all entries in tests (H33). These checks read every entry whenever `manage.py`
-checks the project. They do not use the network, the disk or a database, as they never make a
-backend (see `django_mailers.signatures`); only `check --deploy` reads the files of DKIM keys.
+Django reads an entry of MAILERS when it is first used, which for error reports may be the night of
+the first error, and replaces all entries in tests (H33). These checks read every entry whenever
+`manage.py` checks the project. They do not use the network, the disk or a database, as they never
+make a backend (see `django_mailers.signatures`). Only `check --deploy` reads files: DKIM keys.
 """
 
 from __future__ import annotations

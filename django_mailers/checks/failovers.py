@@ -59,7 +59,7 @@ def _check_same(
 
 
 def _account(target: Mailer) -> Any:
-    """Return what is the same for mailers that use the same account; None if that is harmless."""
+    """Return a value that mailers with the same account share; None if sharing it is harmless."""
     if path_of(target.backend) in DEVELOPMENT:
         return None
     host = target.options.get("host")

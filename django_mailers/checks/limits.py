@@ -76,9 +76,9 @@ def _check_over_retry(
     seen = {mailer.alias}
     for way in ways:
         if len(way) > 1 and by_alias[way[-1]].derives_from("retry"):
-            what = "is not counted" if problem == "mailers.W034" else "is tried again, each time"
+            what = "not counted" if problem == "mailers.W034" else "repeated"
             path = " -> ".join(map(repr, way))
-            text = f"What {way[-1]!r} tries again {what}: {path}."
+            text = f"The attempts of {way[-1]!r} are {what}: {path}."
             yield check_message(problem, text, alias=mailer.alias)
             return
         for target in targets_of(by_alias[way[-1]]):

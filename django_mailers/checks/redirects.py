@@ -1,4 +1,4 @@
-"""Checks of mailers that redirect mail: where they should not be, and what goes past them."""
+"""Checks of mailers that redirect mail: in production, and of mailers that bypass them."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def check_mailers(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
         found = reachable([mailer.alias], graph, stops=redirecting)
         if any(alias in found for alias in sending):
             text = (
-                f"It sends to anybody, although MAILERS[{redirecting[0]!r}] redirects mail. That "
-                "mailer is not on its way."
+                f"It sends to anybody, although MAILERS[{redirecting[0]!r}] redirects mail. Its "
+                "messages do not go through that mailer."
             )
             yield check_message("mailers.W041", text, alias=mailer.alias)
 

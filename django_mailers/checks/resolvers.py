@@ -1,4 +1,4 @@
-"""Checks of what a mailer with the backend `route` asks where its messages go."""
+"""Checks of the resolvers of mailers with the backend `route`."""
 
 from __future__ import annotations
 

@@ -31,14 +31,14 @@ __all__ = ["VERSION", "UnreadableMessage", "dump", "load"]
 VERSION = 1
 # Names of Django's classes, wherever it defines them.
 _DJANGOS = ("EmailMessage", "EmailMultiAlternatives")
-# What belongs to one sending, and not to the message: the connection of an old `connection=`, and
-# what Anymail has made of it the last time.
+# Attributes of one sending, and not of the message: the connection of an old `connection=`, and
+# the status that Anymail set the last time.
 _CONNECTION = frozenset({"connection", "_connection"})
 _NOT_STORED = _CONNECTION | {"anymail_status"}
 
 
 class UnreadableMessage(ValueError):
-    """What is in the queue is not a message that this version of the project can read."""
+    """The queue does not contain a message that this version of the project can read."""
 
 
 def dump(message: Message) -> str:
@@ -50,7 +50,7 @@ def dump(message: Message) -> str:
     if not isinstance(message, EmailMessage):
         raise unstorable(message, "The class")
     try:
-        # Engines log the beginning of an argument, which is to have no address.
+        # Engines log the beginning of an argument, which must not contain an address.
         beginning = {"version": VERSION, "written_by": f"{__name__}, Django {django.__version__}"}
         return json.dumps({**beginning, **_write_message(message, "")})
     except RecursionError:
