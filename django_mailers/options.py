@@ -120,7 +120,7 @@ def import_callable(value: Any, option: str, alias: str | None) -> Callable[...,
     """
     if callable(value):
         return value
-    # Not before: this module may be imported before the app is installed.
+    # Imported here because this module may be imported before the app is installed.
     from django.core.mail import InvalidMailer
     from django.utils.module_loading import import_string
 
@@ -257,7 +257,7 @@ class TakesOptions:
                 setattr(self, name, value)
             problem = self.option_conflict(vars(self))
         if problem is not None:
-            # Not before: this module may be imported before the app is installed.
+            # Imported here because this module may be imported before the app is installed.
             from django.core.mail import InvalidMailer
 
             raise InvalidMailer(problem, alias=self.alias)

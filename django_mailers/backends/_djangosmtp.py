@@ -35,7 +35,7 @@ class DjangosBackend(django_smtp.EmailBackend):
         plain = addr_spec(address)
         if plain:
             return plain
-        # Not before: most processes never need them.
+        # Imported here because most processes never need them.
         from django_mailers.mailboxes import unnamed
 
         bare: Any = unnamed(address)

@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 
 from django_mailers.types import Message
 
-from .copies import attributes_of, restored
+from .copies import CONNECTIONS, attributes_of, restored
 from .mimeparts import read_part, write_part
 from .values import read, unstorable, write
 
@@ -33,8 +33,7 @@ VERSION = 1
 _DJANGOS = ("EmailMessage", "EmailMultiAlternatives")
 # Attributes of one sending, and not of the message: the connection of an old `connection=`, and
 # the status that Anymail set the last time.
-_CONNECTION = frozenset({"connection", "_connection"})
-_NOT_STORED = _CONNECTION | {"anymail_status"}
+_NOT_STORED = frozenset({*CONNECTIONS, "anymail_status"})
 
 
 class UnreadableMessage(ValueError):
@@ -95,8 +94,8 @@ def _write_message(message: Message, prefix: str) -> dict[str, Any]:
 def _read_message(stored: Any) -> Message:
     cls = _class_of(stored["class"])
     attributes = {name: read(value, _read_other) for name, value in stored["attributes"].items()}
-    # Its name depends on Django.
-    connection = vars(EmailMessage()).keys() & _CONNECTION
+    # Django 6.0: the name depends on the version.
+    connection = vars(EmailMessage()).keys() & {*CONNECTIONS}
     return restored(cls, {**attributes, **dict.fromkeys(connection)})
 
 

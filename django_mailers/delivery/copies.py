@@ -10,7 +10,8 @@ from typing import Any
 from django_mailers.types import Message
 
 _MISSING = object()
-# Where messages keep the mailer that they were made with; below Django 6.1 it is the second one.
+# Where messages keep the mailer that they were made with.
+# Django 6.0: the second name.
 CONNECTIONS = ("_connection", "connection")
 # The types of nearly all attributes, which need no closer look.
 _CONTAINERS = frozenset({list, dict, set})
