@@ -16,7 +16,7 @@ from django_mailers.delivery import SendResult
 from django_mailers.options import FLAG, PATH, Option
 from django_mailers.render import render
 from django_mailers.smtp import is_injected
-from django_mailers.smtp.locks import Lockable, locked
+from django_mailers.smtp.locks import Lockable, after_fork, locked
 from django_mailers.types import Message
 
 from .base import ReportingBackend
@@ -37,8 +37,7 @@ class _Writer(Lockable):
 
 _writer = _Writer()
 # A forked child has no thread that could unlock it.
-if hasattr(os, "register_at_fork"):  # Not on Windows.
-    os.register_at_fork(after_in_child=_writer.renew_lock)
+after_fork(_writer.renew_lock)
 
 
 class EmailBackend(ReportingBackend):
