@@ -1,9 +1,7 @@
 """When a mailer of a failover rests, who tries it afterwards, and what others learn of it."""
 
 import json
-import os
 import threading
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from unittest import mock
@@ -20,6 +18,7 @@ from django_mailers.errors import MailersFailed
 from django_mailers.signals import mailer_recovered, mailer_rested
 
 from .support.messages import message
+from .support.processes import in_child
 from .support.providers import PROVIDER, ProvidersTestCase, providers
 from .support.servers import TIMEOUT, enter
 
@@ -377,31 +376,13 @@ class ProbeTests(RestsTestCase):
 
 
 class ForkTests(RestsTestCase):
-    def in_child(self, function):
-        """Return what `function` returns in a forked process."""
-        reading, writing = os.pipe()
-        with warnings.catch_warnings():
-            # Python warns of threads. The child needs none of them.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if not child:
-            try:
-                os.write(writing, json.dumps(function()).encode())
-            finally:
-                os._exit(0)
-        os.close(writing)
-        with open(reading) as stream:
-            text = stream.read()
-        os.waitpid(child, 0)
-        return json.loads(text)
-
     def test_a_child_knows_what_rests(self):
         with self.failover():
             self.down("a", 1)
             self.send()
-            self.assertEqual(self.in_child(self.send), "b")
+            self.assertEqual(in_child(self.send), "b")
             self.clock.advance(60)
-            self.assertEqual(self.in_child(self.send), "a")
+            self.assertEqual(in_child(self.send), "a")
 
     def test_a_child_does_not_wait_for_a_thread_of_its_parent(self):
         """Neither for the lock, nor for the one that tries a mailer."""
@@ -422,7 +403,7 @@ class ForkTests(RestsTestCase):
                 providers["a"].on_message = lambda one: None
                 lock = rests.lock
                 threads.submit(lock.acquire).result(TIMEOUT)
-                taken = self.in_child(self.send)
+                taken = in_child(self.send)
                 rests.renew_lock()
                 go.set()
                 self.assertEqual(first.result(TIMEOUT), "a")
