@@ -9,7 +9,9 @@ from django.test.utils import extend_sys_path
 from django.utils.module_loading import import_string
 
 from django_mailers import backends
+from django_mailers.backends.base import ReportingBackend, Wrapper
 from django_mailers.checks import check_mailers
+from django_mailers.options import ALIAS, NAME, Option
 
 from .support.utils import LOCMEM, OURS, SMTP
 
@@ -89,3 +91,35 @@ class PathTests(SimpleTestCase):
         for path in ("mailprovider.EmailBackend", "smtp", "", "django_mailers_x.Backend"):
             with self.subTest(path):
                 self.assertEqual(self.meant(path), ("mailers.E004", cure))
+
+
+class Archiving(Wrapper):
+    option_kinds = {"using": Option(ALIAS), "archive": Option(ALIAS)}
+
+
+class InDatabase(ReportingBackend):
+    """Its `using` is a database."""
+
+    option_kinds = {"using": Option(NAME)}
+
+
+class ReferenceTests(SimpleTestCase):
+    def test_options_by_their_kind(self):
+        """An option of the kind ALIAS refers to a mailer, whatever its name, and no other does."""
+        archiving = {"using": "default", "archive": "defualt"}
+        with override_settings(
+            MAILERS={
+                "default": {"BACKEND": LOCMEM},
+                "it": {"BACKEND": f"{__name__}.Archiving", "OPTIONS": archiving},
+                "kept": {"BACKEND": f"{__name__}.InDatabase", "OPTIONS": {"using": "replica"}},
+            }
+        ):
+            (found,) = check_mailers(None)
+        self.assertEqual(
+            (found.id, found.msg, found.hint),
+            (
+                "mailers.E012",
+                "MAILERS['it']: OPTIONS 'archive' names 'defualt', which is not in MAILERS.",
+                "Did you mean 'default'?",
+            ),
+        )
