@@ -57,7 +57,7 @@ def links(message: AnyMessage) -> list[str]:
 
 def attachments(message: Message) -> list[Attached]:
     """Return the attachments of a message as a project makes it."""
-    return [_attached(item) for item in message.attachments]
+    return [_attached(item) for item in getattr(message, "attachments", None) or ()]
 
 
 def _attached(item: Any) -> Attached:
@@ -74,8 +74,8 @@ def _body(message: AnyMessage, subtype: str) -> str:
         return _parsed_body(message.parse(), subtype)
     if isinstance(message, AnyParsedMessage):
         return _parsed_body(message, subtype)
-    if message.content_subtype == subtype:
-        return as_text(message.body)
+    if getattr(message, "content_subtype", "plain") == subtype:
+        return as_text(getattr(message, "body", ""))
     for content, mimetype in _alternatives(message):
         if mimetype == f"text/{subtype}":
             return as_text(content)
