@@ -150,10 +150,10 @@ class AddressTests(SimpleTestCase):
 
     def test_many(self):
         """In any order, without a comparison of each with each."""
-        addresses = [f"reader{number}@example.com" for number in range(2000)]
+        addresses = [f"reader{number}@example.com" for number in range(1200)]
         message(bcc=addresses).send()
         assertMailSent(bcc=reversed(addresses))
-        assertMailSent(bcc=[re.compile("@example")] * 2000)
+        assertMailSent(bcc=[re.compile("@example")] * len(addresses))
         assertNoMail(bcc=[*addresses[1:], addresses[1]])
 
 
