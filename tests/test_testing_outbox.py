@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from email.message import MIMEPart
 from pathlib import Path
-from unittest import skipUnless
+from unittest import mock, skipUnless
 
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives, InvalidMailer, mailers
@@ -213,6 +213,36 @@ class OutboxTests(SimpleTestCase):
         self.assertEqual([email.subject for email in emails], ["a", "b"])
         with self.assertRaisesMessage(TimeoutError, "2 of 3 messages have arrived."):
             outbox_from(self.path, count=3, timeout=0.01)
+
+    def test_a_folder_that_is_being_made(self):
+        """A process that begins makes its parts one after the other."""
+        for folder in ("tmp", "new", "cur"):
+            (self.path / folder).mkdir(parents=True)
+            with self.subTest(folder):
+                self.assertEqual(outbox_from(os.fsencode(self.path)), [])
+
+    def test_a_mail_program_that_reads(self):
+        """What it has seen is in another folder, with flags after its name."""
+        for subject in "ab":
+            self.send(message(subject))
+        first = min((self.path / "new").iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        seen = self.path / "cur" / f"{first.name}:2,S"
+        # As if it were moved between two looks.
+        shutil.copy(first, seen)
+        self.assertEqual(sorted(email.subject for email in outbox_from(self.path)), ["a", "b"])
+        first.unlink()
+        self.assertEqual([email.subject for email in outbox_from(self.path)], ["a", "b"])
+        # One that is moved after the look.
+        looks = iter([[str(first)], [str(seen)]])
+        with mock.patch("django_mailers.testing.outbox._files", lambda path: next(looks)):
+            self.assertEqual([email.subject for email in outbox_from(self.path)], ["a"])
+
+    def test_mistakes(self):
+        with self.assertRaisesMessage(TypeError, "'count' must be a number of messages, not '1'."):
+            outbox_from(self.path, count="1")
+        self.path.write_text("")
+        with self.assertRaises(NotADirectoryError):
+            outbox_from(self.path, count=1)
 
     def test_other_files(self):
         self.send(message())

@@ -17,7 +17,7 @@ from django_mailers.options import FLAG, Kind, Option
 from django_mailers.types import Mailer, Message
 
 from ..mailers import make_mailer
-from ..wanted import bare_address
+from ..wanted import bare_address, envelope_address
 from .fault import CLOSING, Fault
 
 OK = (250, "OK")
@@ -104,11 +104,11 @@ class EmailBackend(ReportingBackend):
         affected = fault.affected(message)
         if not affected or not fault.strikes():
             return []
-        if fault.at == "rcpt" and isinstance(fault.code, int) and fault.code != CLOSING:
-            everybody = list(map(bare_address, message.recipients()))
-            if len(affected) < len(everybody):
-                return affected
-        error = fault.error(bare_address(message.from_email), affected)
+        is_for_some = len(affected) < len(message.recipients())
+        is_reply = isinstance(fault.code, int) and fault.code != CLOSING
+        if fault.at == "rcpt" and is_reply and is_for_some:
+            return affected
+        error = fault.error(envelope_address(message.from_email), affected)
         return judge(message, error, handed_over=fault.at == "end")
 
     def _outgoing(self, message: Message, refused: list[str]) -> Message:
@@ -119,7 +119,8 @@ class EmailBackend(ReportingBackend):
         if not refused:
             return message
         copied = shallow_copy(message)
-        kept = [one for one in message.recipients() if bare_address(one) not in refused]
+        unwanted = frozenset(refused)
+        kept = [one for one in message.recipients() if envelope_address(one) not in unwanted]
         # A partial can be pickled and copied, unlike a lambda: mail.outbox copies.
         vars(copied)["recipients"] = partial(list, kept)
         return copied
@@ -133,8 +134,8 @@ class EmailBackend(ReportingBackend):
         }
         known = {bare_address(one.address): one for one in result.recipients}
         recipients = []
-        for address in map(bare_address, result.message.recipients()):
-            fallback = known.get(address) or RecipientResult(address, *OK)
+        for address in map(envelope_address, result.message.recipients()):
+            fallback = known.get(bare_address(address)) or RecipientResult(address, *OK)
             given = replies.get(address)
             recipients.append(fallback if given is None else RecipientResult(address, *given))
         return result._replace(recipients=tuple(recipients))

@@ -46,10 +46,13 @@ class failing(override_mailers):
         recipients: Addresses | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(alias, str):
+            raise TypeError(f"'alias' must be a str, not {alias!r:.80}.")
         self.alias = alias
-        self._arguments: tuple[Any, ...] = (code, at, times, rate, seed, recipients)
         # Now, so that a mistake is shown where it is.
-        self.fault = Fault(*self._arguments)
+        self.fault = Fault(code, at, times, rate, seed, recipients)
+        # As a list: an iterator has been used up.
+        self._arguments: tuple[Any, ...] = (code, at, times, rate, seed, self.fault.recipients)
 
     def over(self, mailers: Mailers) -> dict[str, Any]:
         if self.alias not in mailers:
