@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django_mailers.delivery import SendResult
 from django_mailers.delivery.faults import Fault
@@ -32,23 +32,30 @@ class Try(NamedTuple):
 class Batch:
     """The `messages` that `backend`, a failover, hands on until one of its mailers takes them.
 
+    `outgoing` is what is handed on in the place of each, or the result of one that cannot be.
+
     A message is called by its number. A result that is set is final.
     """
 
-    def __init__(self, backend: EmailBackend, messages: Sequence[Message]) -> None:
+    def __init__(
+        self,
+        backend: EmailBackend,
+        messages: Sequence[Message],
+        outgoing: Sequence[Message | SendResult],
+    ) -> None:
         self.backend = backend
         self.messages = messages
-        # Before the first try: with unknown="next" somebody may get a message twice (H42).
-        self.outgoing = [backend.fix_identity(message) for message in messages]
-        self.results: list[SendResult | None] = [None] * len(messages)
+        self.outgoing = outgoing
+        self.results: list[SendResult | None] = [
+            one if isinstance(one, SendResult) else None for one in outgoing
+        ]
         self._tries: list[list[Try]] = [[] for _ in messages]
         self._judge = Judge(backend)
 
     def hand_on(self, alias: str, numbers: Sequence[int]) -> list[Try]:
         """Hand on the messages `numbers` to the mailer `alias`; return what it says of each."""
-        results = self.backend.hand_on(
-            alias, [self.messages[n] for n in numbers], [self.outgoing[n] for n in numbers]
-        )
+        outgoing: list[Any] = [self.outgoing[number] for number in numbers]
+        results = self.backend.hand_on(alias, [self.messages[n] for n in numbers], outgoing)
         tries = [Try(alias, *self._judge(result, alias)) for result in results]
         for number, one in zip(numbers, tries, strict=True):
             self._note(number, one)
@@ -66,7 +73,7 @@ class Batch:
         return tries
 
     def pending(self, numbers: Sequence[int]) -> list[int]:
-        """Return those of `numbers` that another mailer may be given."""
+        """Return those of `numbers` that a mailer, or another one, may be given."""
         return [number for number in numbers if self.results[number] is None]
 
     def share(self, one: Try, numbers: Sequence[int]) -> None:
@@ -111,7 +118,9 @@ class Batch:
         tries = [one for one in self._tries[number] if one.fault is not None]
         worst = min(tries, key=lambda one: ORDER.index(one.fault.kind) if one.fault else 0)
         error = MailersFailed(
-            {one.alias: one.result.error or _unexplained() for one in tries}, self.backend.alias
+            {one.alias: one.result.error or _unexplained() for one in tries},
+            self.backend.alias,
+            {one.alias: one.fault for one in tries if one.fault is not None},
         )
         return worst.result._replace(message=self.messages[number], error=error)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 
 from django_mailers.delivery import SendReport, send_over
+from django_mailers.smtp import is_injected
 from django_mailers.smtp.locks import Lockable, locked
 from django_mailers.types import Mailer, Message
+
+logger = logging.getLogger("django_mailers.backends")
 
 
 class Target(Lockable):
@@ -33,6 +37,17 @@ class Target(Lockable):
             self._close_in_turn()
         else:
             self._close()
+
+    def close_quietly(self) -> None:
+        """Close it after an error, which an error at closing it is not to hide."""
+        try:
+            self.close()
+        except Exception as error:
+            # Of any backend. One that could not be opened may have nothing to close.
+            if is_injected(error):
+                raise
+            # Only the type: the text may be the server's, and name anybody.
+            logger.warning("%r could not be closed: %s.", self.alias, type(error).__name__)
 
     def _send(self, messages: Sequence[Message]) -> SendReport:
         return send_over(self.mailer, messages, using=self.alias, keep_open=self._is_shared)
@@ -84,7 +99,7 @@ class Targets(Lockable):
             return target.open()
         except BaseException:
             self._forget(target)
-            target.close()
+            target.close_quietly()
             raise
 
     def close(self) -> None:

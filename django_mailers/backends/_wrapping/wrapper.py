@@ -128,6 +128,8 @@ class Wrapper(ReportingBackend):
 
     def open_target(self, alias: str) -> bool | None:
         """Open the mailer `alias` until `close()`; return what its `open()` returns."""
+        # Two that name each other would open each other for ever.
+        check_aliases(self)
         return self._targets.open(alias)
 
     def named(self) -> Iterator[tuple[str, str]]:
