@@ -1,19 +1,29 @@
 """Mailers that send through each other: what one of them says, and the others make of it."""
 
 import pickle
+import signal
+import sys
+from email.headerregistry import AddressHeader
 from unittest import mock
 
 from django.core import mail
+from django.core.cache import caches
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import SimpleTestCase, override_settings
 
 from django_mailers import send_many
+from django_mailers.backends._wrapping.calls import Call
+from django_mailers.delivery import SendResult
 from django_mailers.delivery.faults import fault_of_error
 from django_mailers.delivery.faulttable import ACCOUNT, MESSAGE, NETWORK
 
 from .support.messages import message
 from .support.providers import ANSWERS, FAILOVER, ROUNDROBIN, ProvidersTestCase, providers
-from .support.utils import LOCMEM
+from .support.servers import TIMEOUT, SMTPServer, enter
+from .support.utils import LOCMEM, SMTP, ExactErrors
+from .support.wrappers import ForeignBackend, ForwardingBackend
+
+BACKENDS = "django_mailers.backends"
 
 
 class NoTokenBackend(BaseEmailBackend):
@@ -61,8 +71,143 @@ class InnerFailoverTests(ProvidersTestCase):
         self.assertEqual([providers["a"].opened, providers["a"].taken], [1, ["m"]])
 
 
-class StrangeMessageTests(SimpleTestCase):
+class SameMessageTests(SimpleTestCase):
+    """A message that is in a batch twice has two results, also if the batch is interrupted."""
+
+    def interrupted(self, rate, number):
+        """Send a message so many times through a rate limit, and interrupt it when it waits."""
+        options = {"using": "a", "rate": rate, "on_limit": "wait", "max_wait": 10**6}
+        entries = {
+            "it": {"BACKEND": f"{BACKENDS}.ratelimit.EmailBackend", "OPTIONS": options},
+            "a": {"BACKEND": LOCMEM},
+        }
+        caches["default"].clear()
+        self.addCleanup(caches["default"].clear)
+        mail.outbox = []
+        with (
+            override_settings(MAILERS=entries),
+            mock.patch("django_mailers.backends._wrapping.clock.sleep", side_effect=SystemExit),
+            self.assertRaises(SystemExit) as caught,
+        ):
+            send_many([message()] * number, using="it")
+        return caught.exception
+
+    def test_one_of_them_was_sent(self):
+        for sent in (1, 2):
+            with self.subTest(sent):
+                error = self.interrupted(f"{sent}/h", 3)
+                self.assertEqual(len(mail.outbox), sent)
+                statuses = [result.status for result in error.report]
+                self.assertEqual(statuses, ["sent"] * sent + ["failed"] * (3 - sent))
+                notes = getattr(error, "__notes__", None)  # From Python 3.11 on.
+                if hasattr(error, "add_note"):
+                    self.assertEqual(notes, [f"{sent} of 3 messages of this batch were sent."])
+
+    def test_what_is_known_of_each(self):
+        one, other = message("m"), message("n")
+        sent, failed, unknown = (SendResult(one, name) for name in ("sent", "failed", "unknown"))
+        for said, expected in [
+            ([sent, failed], [sent, failed, failed]),
+            ([failed, sent], [sent, failed, failed]),
+            # Somebody may have it whatever was said of it later.
+            ([unknown, failed], [unknown, unknown, unknown]),
+            ([unknown, sent], [sent, unknown, unknown]),
+            ([failed, unknown, unknown, sent], [sent, unknown, unknown]),
+            ([sent, sent], [sent, sent, failed]),
+            ([], [failed, failed, failed]),
+        ]:
+            call = Call(object())
+            call.record(said)
+            report = call.report([one, other, one, one], KeyboardInterrupt())
+            with self.subTest(said):
+                self.assertEqual(report[1], SendResult(other, "failed"))
+                self.assertEqual([report[0], *report[2:]], expected)
+
+
+class TimeLimit(Exception):
+    """As those of Celery and RQ."""
+
+
+class InterruptedTests(SimpleTestCase):
+    """A job's time limit, which a signal handler raises, is nobody's failure."""
+
+    def setUp(self):
+        super().setUp()
+
+        def handle(number, frame):
+            raise TimeLimit
+
+        self.addCleanup(signal.signal, signal.SIGUSR1, signal.signal(signal.SIGUSR1, handle))
+
+    def interrupt(self, *args, **kwargs):
+        signal.raise_signal(signal.SIGUSR1)
+
+    def interrupted(self, messages, **target):
+        """Send through a wrapper over a target, and return what is raised."""
+        entries = {
+            "it": {"BACKEND": f"{BACKENDS}.retry.EmailBackend", "OPTIONS": {"using": "target"}},
+            "target": target,
+        }
+        with override_settings(MAILERS=entries), self.assertRaises(TimeLimit) as caught:
+            send_many(messages, using="it")
+        return getattr(caught.exception, "__notes__", [])
+
+    def test_when_recipients_are_computed(self):
+        one = message()
+        one.recipients = self.interrupt
+        self.assertEqual(self.interrupted([one], BACKEND=LOCMEM), [])
+
+    def test_when_a_connection_is_closed(self):
+        """The messages were sent, and must not be sent again."""
+        for backend in ("ForeignBackend", "RaisingBackend"):
+            path = f"tests.support.wrappers.{backend}"
+            with (
+                self.subTest(backend),
+                mock.patch(f"{path}.close", self.interrupt, create=True),
+                mock.patch.object(ForeignBackend, "log", []),
+            ):
+                notes = self.interrupted([message("a"), message("b")], BACKEND=path)
+            if sys.version_info >= (3, 11):
+                sent = ["2 of 2 messages of this batch were sent."]
+                self.assertEqual(notes, sent if backend == "ForeignBackend" else [])
+
+    def test_in_the_middle_of_a_batch(self):
+        messages = [message("a"), message("b"), message("c")]
+        messages[2].message = self.interrupt
+        server = enter(self, SMTPServer())
+        options = {"host": server.host, "port": server.port, "timeout": TIMEOUT}
+        notes = self.interrupted(messages, BACKEND=SMTP, OPTIONS=options)
+        self.assertEqual(len(server.messages), 2)
+        if sys.version_info >= (3, 11):
+            self.assertEqual(notes, ["2 of 3 messages of this batch were sent."])
+
+    def test_when_an_address_is_parsed(self):
+        """It does not make an address one that is not allowed."""
+        options = {"using": "a", "to": ["team@example.com"], "allow": ["*@example.com"]}
+        entries = {
+            "it": {"BACKEND": f"{BACKENDS}.redirect.EmailBackend", "OPTIONS": options},
+            "a": {"BACKEND": LOCMEM},
+        }
+        parser = mock.patch.object(AddressHeader, "value_parser", self.interrupt)
+        with override_settings(MAILERS=entries), parser, self.assertRaises(TimeLimit):
+            send_many([message(to=["Bob <bob@example.com> (Bob)"])], using="it")
+
+
+class StrangeMessageTests(ExactErrors, SimpleTestCase):
     """One that cannot be prepared to be sent is a failure of its own."""
+
+    def test_nothing_in_its_place(self):
+        class Forgetful(ForwardingBackend):
+            def outgoing(self, message):
+                message.subject.upper()
+
+        text = f"{__name__}.{Forgetful.__qualname__}.outgoing() must return a message or a "
+        entries = {"target": {"BACKEND": LOCMEM}}
+        with (
+            override_settings(MAILERS=entries),
+            self.assertRaisesExactly(TypeError, f"{text}SendResult, not None."),
+        ):
+            Forgetful(using="target").send_messages([message()])
 
     def test_a_header_without_a_name(self):
         for backend in (FAILOVER, ROUNDROBIN):

@@ -213,4 +213,8 @@ class Wrapper(ReportingBackend):
             return SendResult(message, "failed", error=error, phase="rendering")
         if isinstance(outcome, SendResult):
             return outcome.about(message)
+        if outcome is None:
+            # A forgotten "return". It is not taken for a decision against the message.
+            name = f"{type(self).__module__}.{type(self).__qualname__}"
+            raise TypeError(f"{name}.outgoing() must return a message or a SendResult, not None.")
         return outcome
