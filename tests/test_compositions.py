@@ -12,10 +12,12 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.test import SimpleTestCase, override_settings
 
 from django_mailers import send_many
+from django_mailers.backends._failover.keys import timeout_of
+from django_mailers.backends._wrapping.addresses import address_of, addresses_of
 from django_mailers.backends._wrapping.calls import Call
 from django_mailers.delivery import SendResult
 from django_mailers.delivery.faults import fault_of_error
-from django_mailers.delivery.faulttable import ACCOUNT, MESSAGE, NETWORK
+from django_mailers.delivery.faulttable import ACCOUNT, MESSAGE, NETWORK, busy
 
 from .support.messages import message
 from .support.providers import ANSWERS, FAILOVER, ROUNDROBIN, ProvidersTestCase, providers
@@ -69,6 +71,56 @@ class InnerFailoverTests(ProvidersTestCase):
         with self.nested(b=unreachable, c=unreachable), mail.mailers["it"] as mailer:
             self.assertEqual(mailer.send_messages([message("m")]), 1)
         self.assertEqual([providers["a"].opened, providers["a"].taken], [1, ["m"]])
+
+
+class ProbeTests(ProvidersTestCase):
+    """One message tries a mailer that has rested."""
+
+    def test_its_sender_is_not_that_of_the_others(self):
+        """They may be sent again later, to the same mailer."""
+        self.script(["be unreachable"], [])
+        with self.failover(mailers=["a", "b"]):
+            send_many([message()], using="it")
+            self.clock.advance(60)
+            for name, script in ("a", ["refuse the sender"]), ("b", ["be unreachable"] * 2):
+                providers[name].script = script
+            first, second = send_many([message("m"), message("n")], using="it")
+        self.assertEqual(providers["a"].batches[1:], [["m"]])
+        self.assertEqual((first.fault.kind, first.fault.repeats), ("account", False))
+        self.assertEqual(second.error.faults, {"a": busy(), "b": NETWORK})
+        self.assertEqual((second.status, second.fault.repeats), ("failed", True))
+
+    def test_the_time_of_a_mailer_that_sends_through_others(self):
+        """Another message does not try it before that."""
+
+        def entry(name, **options):
+            return {"BACKEND": f"{BACKENDS}.{name}.EmailBackend", "OPTIONS": options}
+
+        entries = {
+            "slow": {"BACKEND": SMTP, "OPTIONS": {"host": "a.example", "timeout": 100}},
+            "none": {"BACKEND": SMTP, "OPTIONS": {"host": "b.example"}},
+            "defaults": entry("defaults", using="slow"),
+            "retry": entry("retry", using="slow"),
+            "short": entry("retry", using="defaults", deadline=5),
+            "limit": entry("ratelimit", using="none", rate="1/s", max_wait=7),
+            "tee": entry("tee", using="slow", also=["none", "defaults"]),
+            "circle": entry("defaults", using="back"),
+            "back": entry("defaults", using="circle"),
+            "missing": entry("defaults", using="nobody"),
+        }
+        expected = {
+            "slow": 100,
+            "none": 30,
+            "defaults": 100,
+            "retry": 160,
+            "short": 105,
+            "limit": 37,
+            "tee": 130,
+            "circle": 0,
+            "missing": 30,
+        }
+        with override_settings(MAILERS=entries):
+            self.assertEqual({alias: timeout_of(alias) for alias in expected}, expected)
 
 
 class SameMessageTests(SimpleTestCase):
@@ -183,14 +235,13 @@ class InterruptedTests(SimpleTestCase):
 
     def test_when_an_address_is_parsed(self):
         """It does not make an address one that is not allowed."""
-        options = {"using": "a", "to": ["team@example.com"], "allow": ["*@example.com"]}
-        entries = {
-            "it": {"BACKEND": f"{BACKENDS}.redirect.EmailBackend", "OPTIONS": options},
-            "a": {"BACKEND": LOCMEM},
-        }
-        parser = mock.patch.object(AddressHeader, "value_parser", self.interrupt)
-        with override_settings(MAILERS=entries), parser, self.assertRaises(TimeLimit):
-            send_many([message(to=["Bob <bob@example.com> (Bob)"])], using="it")
+        for parse in (address_of, addresses_of):
+            with (
+                self.subTest(parse.__name__),
+                mock.patch.object(AddressHeader, "value_parser", self.interrupt),
+                self.assertRaises(TimeLimit),
+            ):
+                parse("Bob <bob@example.com> (Bob)")
 
 
 class StrangeMessageTests(ExactErrors, SimpleTestCase):

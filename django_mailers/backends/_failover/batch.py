@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django_mailers.delivery import SendResult
 from django_mailers.delivery.faults import Fault
-from django_mailers.delivery.faulttable import NETWORK, ORDER
+from django_mailers.delivery.faulttable import NETWORK, ORDER, busy
 from django_mailers.delivery.report import COUNTED
 from django_mailers.errors import MailersFailed
 from django_mailers.types import Message
@@ -79,6 +79,8 @@ class Batch:
     def share(self, one: Try, numbers: Sequence[int]) -> None:
         """Note that `numbers` were not given to the mailer of `one`, for what it has said there."""
         fault = NETWORK if one.fault is None or one.fault.kind == "unknown" else one.fault
+        if fault.is_alarming:
+            fault = busy()  # That was about its sender, and not about theirs.
         for number in numbers:
             result = SendResult(self.messages[number], "failed", error=one.result.error)
             self._note(number, Try(one.alias, result, fault))
