@@ -22,7 +22,7 @@ ENTRIES = 100_000
 
 def check_mailers(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Check the settings that the background mailers among `mailers` refer to."""
-    background = [mailer for mailer in mailers if _is_background(mailer)]
+    background = [mailer for mailer in mailers if is_background(mailer)]
     for mailer in background:
         engine, problem = _engine(mailer)
         if problem is not None:
@@ -39,14 +39,15 @@ def check_mailers(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
 def check_deployment(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Check that the engines have workers."""
     for mailer in mailers:
-        if _is_background(mailer):
+        if is_background(mailer):
             engine, _ = _engine(mailer)
             if _is_for_development(engine):
                 text = f"The engine {_option(mailer, 'task_backend')!r} has no workers."
                 yield check_message("mailers.W060", text, alias=mailer.alias)
 
 
-def _is_background(mailer: Mailer) -> bool:
+def is_background(mailer: Mailer) -> bool:
+    """Whether `mailer` hands messages to a task engine."""
     # The name first, so that a project without such a mailer does not import it.
     if not hasattr(mailer.backend, "task_backend"):
         return False
@@ -157,7 +158,7 @@ def _check_reports(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Check that error reports do not need the queue or the database that they are about (H63)."""
     by_alias = {mailer.alias: mailer for mailer in mailers}
     for origin, alias in _reporters():
-        if any(_is_background(by_alias[name]) for name in _reached(alias, by_alias)):
+        if any(is_background(by_alias[name]) for name in _reached(alias, by_alias)):
             yield check_message(
                 "mailers.W063", f"{origin} mails through {alias!r}, which sends in the background."
             )

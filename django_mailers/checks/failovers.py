@@ -13,6 +13,7 @@ from django_mailers.options import FLAG, TakesOptions
 from django_mailers.signatures import path_of
 from django_mailers.wording import listed
 
+from .background import is_background
 from .constructor import DEVELOPMENT, FAILOVER
 from .entries import Mailer
 from .references import import_or_none
@@ -92,9 +93,12 @@ def _check_target(
 
 
 def _end_of(target: Mailer, by_alias: Mapping[Any, Mailer]) -> Mailer:
-    """Return the mailer that `target` sends through in the end, as far as `using` tells it."""
+    """Return the mailer that `target` sends through in the end, as far as `using` tells it.
+
+    For one that queues, that is itself: nobody waits for what its workers do.
+    """
     seen = [target]
-    while "using" in target.kinds:
+    while "using" in target.kinds and not is_background(target):
         using = target.options.get("using")
         following = by_alias.get(using) if isinstance(using, str) else None
         if following is None or following in seen:
