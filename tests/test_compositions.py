@@ -23,9 +23,10 @@ from .support.messages import message
 from .support.providers import ANSWERS, FAILOVER, ROUNDROBIN, ProvidersTestCase, providers
 from .support.servers import TIMEOUT, SMTPServer, enter
 from .support.utils import LOCMEM, SMTP, ExactErrors
-from .support.wrappers import ForeignBackend, ForwardingBackend
+from .support.wrappers import ForeignBackend, ForwardingBackend, ReportingForeignBackend
 
 BACKENDS = "django_mailers.backends"
+WRAPPERS = "tests.support.wrappers"
 
 
 class NoTokenBackend(BaseEmailBackend):
@@ -242,6 +243,68 @@ class InterruptedTests(SimpleTestCase):
                 self.assertRaises(TimeLimit),
             ):
                 parse("Bob <bob@example.com> (Bob)")
+
+
+class AngryBackend(BaseEmailBackend):
+    def __init__(self, **kwargs):
+        raise RuntimeError("No")
+
+
+class RaisingReportingBackend(ReportingForeignBackend):
+    def send_many(self, messages):
+        raise RuntimeError("No")
+
+
+class StrangeBackendTests(ProvidersTestCase):
+    """Backends that do what none should: nobody loses sight of the other messages."""
+
+    def test_one_that_cannot_be_made(self):
+        """The next mailer gets the messages."""
+        angry = {"BACKEND": f"{__name__}.AngryBackend"}
+        with self.failover(mailers=["a", "b"], a=angry):
+            report = send_many([message("m"), message("n")], using="it")
+            self.assertEqual([(one.status, one.via) for one in report], [("sent", "b")] * 2)
+            self.assertIs(mail.mailers["it"].open(), True)
+        with self.failover(mailers=["a"], a=angry):
+            [result] = send_many([message("m")], using="it")
+        self.assertEqual((result.status, result.phase), ("failed", "connecting"))
+        self.assertEqual(repr(result.error.errors), "{'a': RuntimeError('No')}")
+
+    def test_nothing_stays_open_when_it_cannot_be_opened(self):
+        """Nobody would close it."""
+        entries = {"BACKEND": f"{WRAPPERS}.ReportingForeignBackend"}
+        it = {"BACKEND": f"{BACKENDS}.tee.EmailBackend", "OPTIONS": {"using": "a", "also": ["b"]}}
+        with override_settings(MAILERS={"it": it, "a": entries, "b": entries}):
+            mailer = mail.mailers["it"]
+            with (
+                mock.patch.object(ReportingForeignBackend, "__init__", side_effect=KeyError),
+                self.assertRaises(KeyError),
+            ):
+                mailer.open()
+            with mock.patch.object(ReportingForeignBackend, "batches", []) as batches:
+                mailer.send_messages([message("m")])
+                mailer.close()
+        self.assertEqual(batches, [["m"], ["m"]])
+
+    def test_one_that_raises_or_miscounts(self):
+        """Messages may have been sent by it, and others were sent before."""
+        for path in (f"{__name__}.RaisingReportingBackend", f"{WRAPPERS}.MiscountingBackend"):
+            messages = [message("l"), message("m"), message("n")]
+            self.script(["take", "be unreachable"])
+            outer = {"BACKEND": f"{BACKENDS}.defaults.EmailBackend", "OPTIONS": {"using": "it"}}
+            with (
+                self.subTest(path),
+                self.failover(mailers=["a", "b"], b={"BACKEND": path}, outer=outer),
+                self.assertRaises((RuntimeError, TypeError)) as caught,
+            ):
+                send_many(messages, using="outer")
+            report = caught.exception.report
+            self.assertEqual([one.message for one in report], messages)
+            self.assertEqual(
+                [(one.status, one.via) for one in report],
+                [("sent", "a"), ("unknown", "b"), ("unknown", "b")],
+            )
+            self.assertIs(report[1].error, caught.exception)
 
 
 class StrangeMessageTests(ExactErrors, SimpleTestCase):

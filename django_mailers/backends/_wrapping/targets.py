@@ -94,12 +94,14 @@ class Targets(Lockable):
     def open(self, alias: str) -> bool | None:
         """Open the mailer `alias` and keep it; return what its `open()` returns."""
         self.keep()
-        target = self.get(alias)
+        target = None
         try:
+            target = self.get(alias)
             return target.open()
         except BaseException:
             self._forget(target)
-            target.close_quietly()
+            if target is not None:
+                target.close_quietly()
             raise
 
     def close(self) -> None:
@@ -122,8 +124,11 @@ class Targets(Lockable):
         return self._opened[key]
 
     @locked
-    def _forget(self, target: Target) -> None:
-        if self._opened is not None and self._opened.get(target.alias) is target:
+    def _forget(self, target: Target | None) -> None:
+        """Forget `target`, which could not be opened; None if it could not even be made."""
+        if self._opened is None:
+            return
+        if target is not None and self._opened.get(target.alias) is target:
             del self._opened[target.alias]
-            # With nothing open it is as before: nobody may call close() now.
-            self._opened = self._opened or None
+        # With nothing open it is as before: nobody may call close() now.
+        self._opened = self._opened or None
