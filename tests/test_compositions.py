@@ -13,6 +13,8 @@ from django.test import SimpleTestCase, override_settings
 
 from django_mailers import send_many
 from django_mailers.backends._failover.keys import timeout_of
+from django_mailers.backends._failover.rests import Attempt
+from django_mailers.backends._failover.shared import SharedRests
 from django_mailers.backends._wrapping.addresses import address_of, addresses_of
 from django_mailers.backends._wrapping.calls import Call
 from django_mailers.delivery import SendResult
@@ -90,6 +92,22 @@ class ProbeTests(ProvidersTestCase):
         self.assertEqual((first.fault.kind, first.fault.repeats), ("account", False))
         self.assertEqual(second.error.faults, {"a": busy(), "b": NETWORK})
         self.assertEqual((second.status, second.fault.repeats), ("failed", True))
+
+    def test_one_that_is_late_does_not_end_the_turn_of_another(self):
+        """Its time has passed, and another process tries the mailer now."""
+        cache = caches["default"]
+        self.addCleanup(cache.clear)
+        shared = SharedRests("default")
+        late, now, next_one = Attempt(), Attempt(), Attempt()
+        for attempt in (late, now, next_one):
+            attempt.key = "the-mailer"
+        self.assertIs(shared.claim(late, late.key, 60), True)
+        cache.clear()
+        self.assertIs(shared.claim(now, now.key, 60), True)
+        shared.release(late)
+        self.assertIs(shared.claim(next_one, next_one.key, 60), False)
+        shared.release(now)
+        self.assertIs(shared.claim(next_one, next_one.key, 60), True)
 
     def test_the_time_of_a_mailer_that_sends_through_others(self):
         """Another message does not try it before that."""
