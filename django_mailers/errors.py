@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Mapping
+from typing import Any
 
 __all__ = ["CancelSend", "MailersFailed", "NotQueued", "RateLimited"]
 
@@ -12,13 +13,20 @@ class MailersFailed(smtplib.SMTPException):
     """Not one of several mailers could be given a message.
 
     `errors` has the exception of each mailer that was tried, by alias, in the order of the
-    attempts. The first of them is the cause.
+    attempts. The first of them is the cause. `faults` has what went wrong there, as it was judged
+    when it was known where the exception came from: see `delivery.faults`.
     """
 
-    def __init__(self, errors: Mapping[str, Exception], alias: str | None = None) -> None:
-        super().__init__(errors, alias)
+    def __init__(
+        self,
+        errors: Mapping[str, Exception],
+        alias: str | None = None,
+        faults: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(errors, alias, faults)
         self.errors = dict(errors)
         self.alias = alias
+        self.faults = dict(faults or {})
         self.__cause__ = next(iter(self.errors.values()), None)
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ MEMORY, REDIS = (
     "django.core.cache.backends.redis.RedisCache",
 )
 DUMMY = "django.core.cache.backends.dummy.DummyCache"
+TASKS = "django_mailers.backends.tasks.EmailBackend"
 FORWARDING = "tests.support.wrappers.ForwardingBackend"
 CACHES = {
     "default": {"BACKEND": MEMORY},
@@ -69,6 +70,20 @@ class FailoverCheckTests(SimpleTestCase):
         self.check(
             [], a={"BACKEND": SMTP, "OPTIONS": {**DJANGOS["OPTIONS"], "fail_silently": False}}
         )
+
+    def test_one_that_queues(self):
+        """It is not the failover that waits for the mailer of its workers."""
+        mailers = {
+            "queue": {"BACKEND": TASKS, "OPTIONS": {"using": "endless"}},
+            "endless": {
+                "BACKEND": SMTP,
+                "OPTIONS": {"host": "smtp.example.com", "fail_silently": True},
+            },
+            "b": POOLED,
+            "it": {"BACKEND": FAILOVER, "OPTIONS": {"mailers": ["queue", "b"]}},
+        }
+        with override_settings(MAILERS=mailers):
+            self.assertEqual([found for found in run() if found.id.startswith("mailers.W02")], [])
 
     def test_no_timeout(self):
         endless = {"BACKEND": SMTP, "OPTIONS": {"host": "smtp.example.com"}}

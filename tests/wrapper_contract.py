@@ -218,6 +218,19 @@ class WrapperContract(ExactErrors):
         with self.over(SMTP, options), self.assertRaises(self.unreachable):
             mailers[IT].open()
 
+    def test_opening_one_that_cannot_be_closed_either(self):
+        """The error says why it could not be opened."""
+        with (
+            self.over(f"{HERE}.HalfMadeBackend"),
+            self.assertLogs("django_mailers.backends", "WARNING") as logs,
+            self.assertRaises(self.unreachable),
+        ):
+            mailers[IT].open()
+        self.assertEqual(
+            {record.getMessage() for record in logs.records},
+            {"'target' could not be closed: AttributeError."},
+        )
+
     # Messages
 
     def test_the_callers_message_is_not_changed(self):
@@ -286,12 +299,17 @@ class WrapperContract(ExactErrors):
         for send in (
             lambda: send_many([message()], using=IT),
             lambda: message().send(using=IT),
+            self.open,
         ):
             with (
                 override_settings(MAILERS=settings),
                 self.assertRaisesExactly(InvalidMailer, names),
             ):
                 send()
+
+    def open(self):
+        with mailers[IT]:
+            raise AssertionError("It has been opened.")
 
     def test_aliases_are_resolved_when_it_sends(self):
         entry = {"BACKEND": self.wrapper, "OPTIONS": self.options("missing")}

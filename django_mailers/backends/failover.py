@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import ImproperlyConfigured
 
 from django_mailers.delivery import SendResult
-from django_mailers.delivery.faults import fault_of_error
+from django_mailers.delivery.faults import Fault, fault_of_error
 from django_mailers.errors import MailersFailed
 from django_mailers.options import ALIASES, CALLABLE, NAME, SECONDS, Option, one_of
 from django_mailers.smtp import is_injected
@@ -18,7 +18,6 @@ from ._failover.batch import Batch
 from ._failover.health import Health
 from ._failover.rests import Attempt
 from ._failover.verdicts import outcome
-from ._wrapping.aliases import check_aliases
 from ._wrapping.calls import current_call
 from .base import Wrapper
 
@@ -51,8 +50,13 @@ class EmailBackend(Wrapper):
     classify: Callable[[SendResult, str], str | None] | str | None
 
     def send_through(self, messages: Sequence[Message]) -> list[SendResult]:
-        batch = Batch(self, messages)
-        return self.send_batch(batch, [([*range(len(messages))], self.mailers)])
+        batch = self.new_batch(messages)
+        return self.send_batch(batch, [(batch.pending(range(len(messages))), self.mailers)])
+
+    def new_batch(self, messages: Sequence[Message]) -> Batch:
+        # Before the first try: with unknown="next" somebody may get a message twice (H42).
+        outgoing = [self._outgoing(message, self.fix_identity) for message in messages]
+        return Batch(self, messages, outgoing)
 
     def send_batch(
         self, batch: Batch, groups: Sequence[tuple[Sequence[int], Sequence[str]]]
@@ -74,9 +78,9 @@ class EmailBackend(Wrapper):
         A mailer that cannot be opened rests. Returns what the `open()` of the mailer returns, and
         raises `MailersFailed` if none can be opened.
         """
-        check_aliases(self)
         health, forced = Health(self), False
         errors: dict[str, Exception] = {}
+        faults: dict[str, Fault] = {}
         while True:
             attempt = Attempt()
             try:
@@ -89,11 +93,11 @@ class EmailBackend(Wrapper):
                 # Of any backend.
                 if isinstance(error, ImproperlyConfigured) or is_injected(error):
                     raise
-                self._not_opened(health, attempt, error)
+                faults[attempt.alias] = self._not_opened(health, attempt, error)
                 errors[attempt.alias] = error
             finally:
                 health.release(attempt)
-        raise MailersFailed(errors, self.alias)
+        raise MailersFailed(errors, self.alias, faults)
 
     @staticmethod
     def option_conflict(options: Mapping[str, Any]) -> str | None:
@@ -136,10 +140,14 @@ class EmailBackend(Wrapper):
             numbers = [*moving, *waiting]
         batch.give_up(numbers)
 
-    def _not_opened(self, health: Health, attempt: Attempt, error: Exception) -> None:
-        """Make a mailer that could not be opened rest, unless the next one would fail likewise."""
+    def _not_opened(self, health: Health, attempt: Attempt, error: Exception) -> Fault:
+        """Make a mailer that could not be opened rest; return why it could not.
+
+        Raises `error` if the next one would fail likewise.
+        """
         fault = fault_of_error(error, handed_over=False)
         if not fault.moves:
             raise error
         if fault.rests:
             health.failed(attempt, fault)
+        return fault

@@ -62,12 +62,15 @@ class EmailBackend(Wrapper):
                 for message, split in zip(messages, everything, strict=True)
             ]
 
+        call = current_call(self)
         try:
-            given = self.hand_on(self.using, [m for m, _ in parts], [part for _, part in parts])
+            # A part is not the message.
+            with call.aside():
+                given = self.hand_on(self.using, [m for m, _ in parts], [part for _, part in parts])
         except ImproperlyConfigured as error:
             report = getattr(error, "report", ())
             if len(report) == len(parts):
-                current_call(self).record(results_of(report))
+                call.record(results_of(report))
             raise
         return results_of(given)
 

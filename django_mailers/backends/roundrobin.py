@@ -10,7 +10,6 @@ from django_mailers.options import WEIGHTS, Option
 from django_mailers.types import Message
 
 from . import failover
-from ._failover.batch import Batch
 from ._failover.health import Health
 from ._failover.turns import turns
 
@@ -27,8 +26,8 @@ class EmailBackend(failover.EmailBackend):
     weights: Sequence[int] | None
 
     def send_through(self, messages: Sequence[Message]) -> list[SendResult]:
-        batch = Batch(self, messages)
-        return self.send_batch(batch, [*self._groups(len(messages))])
+        batch = self.new_batch(messages)
+        return self.send_batch(batch, [*self._groups(batch.pending(range(len(messages))))])
 
     @staticmethod
     def option_conflict(options: Mapping[str, Any]) -> str | None:
@@ -38,15 +37,15 @@ class EmailBackend(failover.EmailBackend):
             return "OPTIONS 'weights' must have one item for each of 'mailers'."
         return failover.EmailBackend.option_conflict(options)
 
-    def _groups(self, count: int) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
-        """Yield the numbers of the messages of each group, and the mailers to try in order."""
+    def _groups(self, numbers: Sequence[int]) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
+        """Yield those of `numbers` that are in each group, and the mailers to try in order."""
         aliases, health = self.mailers, Health(self)
         health.refresh(aliases)
         working = [alias for alias in aliases if not health.is_resting(alias)]
         start = 0
-        for alias, share in self._shares(working or aliases, count):
+        for alias, share in self._shares(working or aliases, len(numbers)):
             place = aliases.index(alias)
-            yield range(start, start + share), [*aliases[place:], *aliases[:place]]
+            yield numbers[start : start + share], [*aliases[place:], *aliases[:place]]
             start += share
 
     def _shares(self, aliases: Sequence[str], count: int) -> Iterator[tuple[str, int]]:

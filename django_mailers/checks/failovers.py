@@ -91,9 +91,12 @@ def _check_target(
 
 
 def _end_of(target: Mailer, by_alias: Mapping[Any, Mailer]) -> Mailer:
-    """Return the mailer that `target` sends through in the end, as far as `using` tells it."""
+    """Return the mailer that `target` sends through in the end, as far as `using` tells it.
+
+    For one that queues, that is itself: nobody waits for what its workers do.
+    """
     seen = [target]
-    while "using" in target.kinds:
+    while "using" in target.kinds and not target.derives_from("tasks"):
         using = target.options.get("using")
         following = by_alias.get(using) if isinstance(using, str) else None
         if following is None or following in seen:

@@ -39,6 +39,10 @@ def fault_of_error(error: Exception, *, handed_over: bool | None = None) -> Faul
     `handed_over` says whether the server may have the message: False if it was raised before there
     was a message to send, None if that is not known.
     """
+    if isinstance(error, MailersFailed) and error.faults:
+        # An exception alone tells less: not whether it came before there was a message to send,
+        # nor what the project's own `classify` has said.
+        return worst([*error.faults.values()])
     inner = _errors_of(error)
     if inner is None:
         return _of_one(error, handed_over, is_about_message=handed_over is not False)

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends import smtp
 
-from django_mailers.smtp import Session, is_injected
+from django_mailers.smtp import Session, is_injected, note_sent
 from django_mailers.types import Mailer, Message
 
 from .judging import is_refused_for_all, judge, judge_return
@@ -32,11 +32,32 @@ def send_one_by_one(
     timeout. They were not handed over, so they can be sent later. With `keep_open` the connection
     stays open at the end.
 
-    Raises an error of the configuration, with a report of all messages as its `report`.
+    Raises an error of the configuration, with a report of all messages as its `report`; and what
+    interrupts it, with a note of how many messages were sent.
     """
-    connection = _Connection(backend)
     results: list[SendResult] = []
-    final: Exception | None = None
+    try:
+        final = _send_all(backend, messages, results, keep_open=keep_open)
+    except BaseException as error:
+        sent = sum(result.status == "sent" for result in results)
+        if sent:
+            note_sent(error, sent, len(messages))
+        raise
+    results += [
+        SendResult(message, "failed", error=final, phase="connecting")
+        for message in messages[len(results) :]
+    ]
+    if isinstance(final, ImproperlyConfigured):
+        final.report = SendReport(results)  # type: ignore[attr-defined, unused-ignore]
+        raise final
+    return results
+
+
+def _send_all(
+    backend: Mailer, messages: Sequence[Message], results: list[SendResult], *, keep_open: bool
+) -> Exception | None:
+    """Add to `results` those of `messages`; return the error for those that cannot be tried."""
+    connection = _Connection(backend)
     try:
         for message in messages:
             try:
@@ -46,27 +67,18 @@ def send_one_by_one(
                 if is_injected(error):
                     raise
                 # Of any backend. The messages that are left were not handed over, for this reason.
-                final = error
-                break
+                return error
             try:
                 result, is_good = _send_one(backend, message)
             except ImproperlyConfigured as error:
-                final = error
-                break
+                return error
             results.append(result)
             if not is_good:
                 connection.close()
     finally:
         if not keep_open:
             connection.close()
-    results += [
-        SendResult(message, "failed", error=final, phase="connecting")
-        for message in messages[len(results) :]
-    ]
-    if isinstance(final, ImproperlyConfigured):
-        final.report = SendReport(results)  # type: ignore[attr-defined, unused-ignore]
-        raise final
-    return results
+    return None
 
 
 class _Connection:
@@ -96,6 +108,8 @@ class _Connection:
             try:
                 self._backend.close()
             except Exception as error:
+                if is_injected(error):
+                    raise
                 # Only the type: the text may be the server's, and name anybody.
                 logger.warning("A mailer could not be closed: %s.", type(error).__name__)
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 
+from django_mailers.smtp import is_injected
 from django_mailers.types import Mailer, Message
 
 from .report import TAKEN, SendReport, SendResult
@@ -78,6 +79,8 @@ def _without_backend(message: Message) -> SendResult | None:
         if message.recipients():
             return None
     except Exception as error:
+        if is_injected(error):
+            raise
         # The message's own code, or a list that is not one: this is about this message alone.
         return SendResult(message, "failed", error=error, phase="rendering")
     return SendResult(message, "skipped", reason="no recipients")

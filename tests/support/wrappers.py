@@ -141,6 +141,16 @@ class RaisingBackend(ForeignBackend):
         raise TimeoutError("timed out")
 
 
+class HalfMadeBackend(ForeignBackend):
+    """Nothing listens where it connects, and it closes what it does not have."""
+
+    def open(self):
+        raise ConnectionRefusedError("refused")
+
+    def close(self):
+        self.connection.close()
+
+
 class ReportingForeignBackend(BaseEmailBackend):
     """It knows what became of its messages, without a base class of ours, and notes the batches."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django_mailers.delivery import SendResult
 from django_mailers.delivery.faults import Fault
-from django_mailers.delivery.faulttable import NETWORK, ORDER
+from django_mailers.delivery.faulttable import NETWORK, ORDER, busy
 from django_mailers.delivery.report import COUNTED
 from django_mailers.errors import MailersFailed
 from django_mailers.types import Message
@@ -32,23 +32,30 @@ class Try(NamedTuple):
 class Batch:
     """The `messages` that `backend`, a failover, hands on until one of its mailers takes them.
 
+    `outgoing` has what is handed on instead of each, or the result of a message that cannot be.
+
     A message is referred to by its number. A result that is set is final.
     """
 
-    def __init__(self, backend: EmailBackend, messages: Sequence[Message]) -> None:
+    def __init__(
+        self,
+        backend: EmailBackend,
+        messages: Sequence[Message],
+        outgoing: Sequence[Message | SendResult],
+    ) -> None:
         self.backend = backend
         self.messages = messages
-        # Before the first try: with unknown="next" somebody may get a message twice (H42).
-        self.outgoing = [backend.fix_identity(message) for message in messages]
-        self.results: list[SendResult | None] = [None] * len(messages)
+        self.outgoing = outgoing
+        self.results: list[SendResult | None] = [
+            one if isinstance(one, SendResult) else None for one in outgoing
+        ]
         self._tries: list[list[Try]] = [[] for _ in messages]
         self._judge = Judge(backend)
 
     def hand_on(self, alias: str, numbers: Sequence[int]) -> list[Try]:
         """Hand on the messages `numbers` to the mailer `alias`; return what it says of each."""
-        results = self.backend.hand_on(
-            alias, [self.messages[n] for n in numbers], [self.outgoing[n] for n in numbers]
-        )
+        outgoing: list[Any] = [self.outgoing[number] for number in numbers]
+        results = self.backend.hand_on(alias, [self.messages[n] for n in numbers], outgoing)
         tries = [Try(alias, *self._judge(result, alias)) for result in results]
         for number, one in zip(numbers, tries, strict=True):
             self._note(number, one)
@@ -66,12 +73,14 @@ class Batch:
         return tries
 
     def pending(self, numbers: Sequence[int]) -> list[int]:
-        """Return those of `numbers` that another mailer may be given."""
+        """Return those of `numbers` that a mailer, or another one, may be given."""
         return [number for number in numbers if self.results[number] is None]
 
     def share(self, one: Try, numbers: Sequence[int]) -> None:
         """Note that `numbers` were not given to the mailer of `one`, because of its answer."""
         fault = NETWORK if one.fault is None or one.fault.kind == "unknown" else one.fault
+        if fault.is_alarming:
+            fault = busy()  # That was about its sender, and not about theirs.
         for number in numbers:
             result = SendResult(self.messages[number], "failed", error=one.result.error)
             self._note(number, Try(one.alias, result, fault))
@@ -111,7 +120,9 @@ class Batch:
         tries = [one for one in self._tries[number] if one.fault is not None]
         worst = min(tries, key=lambda one: ORDER.index(one.fault.kind) if one.fault else 0)
         error = MailersFailed(
-            {one.alias: one.result.error or _unexplained() for one in tries}, self.backend.alias
+            {one.alias: one.result.error or _unexplained() for one in tries},
+            self.backend.alias,
+            {one.alias: one.fault for one in tries if one.fault is not None},
         )
         return worst.result._replace(message=self.messages[number], error=error)
 

@@ -11,12 +11,16 @@ from urllib.parse import quote
 
 from django.core import mail
 
+from .._wrapping.aliases import backend_of, named_by
+
 PREFIX = "django_mailers:failover"
 # The names that Django masks in error reports, and similar ones.
 SECRET_NAME = re.compile(
     "api|auth|token|key|secret|pass|pwd|signature|credential|bearer|cookie", re.I
 )
 URL_WITH_USER = re.compile("://[^/?#]*@")
+# The options of wrappers that wait before they send, or in between.
+WAITS = ("deadline", "max_wait")
 # Seconds after which a mailer without a timeout is assumed to give up on its server.
 DEFAULT_TIMEOUT = 30
 
@@ -42,11 +46,23 @@ def key_of(alias: str) -> str:
 
 
 def timeout_of(alias: str) -> float:
-    """Return after how many seconds the mailer `alias` gives up on a silent server."""
-    timeout = _options(_entry(mail.mailers.settings, alias)).get("timeout")
-    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0:
-        return timeout
-    return DEFAULT_TIMEOUT
+    """Return after how many seconds the mailer `alias` gives up on servers that are silent.
+
+    One that sends through others may wait for each of them, and in between.
+    """
+    seconds, aliases = 0.0, [alias]
+    for each in aliases:
+        named = [*named_by(each)]
+        aliases += [other for other in dict.fromkeys(named) if other not in aliases]
+        options = _options(_entry(mail.mailers.settings, each))
+        if named:
+            backend = backend_of(each)
+            waits = (options.get(name, getattr(backend, name, None)) for name in WAITS)
+            seconds += sum(filter(_is_time, waits))
+        else:
+            timeout: Any = options.get("timeout")
+            seconds += timeout if _is_time(timeout) else DEFAULT_TIMEOUT
+    return seconds
 
 
 def identity_of(entry: Mapping[str, Any]) -> list[Any]:
@@ -73,6 +89,10 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     return value is None or isinstance(value, str | int | float)
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def _entry(settings: Any, alias: str) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django_mailers.mailboxes import quoted
 from django_mailers.render import addr_spec
+from django_mailers.smtp import is_injected
 
 
 def address_of(mailbox: object) -> str | None:
@@ -30,7 +31,9 @@ def addresses_of(header: object) -> list[str] | None:
     try:
         parsed = AddressHeader.value_parser(text)
         mailboxes = [str(mailbox) for mailbox in parsed.all_mailboxes]
-    except Exception:
+    except Exception as error:
+        if is_injected(error):
+            raise
         # The parser raises all sorts of errors.
         return None
     addresses = [address_of(mailbox) for mailbox in mailboxes]
@@ -61,7 +64,9 @@ def _parsed(text: str) -> str | None:
         parsed: Any = AddressHeader.value_parser(text)
         ((mailbox,),) = parsed.addresses
         address: str = mailbox.addr_spec
-    except Exception:
+    except Exception as error:
+        if is_injected(error):
+            raise
         # The parser raises all sorts of errors (H21). A group, or a list, is not one address.
         return None
     # Parsers differ about quotes, comments and routes, of which addresses are made that mean one

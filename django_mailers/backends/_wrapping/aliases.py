@@ -61,26 +61,31 @@ def _way_back(start: str, goal: str | None) -> list[str] | None:
     for way in ways:
         if way[-1] == goal:
             return way
-        for alias in _names(way[-1]):
+        for alias in named_by(way[-1]):
             if alias not in seen:
                 seen.add(alias)
                 ways.append([*way, alias])
     return None
 
 
-def _names(alias: str) -> Iterator[str]:
+def named_by(alias: str) -> Iterator[str]:
     """Yield the aliases that the entry `alias` of MAILERS names, if its backend is a wrapper.
 
     It is read, and not made: making a backend may do anything.
     """
-    entry = mail.mailers.settings.get(alias)
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("BACKEND"), str):
-        return
-    try:
-        backend: Any = import_string(entry["BACKEND"])
-    except ImportError:
-        return  # Said when the mailer is made.
-    options = entry.get("OPTIONS") or {}
-    for name in getattr(backend, "alias_options", ()):
+    names = getattr(backend_of(alias), "alias_options", ())
+    options = (mail.mailers.settings[alias].get("OPTIONS") or {}) if names else {}
+    for name in names:
         value = options.get(name)
         yield from [value] if isinstance(value, str) else value or ()
+
+
+def backend_of(alias: str) -> Any:
+    """Return the class of the mailer `alias`; None if that cannot be imported."""
+    entry = mail.mailers.settings.get(alias)
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("BACKEND"), str):
+        return None
+    try:
+        return import_string(entry["BACKEND"])
+    except ImportError:
+        return None  # Said when the mailer is made.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar, Token
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from django_mailers.delivery import SendReport, SendResult
+from django_mailers.delivery.report import COUNTED
 from django_mailers.types import Mailer, Message
 
 from .aliases import circle
@@ -29,7 +31,8 @@ class Call:
         # Of another wrapper only if that has handed something to this instance. Else it is a mail
         # that is sent while mail is sent, an error report for example, which may go the same way.
         self.outer = outer if outer is not None and outer.mailer is wrapper else None
-        self._results: dict[int, SendResult] = {}
+        # By the id of a message, which may be in a batch twice: what was said of it, in order.
+        self._results: dict[int, list[SendResult]] = {}
 
     def __enter__(self) -> Call:
         self._token = _current.set(self)
@@ -59,21 +62,36 @@ class Call:
 
     def record(self, results: Iterable[SendResult]) -> None:
         for result in results:
-            self._results[id(result.message)] = result
+            self._results.setdefault(id(result.message), []).append(result)
 
     @property
     def sent(self) -> int:
         """How many messages are known to be sent."""
-        return sum(result.status == "sent" for result in self._results.values())
+        return sum(one.status == "sent" for known in self._results.values() for one in known)
 
     def report(self, messages: Sequence[Message], error: BaseException) -> SendReport:
         """Return what is known of `messages`, now that `error` ends the call."""
         # An interrupt is not an error of a message.
         reason = error if isinstance(error, Exception) else None
+        known = {key: _for_each(results) for key, results in self._results.items()}
         return SendReport(
-            self._results.get(id(message)) or SendResult(message, "failed", error=reason)
+            next(known.get(id(message), iter(())), None)
+            or SendResult(message, "failed", error=reason)
             for message in messages
         )
+
+
+def _for_each(results: Sequence[SendResult]) -> Iterator[SendResult]:
+    """Yield the result of a message for each time that it is in a batch, of all that was said.
+
+    It was taken as often as somebody has said so. Of the rest the last word counts, unless it may
+    have been taken before that.
+    """
+    yield from (one for one in results if one.status in COUNTED)
+    others = [one for one in results if one.status not in COUNTED]
+    doubtful = [one for one in others if one.status == "unknown"]
+    if others:
+        yield from repeat((doubtful or others)[-1])
 
 
 def current_call(wrapper: Wrapper) -> Call:

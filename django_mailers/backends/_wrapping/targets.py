@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 
 from django_mailers.delivery import SendReport, send_over
+from django_mailers.smtp import is_injected
 from django_mailers.smtp.locks import Lockable, locked
 from django_mailers.types import Mailer, Message
+
+logger = logging.getLogger("django_mailers.backends")
 
 
 class Target(Lockable):
@@ -33,6 +37,17 @@ class Target(Lockable):
             self._close_in_turn()
         else:
             self._close()
+
+    def close_quietly(self) -> None:
+        """Close it after an error, which an error at closing it is not to hide."""
+        try:
+            self.close()
+        except Exception as error:
+            # Of any backend. One that could not be opened may have nothing to close.
+            if is_injected(error):
+                raise
+            # Only the type: the text may be the server's, and name anybody.
+            logger.warning("%r could not be closed: %s.", self.alias, type(error).__name__)
 
     def _send(self, messages: Sequence[Message]) -> SendReport:
         return send_over(self.mailer, messages, using=self.alias, keep_open=self._is_shared)
@@ -79,12 +94,14 @@ class Targets(Lockable):
     def open(self, alias: str) -> bool | None:
         """Open the mailer `alias` and keep it; return what its `open()` returns."""
         self.keep()
-        target = self.get(alias)
+        target = None
         try:
+            target = self.get(alias)
             return target.open()
         except BaseException:
             self._forget(target)
-            target.close()
+            if target is not None:
+                target.close_quietly()
             raise
 
     def close(self) -> None:
@@ -107,8 +124,11 @@ class Targets(Lockable):
         return self._opened[key]
 
     @locked
-    def _forget(self, target: Target) -> None:
-        if self._opened is not None and self._opened.get(target.alias) is target:
+    def _forget(self, target: Target | None) -> None:
+        """Forget `target`, which could not be opened; None if it could not even be made."""
+        if self._opened is None:
+            return
+        if target is not None and self._opened.get(target.alias) is target:
             del self._opened[target.alias]
-            # With nothing open it is as if never opened: perhaps nobody calls close() now.
-            self._opened = self._opened or None
+        # With nothing open it is as if never opened: perhaps nobody calls close() now.
+        self._opened = self._opened or None

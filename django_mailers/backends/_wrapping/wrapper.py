@@ -19,6 +19,7 @@ from django_mailers.types import Mailer, Message
 from ..base import ReportingBackend
 from .aliases import check_aliases, unknown
 from .calls import Call, current_call
+from .interrupted import attach_report
 from .originals import Originals
 from .targets import Target, Targets
 
@@ -117,17 +118,32 @@ class Wrapper(ReportingBackend):
         about `messages`, and attributes that the other backend adds, such as Anymail's
         `anymail_status`, are set on those.
 
-        Raises only errors of the configuration, such as InvalidMailer if `alias` is unknown or
-        leads back to this mailer.
+        Raises errors of the configuration, such as InvalidMailer if `alias` is unknown or leads
+        back to this mailer; and what a backend with a `send_many()` raises against its contract.
+        If the backend cannot be made, for whatever other reason, the messages are "failed".
         """
         if not messages:
             return []
         call = current_call(self)
         call.refuse_circle(alias)
-        return self._hand_to(self._targets.get(alias), call, messages, outgoing)
+        try:
+            target = self._targets.get(alias)
+        except Exception as error:
+            if isinstance(error, ImproperlyConfigured) or is_injected(error):
+                raise
+            # Of any backend, which may connect when it is made. Nothing was handed over.
+            failed = [
+                SendResult(message, "failed", error=error, phase="connecting")
+                for message in messages
+            ]
+            call.record(failed)
+            return failed
+        return self._hand_to(target, call, messages, outgoing)
 
     def open_target(self, alias: str) -> bool | None:
         """Open the mailer `alias` until `close()`; return what its `open()` returns."""
+        # Two that name each other would open each other for ever.
+        check_aliases(self)
         return self._targets.open(alias)
 
     def named(self) -> Iterator[tuple[str, str]]:
@@ -152,6 +168,9 @@ class Wrapper(ReportingBackend):
                 # An interrupt, whose report is about this mailer, but not about earlier ones.
                 if call.sent:
                     note_sent(error, call.sent, len(messages))
+                if isinstance(error, Exception) and not is_injected(error):
+                    # A mistake of a backend, such as a wrong number of results.
+                    attach_report(error, call.report(messages, error), self.alias)
                 raise
 
     def close(self) -> None:
@@ -186,6 +205,10 @@ class Wrapper(ReportingBackend):
         except ImproperlyConfigured as error:
             call.record(originals.restore(getattr(error, "report", ())))
             raise
+        except Exception as error:
+            if not is_injected(error):
+                call.record(originals.restore(_known(error, messages, target.alias)))
+            raise
         finally:
             call.mailer = None
         results = originals.restore(report)
@@ -211,4 +234,16 @@ class Wrapper(ReportingBackend):
             return SendResult(message, "failed", error=error, phase="rendering")
         if isinstance(outcome, SendResult):
             return outcome.about(message)
+        if outcome is None:
+            # A forgotten "return". It is not taken for a decision against the message.
+            name = f"{type(self).__module__}.{type(self).__qualname__}"
+            raise TypeError(f"{name}.outgoing() must return a message or a SendResult, not None.")
         return outcome
+
+
+def _known(error: Exception, messages: Sequence[Message], alias: str) -> Sequence[SendResult]:
+    """Return what is known of `messages` when a mailer raises `error` against its contract."""
+    report: Sequence[SendResult] = getattr(error, "report", ())
+    if len(report) == len(messages):
+        return report  # That of a wrapper further on.
+    return [SendResult(message, "unknown", error=error, via=alias) for message in messages]
