@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.core.mail import EmailMessage, InvalidMailer, mailers
 from django.test import SimpleTestCase, override_settings
 
@@ -45,11 +45,26 @@ def record(key):
 
 KEY = rsa.generate_private_key(65537, 2048)
 OTHER_KEY = rsa.generate_private_key(65537, 1024)
+# 512 bits, of which cryptography makes none any more: a key that has been published.
+SHORT = """-----BEGIN RSA PRIVATE KEY-----
+MIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8Qu
+KUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQJAIJLixBy2qpFoS4DSmoEm
+o3qGy0t6z09AIJtH+5OeRV1be+N4cDYJKffGzDa88vQENZiRm0GRq6a+HPGQMd2k
+TQIhAKMSvzIBnni7ot/OSie2TmJLY4SwTQAevXysE2RbFDYdAiEBCUEaRQnMnbp7
+9mxDXDf6AU0cN/RPBjb9qSHDcWZHGzUCIG2Es59z8ugGrDY+pxLQnwfotadxd+Uy
+v/Ow5T0q5gIJAiEAyS4RaI9YG8EWx/2w0T67ZUVAw8eOMB6BIUg0Xcu+3okCIBOs
+/5OiPgoTdSy7bcF9IGpSE8ZgGKzgYQVZeN97YE00
+-----END RSA PRIVATE KEY-----
+"""
 RECORDS = {
     b"s1._domainkey.example.com.": record(KEY),
     b"s1._domainkey.example.org.": record(OTHER_KEY),
 }
 OPTION = {"domain": "example.com", "selector": "s1", "key": pem(KEY)}
+SELECTOR = "OPTIONS 'dkim' must have a name, such as '2026', as 'selector'."
+DOMAIN = "OPTIONS 'dkim' must have a domain, such as 'example.com', as 'domain'."
+NAMES = "OPTIONS 'dkim' must have a list of names as 'headers'."
+KEYS = "OPTIONS 'dkim' must have PEM, a path, a function or a dict of these by domain as 'key'."
 
 
 def message(subject="Hello", body="World", sender="Ann <ann@example.com>", **kwargs):
@@ -187,6 +202,41 @@ class KeyTests(DKIMTestCase):
         )
         self.assertIsNone(signing.signer("badexample.org"))
 
+    def test_a_domain_in_letters(self):
+        """In an option, and with SMTPUTF8 in From, it need not be as it is in the DNS."""
+        for name in ("exämple.com", "EXÄMPLE.com", "xn--exmple-cua.com"):
+            signing = Signing({"selector": "s1", "key": {name: pem(KEY)}})
+            for domain in ("exämple.com", "xn--exmple-cua.com", "news.exämple.com"):
+                with self.subTest(name, domain=domain):
+                    content = f"From: ann@{domain}\r\n\r\nHello\r\n".encode()
+                    signed = email.message_from_bytes(signing.sign(content))
+                    self.assertIn(" d=xn--exmple-cua.com;", signed["DKIM-Signature"])
+
+    def test_several_authors(self):
+        """The domain of the first one signs, on every Python."""
+        headers = {"From": "Ann <ann@example.com>, bob@b.example", "Sender": "bob@b.example"}
+        self.assertSigned(Signing(OPTION).sign(render(message(headers=headers))))
+
+    def test_a_function_that_fails(self):
+        def unreachable():
+            raise ConnectionError("The vault is sealed.")
+
+        for key, error in [
+            (unreachable, ConnectionError("The vault is sealed.")),
+            (lambda: "", DKIMError("The file with the DKIM key cannot be read: No such file or ")),
+            (
+                pem(KEY).encode,
+                DKIMError("The function for the DKIM key must return PEM in a str, not bytes."),
+            ),
+            (
+                lambda: None,
+                DKIMError("The function for the DKIM key must return PEM in a str, not NoneType."),
+            ),
+        ]:
+            with self.subTest(key), self.assertRaisesMessage(type(error), str(error)) as caught:
+                Signing({**OPTION, "key": key}).sign(render(message()))
+            self.assertShowsNothing(caught.exception, pem(KEY).splitlines()[3])
+
     def test_keys_that_cannot_be_used(self):  # (H66)
         secret = pem(KEY).splitlines()[3]
         small = rsa.generate_private_key(65537, 1024)
@@ -194,11 +244,20 @@ class KeyTests(DKIMTestCase):
         encrypted = KEY.private_bytes(
             PEM, PKCS8, serialization.BestAvailableEncryption(b"password")
         ).decode()
+        # Another algorithm than cryptography knows of; the rest is as it was.
+        oid = bytes.fromhex("06092a864886f70d0101")
+        der = KEY.private_bytes(serialization.Encoding.DER, PKCS8, serialization.NoEncryption())
+        other = base64.encodebytes(der.replace(oid + b"\x01", oid + b"\x7f")).decode()
+        unknown = f"-----BEGIN PRIVATE KEY-----\n{other}-----END PRIVATE KEY-----\n"
         no_key = "The DKIM key is not a private key in PEM, without a password."
         for key, text in [
             (pem(KEY)[:500], no_key),
             (encrypted, no_key),
             (pem(curve), "The DKIM key must be an RSA key."),
+            (pem(ed25519.Ed25519PrivateKey.generate()), "The DKIM key must be an RSA key."),
+            (unknown, "The DKIM key must be an RSA key, without a password."),
+            (SHORT, "The DKIM key must have 1024 bits at least, and better 2048."),
+            (Path("a\0b"), "The DKIM key is neither PEM nor the path of a file."),
             (secret * 9, "The DKIM key is neither PEM nor the path of a file."),
             (secret, "The file with the DKIM key cannot be read: No such file or directory."),
             (
@@ -210,7 +269,8 @@ class KeyTests(DKIMTestCase):
                 with self.assertRaises(DKIMError) as caught:
                     Signing({**OPTION, "key": key}).sign(render(message()))
                 self.assertEqual(str(caught.exception), text)
-                self.assertShowsNothing(caught.exception, secret)
+                for line in [secret, *other.splitlines()[3:4], *SHORT.splitlines()[1:2]]:
+                    self.assertShowsNothing(caught.exception, line)
         self.assertEqual(Signer("example.com", "s1", pem(small)).load().key_size, 1024)
 
     def assertShowsNothing(self, error, secret):
@@ -282,7 +342,24 @@ class BackendTests(DKIMTestCase):
             ({}, "OPTIONS 'dkim' must define 'domain'."),
             ({"domain": "example.com"}, "OPTIONS 'dkim' must define 'selector'."),
             ({"domain": "example.com", "selector": "s"}, "OPTIONS 'dkim' must define 'key'."),
-            ({**OPTION, "selector": 1}, "OPTIONS 'dkim' must have a name as 'selector'."),
+            ({**OPTION, "selector": 1}, SELECTOR),
+            ({**OPTION, "selector": "s1; d=b.example"}, SELECTOR),
+            ({**OPTION, "selector": "s1\r\nBcc: eve@example.com"}, SELECTOR),
+            ({**OPTION, "selector": "schlüssel"}, SELECTOR),
+            ({**OPTION, "domain": "@example.com"}, DOMAIN),
+            ({**OPTION, "domain": "example.com\n"}, DOMAIN),
+            ({**OPTION, "domain": "https://example.com/"}, DOMAIN),
+            ({**OPTION, "headers": "Subject"}, NAMES),
+            ({**OPTION, "headers": [1]}, NAMES),
+            ({**OPTION, "headers": ["Subject:"]}, NAMES),
+            ({**OPTION, "headers": ["a;b"]}, NAMES),
+            ({**OPTION, "key": pem(KEY).encode()}, KEYS),
+            ({**OPTION, "key": {"*.example.com": "a"}}, KEYS),
+            ({**OPTION, "key": {None: "a"}}, KEYS),
+            ({**OPTION, "key": {"example.com": None}}, KEYS),
+            ({**OPTION, "key": {"example.com": {"s1": "a"}}}, KEYS),
+            ({**OPTION, "key": {}}, "OPTIONS 'dkim' must define 'key'."),
+            ({**OPTION, "required": 1}, "OPTIONS 'dkim' must have a bool as 'required'."),
             (
                 {**OPTION, "keys": 1},
                 "OPTIONS 'dkim' has an unknown key 'keys'. It may have 'domain', 'selector', "
