@@ -19,7 +19,7 @@ class EmailBackend(failover.EmailBackend):
     """Hands the messages to its `mailers` in turn, by their `weights`, which are all 1 by default.
 
     A batch is divided into one group for each mailer. Mailers that rest are left out. If a mailer
-    cannot take a message, the next one gets it, by the rules of the failover, which see.
+    cannot take a message, the next one gets it, by the rules of the failover.
     """
 
     option_kinds: ClassVar[Mapping[str, Option]] = {"weights": Option(WEIGHTS)}

@@ -76,8 +76,8 @@ SENDING_HOOKS = (*CONNECTING_HOOKS, "open", "close", "_send")
 class EmailBackend(ReportingBackend, DjangosBackend):
     """Django's SMTP backend, with sessions that are kept for the next message, and that pipeline.
 
-    It takes Django's OPTIONS, of which `timeout` is 30 seconds by default, and those in the table
-    above; docs/smtp.rst says what each of them does.
+    It takes Django's OPTIONS, of which `timeout` is 30 seconds by default, and those in
+    `option_kinds`; docs/smtp.rst says what each of them does.
 
     Mailers with the same settings share their sessions, in all threads of a process. Several
     threads may use an instance; they take turns with a session that `open()` has pinned to it. A
