@@ -125,9 +125,24 @@ class SignatureTests(DKIMTestCase):
             b"a\r\n \r\n",
             b"x" * 100_000 + b"\r\n",
             "ü\r\n".encode(),
+            b"".join(b"a%sb%s\r\n" % (b" " * n, b" \t" * n) for n in range(12)),
+            b"\t" * 1000 + b"\r\n" + b" " * 1001 + b"a" + b" \r\n" * 1000,
         ]:
             with self.subTest(body[:20]):
                 self.assertIs(self.verify(signer.sign(head + body)), True)
+
+    def test_headers_that_are_repeated(self):
+        """All are signed, the last one first, so that none can be added, dropped or moved."""
+        head = b"Subject: 1\r\nFrom: a@example.com\r\nSUBJECT :2\r\nTo:\r\nSubject:\t3 \r\n"
+        signed = Signer("example.com", "s1", pem(KEY)).sign(head + b"\r\nHello\r\n")
+        tags = b"".join(signed.partition(b"\r\nSubject: 1")[0].split())
+        self.assertIn(b";h=from:from:subject:subject:subject:to;", tags)
+        self.assertIs(self.verify(signed.replace(b"SUBJECT :2", b"Subject: 2")), True)
+        self.assertIs(self.verify(signed.replace(b"SUBJECT :2\r\n", b"")), False)
+        moved = signed.replace(b"SUBJECT :2", b"Subject: 1").replace(
+            b"Subject: 1", b"Subject: 2", 1
+        )
+        self.assertIs(self.verify(moved), False)
 
     def test_what_is_changed_is_found_out(self):
         content = Signing(OPTION).sign(render(message()))
