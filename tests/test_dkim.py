@@ -335,6 +335,25 @@ class BackendTests(DKIMTestCase):
                 for sent in server.messages:
                     self.assertSigned(sent.content)
 
+    def test_headers_in_utf8(self):
+        with SMTPServer() as server:
+            options = {"host": server.host, "port": server.port, "smtputf8": "auto", "dkim": OPTION}
+            entry = {"BACKEND": OURS, "OPTIONS": options}
+            with override_settings(MAILERS={"default": entry}):
+                message("Grüße", reply_to=["Änne <änne@exämple.com>"]).send()
+        [sent] = server.messages
+        self.assertIn("Reply-To: Änne <änne@exämple.com>\r\n".encode(), sent.content)
+        self.assertSigned(sent.content)
+
+    def test_line_ends_are_those_of_the_wire(self):
+        """What another message() returns may have others, of which a session makes CRLF."""
+        entry = {"BACKEND": OURS, "OPTIONS": {"host": "localhost", "dkim": OPTION}}
+        with override_settings(MAILERS={"default": entry}):
+            signed = mailers.default.signed(b"From: ann@example.com\nSubject: a\n\nHello\r\rBob")
+        self.assertTrue(signed.endswith(b"\r\n\r\nHello\r\n\r\nBob\r\n"))
+        self.assertEqual(normalize(signed), signed)
+        self.assertSigned(signed)
+
     def test_djangos_way(self):
         """A subclass with its own _send() that calls ours."""
         server = enter(self, SMTPServer())

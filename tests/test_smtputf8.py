@@ -70,6 +70,25 @@ class SMTPUTF8Tests(SimpleTestCase):
                 message(to="ann@example.com", reply_to=["grüße@example.com"]).send()
         self.assertEqual(len(server.messages), 1)
 
+    def test_a_failover(self):
+        """It does not look for a server that offers it: the error is that of the message."""
+        servers = [enter(self, SMTPServer(smtputf8=offered)) for offered in (False, True)]
+        entries = {
+            str(number): {
+                "BACKEND": OURS,
+                "OPTIONS": {"host": server.host, "port": server.port, "smtputf8": "auto"},
+            }
+            for number, server in enumerate(servers)
+        }
+        path = "django_mailers.backends.failover.EmailBackend"
+        entries["default"] = {"BACKEND": path, "OPTIONS": {"mailers": ["0", "1"]}}
+        with override_settings(MAILERS=entries):
+            report = send_many([message(), message(to="ann@example.com"), message()])
+        found = [(result.status, result.via) for result in report]
+        self.assertEqual(found, [("failed", None), ("sent", "0"), ("failed", None)])
+        self.assertIn(REFUSAL, str(report[0].error))
+        self.assertEqual([len(server.messages) for server in servers], [1, 0])
+
     def test_without_the_option(self):
         for option in (None, False):
             server = self.serve(option)

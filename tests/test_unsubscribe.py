@@ -6,7 +6,9 @@ import pickle
 import tempfile
 from email import policy
 from pathlib import Path
+from unittest import mock
 
+from django.conf import settings
 from django.core import mail, signing
 from django.core.mail import EmailMessage, EmailMultiAlternatives, mailers
 from django.http import Http404, HttpRequest
@@ -254,6 +256,22 @@ class ViewTests(SimpleTestCase):
         self.assertContains(page, '<input type="hidden" name="List-Unsubscribe" value="One-Click">')
         self.client.post(self.url, {"List-Unsubscribe": "One-Click"})
         self.assertEqual(Unsubscribe.ended, [17])
+
+    def test_translations_are_escaped(self):
+        with mock.patch("django_mailers.views.gettext", lambda text: f"{text} <b> & {{0}}"):
+            asked = self.client.get(self.url).content.decode()
+            done = self.client.post(self.url, {"List-Unsubscribe": "One-Click"}).content.decode()
+        tail = " &lt;b&gt; &amp; {0}<"
+        self.assertIn(f"<title>Unsubscribe{tail}/title>", asked)
+        self.assertIn(f"<button>Unsubscribe{tail}/button>", asked)
+        self.assertIn(f"messages?{tail}/p>", asked)
+        self.assertIn(f"<p>You have been unsubscribed.{tail}/p>", done)
+
+    def test_a_changed_secret_key(self):
+        with override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY]):
+            self.assertEqual(self.client.get(self.url).status_code, 200)
+        with override_settings(SECRET_KEY="new"):
+            self.assertEqual(self.client.get(self.url).status_code, 404)
 
     def test_another_body(self):
         response = self.client.post(self.url, "a=b", content_type=FORM)
