@@ -34,9 +34,10 @@ class SMTPUTF8Tests(SimpleTestCase):
             message(sender="Änne <änne@exämple.com>", to="ann@example.com"),
             message(to="ann@example.com", bcc=["grüße@example.com"]),
             message(to="ann@example.com", reply_to=["grüße@example.com"]),
+            message(to="grüße@exämple.com", cc=["ann@exämple.com"]),
         ]:
             self.assertEqual(one.send(), 1)
-        first, second, third, fourth = server.messages
+        first, second, third, fourth, fifth = server.messages
         self.assertEqual(first.rcpt_tos, ["grüße@example.com"])
         self.assertIn("To: Jürgen <grüße@example.com>\r\n".encode(), first.content)
         self.assertIn("Subject: Grüße\r\n".encode(), first.content)
@@ -46,6 +47,8 @@ class SMTPUTF8Tests(SimpleTestCase):
         self.assertEqual(third.rcpt_tos, ["ann@example.com", "grüße@example.com"])
         self.assertNotIn("grüße@".encode(), third.content)
         self.assertIn("Reply-To: grüße@example.com\r\n".encode(), fourth.content)
+        # A domain that need not be in letters is as it is in the DNS.
+        self.assertEqual(fifth.rcpt_tos, ["grüße@exämple.com", "ann@xn--exmple-cua.com"])
         parsed = message_from_string(first.content.decode(), policy=policy.SMTPUTF8)
         self.assertEqual(parsed["To"].addresses[0].addr_spec, "grüße@example.com")
 
