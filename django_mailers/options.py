@@ -165,7 +165,8 @@ HEADERS = Kind(
 )
 
 
-_RATE = re.compile("([1-9][0-9]{0,8})/([1-9][0-9]{0,2})?([smhd])")
+# Compiled when it is needed: that takes time, and most processes have no rate.
+_RATE = "([1-9][0-9]{0,8})/([1-9][0-9]{0,2})?([smhd])"
 _PERIODS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 
 
@@ -175,7 +176,7 @@ def read_rates(value: Any) -> list[tuple[int, int]]:
     The list is empty if `value` is not valid: also if it has two rates for the same period.
     """
     texts = [value] if isinstance(value, str) else value
-    found = [isinstance(text, str) and _RATE.fullmatch(text) for text in texts]
+    found = [isinstance(text, str) and re.fullmatch(_RATE, text) for text in texts]
     if not all(found):
         return []
     rates = [(int(it[1]), int(it[2] or 1) * _PERIODS[it[3]]) for it in found if it]
