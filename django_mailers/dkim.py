@@ -50,6 +50,10 @@ class DKIMError(ValueError):
     """A key or an option with which nothing can be signed."""
 
 
+class OtherDomainError(DKIMError):
+    """The message is of a domain that the mailer does not sign for, and `required` is on."""
+
+
 class Signer:
     """Signs messages for one domain. Its repr() has no key; it may be used by several threads.
 
@@ -138,7 +142,7 @@ class Signing:
         """Return `content` with the signature of the domain in its From.
 
         If there is none, `content` is returned as it is, and the log says so once for a domain.
-        With `required` that is a DKIMError. Raises as `Signer.sign()` does.
+        With `required` that is an OtherDomainError. Raises as `Signer.sign()` does.
         """
         head, _, body = content.partition(b"\r\n\r\n")
         fields = _fields(head)
@@ -148,7 +152,8 @@ class Signing:
             return signer.header(fields, body) + content
         signed = ", ".join(self._keys)
         if self._option.get("required"):
-            raise DKIMError(f"The mailer signs for {signed}, and the message is from {domain!r}.")
+            text = f"The mailer signs for {signed}, and the message is from {domain!r}."
+            raise OtherDomainError(text)
         if domain not in _unsigned and len(_unsigned) < MAX_UNSIGNED:
             _unsigned.add(domain)
             logger.warning("Mail from %r is not signed: the mailer signs for %s.", domain, signed)

@@ -383,6 +383,32 @@ class BackendTests(DKIMTestCase):
         with self.assertRaisesMessage(DKIMError, text):
             message(sender="a@other.example").send()
 
+    def test_a_key_that_cannot_be_used(self):
+        """The settings are wrong, and not the message, which a queue tries again."""
+        server = enter(self, SMTPServer())
+
+        def unreachable():
+            raise ConnectionError("https://user:password@vault.example/")
+
+        file = "The file with the DKIM key cannot be read: No such file or directory."
+        for key, text in [
+            ("/nowhere/key.pem", file),
+            (unreachable, "The function for the key raised ConnectionError."),
+        ]:
+            with self.subTest(text):
+                self.mailer(server, key=key)
+                [result] = send_many([message()])
+                self.assertEqual(
+                    (result.status, result.fault.kind, result.is_retryable),
+                    ("failed", "configuration", True),
+                )
+                with self.assertRaises(InvalidMailer) as caught:
+                    message().send()
+                self.assertEqual(
+                    str(caught.exception), f"MAILERS['default']: OPTIONS 'dkim': {text}"
+                )
+        self.assertEqual(server.messages, [])
+
     def test_options(self):
         for option, text in [
             ([], "OPTIONS 'dkim' must be a dict with 'domain', 'selector' and 'key'."),
