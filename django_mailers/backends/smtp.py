@@ -271,30 +271,13 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         return self.signed(super()._content(message, is_alone=is_alone))
 
     def signed(self, content: bytes) -> bytes:
-        """Return `content`, a whole message, with a signature if the option `dkim` asks for one.
-
-        Raises InvalidMailer if the key cannot be used: that is not about the message, and a queue
-        must not give it up.
-        """
+        """Return `content`, a whole message, with a signature if the option `dkim` asks for one."""
         if self.dkim is None:
             return content
-        # Not before: most processes never need them.
-        from ..dkim import DKIMError, OtherDomainError, Signing
-        from ..smtp.wire import normalize
+        # Not before: most processes never need it.
+        from ._signing import signed
 
-        content = normalize(content)
-        try:
-            return Signing(self.dkim).sign(content)
-        except OtherDomainError:
-            raise
-        except Exception as error:
-            # The project's function for the key may raise anything.
-            if is_injected(error):
-                raise
-            text = f"The function for the key raised {type(error).__name__}."
-            if isinstance(error, DKIMError | ImportError):
-                text = str(error)
-            raise InvalidMailer(f"OPTIONS 'dkim': {text}", alias=self.alias) from error
+        return signed(content, self.dkim, self.alias)
 
     def _hand_over(self, window: Sequence[Envelope | Result]) -> list[Result]:
         envelopes = [item for item in window if isinstance(item, Envelope)]
