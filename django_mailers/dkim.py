@@ -13,7 +13,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from email.utils import parseaddr
+from email.utils import getaddresses, parseaddr
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +33,10 @@ MIN_BITS = 1024
 WIDTH = 76
 MAX_PATH = 255
 
-# More than one blank, or a blank that is not a space.
-WHITESPACE = re.compile(rb"[ \t]{2,}|\t")
-TRAILING = re.compile(rb"[ \t]+(?=\r\n)")
 FIELD_END = re.compile(rb"\r\n(?![ \t])")
+# What stands in the tags d=, s= and h= (RFC 6376, 3.5).
+DOMAIN = re.compile(r"[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+)*")
+FIELD_NAME = re.compile("[!-9<-~]+")
 
 Key = str | os.PathLike[str] | Callable[[], str]
 
@@ -48,6 +48,10 @@ MAX_UNSIGNED = 1000
 
 class DKIMError(ValueError):
     """A key or an option cannot be used for signing."""
+
+
+class OtherDomainError(DKIMError):
+    """The message is of a domain that the mailer does not sign for, and `required` is on."""
 
 
 class Signer:
@@ -62,7 +66,7 @@ class Signer:
     def __init__(
         self, domain: str, selector: str, key: Key, headers: Sequence[str] = HEADERS
     ) -> None:
-        self.domain = domain
+        self.domain = _in_ascii(domain)
         self.selector = selector
         self._key = key
         self._headers = [*dict.fromkeys(["from", *(name.lower() for name in headers)])]
@@ -127,15 +131,18 @@ class Signing:
 
     def __init__(self, option: Mapping[str, Any]) -> None:
         self._option = option
+        key = option["key"]
+        keys = key if isinstance(key, Mapping) else {option["domain"]: key}
+        self._keys = {_in_ascii(domain): key for domain, key in keys.items()}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} for {', '.join(self._keys())}>"
+        return f"<{type(self).__name__} for {', '.join(self._keys)}>"
 
     def sign(self, content: bytes) -> bytes:
         """Return `content` with the signature of the domain in its From.
 
         If there is none, `content` is returned as it is, and the log says so once for a domain.
-        With `required` that is a DKIMError. Raises as `Signer.sign()` does.
+        With `required` that is an OtherDomainError. Raises as `Signer.sign()` does.
         """
         head, _, body = content.partition(b"\r\n\r\n")
         fields = _fields(head)
@@ -143,9 +150,10 @@ class Signing:
         signer = self.signer(domain)
         if signer is not None:
             return signer.header(fields, body) + content
-        signed = ", ".join(self._keys())
+        signed = ", ".join(self._keys)
         if self._option.get("required"):
-            raise DKIMError(f"The mailer signs for {signed}, and the message is from {domain!r}.")
+            text = f"The mailer signs for {signed}, and the message is from {domain!r}."
+            raise OtherDomainError(text)
         if domain not in _unsigned and len(_unsigned) < MAX_UNSIGNED:
             _unsigned.add(domain)
             logger.warning("Mail from %r is not signed: the mailer signs for %s.", domain, signed)
@@ -153,23 +161,19 @@ class Signing:
 
     def signer(self, domain: str) -> Signer | None:
         """Return the signer for mail from `domain`; of several that fit, the longest domain's."""
-        aligned = [name for name in self._keys() if is_aligned(domain, name)]
+        aligned = [name for name in self._keys if is_aligned(domain, name)]
         if not aligned:
             return None
         name = max(aligned, key=len)
         headers = self._option.get("headers") or HEADERS
-        return Signer(name, self._option["selector"], self._keys()[name], headers)
+        return Signer(name, self._option["selector"], self._keys[name], headers)
 
     def signers(self) -> Iterator[Signer]:
         """Yield the signers of all domains."""
-        for domain in self._keys():
-            signer = self.signer(domain.lower())
+        for domain in self._keys:
+            signer = self.signer(domain)
             if signer is not None:
                 yield signer
-
-    def _keys(self) -> Mapping[str, Key]:
-        key = self._option["key"]
-        return key if isinstance(key, Mapping) else {self._option["domain"]: key}
 
 
 def complaint(option: Mapping[str, Any]) -> str | None:
@@ -179,10 +183,8 @@ def complaint(option: Mapping[str, Any]) -> str | None:
         known = ", ".join(map(repr, KINDS))
         return f"OPTIONS 'dkim' has an unknown key {unknown[0]!r}. It may have {known}."
     for name, value in option.items():
-        types, expected = KINDS[name]
-        if value is not None and not (
-            isinstance(value, types) or (name == "key" and callable(value))
-        ):
+        fits, expected = KINDS[name]
+        if value not in (None, "") and not fits(value):
             return f"OPTIONS 'dkim' must have {expected} as {name!r}."
     needed = ["selector", "key"]
     if not isinstance(option.get("key"), Mapping):
@@ -191,12 +193,33 @@ def complaint(option: Mapping[str, Any]) -> str | None:
     return f"OPTIONS 'dkim' must define {missing[0]!r}." if missing else None
 
 
-KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "domain": ((str,), "a domain"),
-    "selector": ((str,), "a name"),
-    "key": ((str, os.PathLike, Mapping), "PEM, a path, a function or a dict of these by domain"),
-    "headers": ((list, tuple), "a list of names"),
-    "required": ((bool,), "a bool"),
+def _is_domain(value: Any) -> bool:
+    return isinstance(value, str) and DOMAIN.fullmatch(_in_ascii(value)) is not None
+
+
+def _is_key(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_domain, value)) and not any(
+            isinstance(key, Mapping) or not key or not _is_key(key) for key in value.values()
+        )
+    return isinstance(value, (str, os.PathLike)) or callable(value)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(name, str) and FIELD_NAME.fullmatch(name) for name in value
+    )
+
+
+KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "domain": (_is_domain, "a domain, such as 'example.com',"),
+    "selector": (
+        lambda value: isinstance(value, str) and DOMAIN.fullmatch(value) is not None,
+        "a name, such as '2026',",
+    ),
+    "key": (_is_key, "PEM, a path, a function or a dict of these by domain"),
+    "headers": (_are_names, "a list of names"),
+    "required": (lambda value: isinstance(value, bool), "a bool"),
 }
 
 
@@ -215,10 +238,23 @@ def _domain(value: bytes) -> str:
 
 
 def domain_of(mailbox: str) -> str:
-    """Return the domain in `mailbox`, an address with or without a name, in lower case."""
-    domain = parseaddr(mailbox)[1].rpartition("@")[2].lower()
+    """Return the domain in `mailbox`, an address with or without a name, in lower case.
+
+    Of several addresses it is that of the first.
+    """
+    address = parseaddr(mailbox)[1]
+    if not address:
+        # Newer Pythons do not take the first of several.
+        address = next((found for _, found in getaddresses([mailbox]) if found), "")
+    return _in_ascii(address.rpartition("@")[2])
+
+
+@lru_cache(maxsize=64)
+def _in_ascii(domain: str) -> str:
+    """Return `domain` as it stands in the DNS, in lower case."""
+    domain = domain.lower()
     try:
-        # With SMTPUTF8 it may be in Unicode.
+        # In an option, and with SMTPUTF8, it may be in Unicode.
         return domain.encode("idna").decode("ascii")
     except UnicodeError:
         return domain
@@ -245,8 +281,17 @@ def _fields(head: bytes) -> list[tuple[str, bytes]]:
 def _relaxed(field: bytes) -> bytes:
     """Return a header field in the form of RFC 6376, 3.4.2, without an end of line."""
     name, _, value = field.partition(b":")
-    value = WHITESPACE.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
+    value = _single_spaced(value.replace(b"\r\n", b"")).strip(b" ")
     return name.strip().lower() + b":" + value
+
+
+def _single_spaced(text: bytes) -> bytes:
+    """Return `text` with one space in the place of each run of spaces and tabs."""
+    # A pattern takes a hundred times as long: templates indent their HTML.
+    text = text.replace(b"\t", b" ")
+    while b"  " in text:
+        text = text.replace(b"  ", b" ")
+    return text
 
 
 def _chosen(fields: Sequence[tuple[str, bytes]], names: Sequence[str]) -> list[bytes]:
@@ -259,15 +304,7 @@ def _chosen(fields: Sequence[tuple[str, bytes]], names: Sequence[str]) -> list[b
 
 def _body_hash(body: bytes) -> str:
     """Return the hash of a body in the form of RFC 6376, 3.4.4."""
-    # Most of a large body is base64, which has none of these.
-    if b"  " in body or b"\t" in body:
-        body = WHITESPACE.sub(b" ", body)
-    if b" \r\n" in body:
-        body = TRAILING.sub(b"", body)
-    end = len(body)
-    while body[end - 2 : end] == b"\r\n":
-        end -= 2
-    body = body[:end].rstrip(b" ")
+    body = _single_spaced(body).replace(b" \r\n", b"\r\n").rstrip(b" \r\n")
     if body:
         body += b"\r\n"
     return base64.b64encode(hashlib.sha256(body).digest()).decode("ascii")
@@ -300,13 +337,18 @@ def _pem(key: Key) -> bytes:
     if isinstance(key, str) and "-----BEGIN" in key:
         return key.encode()
     problem = "The DKIM key is neither PEM nor the path of a file."
-    if not isinstance(key, str) or (key.isprintable() and len(key) <= MAX_PATH):
+    if not isinstance(key, (str, os.PathLike)):
+        found = type(key).__name__
+        problem = f"The function for the DKIM key must return PEM in a str, not {found}."
+    elif not isinstance(key, str) or (key.isprintable() and len(key) <= MAX_PATH):
         try:
             status = os.stat(key)
             return _file(os.fspath(key), status.st_mtime_ns, status.st_size)
         except OSError as error:
             # Without the name of the file: it may be a key without its first line.
             problem = f"The file with the DKIM key cannot be read: {error.strerror}."
+        except ValueError:
+            pass  # The path has a null byte.
     # Outside of the handler: no error behind it has the name either.
     del key
     raise DKIMError(problem)
@@ -322,6 +364,7 @@ def _file(path: str, changed: int, size: int) -> bytes:
 @lru_cache(maxsize=64)
 def _loaded(pem: bytes) -> RSAPrivateKey:
     try:
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError as error:
@@ -335,6 +378,8 @@ def _loaded(pem: bytes) -> RSAPrivateKey:
         key = load_pem_private_key(pem, password=None)
     except (TypeError, ValueError):
         problem = "The DKIM key is not a private key in PEM, without a password."
+    except UnsupportedAlgorithm:
+        problem = "The DKIM key must be an RSA key, without a password."
     if problem is None and not isinstance(key, RSAPrivateKey):
         problem = "The DKIM key must be an RSA key."
     elif problem is None and key.key_size < MIN_BITS:

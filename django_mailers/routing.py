@@ -124,10 +124,10 @@ class use_mailer:
     outside of any `use_mailer()`.
 
         with use_mailer("acme"):
-            send_mail(…)
+            send_mail(...)
 
         @use_mailer("acme")
-        def remind(): …
+        def remind(): ...
 
     It decorates functions and coroutine functions. It is kept in a context variable: blocks may
     be nested, and threads and tasks do not affect each other. A task of asyncio has the mailer that

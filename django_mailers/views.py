@@ -46,18 +46,24 @@ class OneClickUnsubscribeView(View):
 
     POST unsubscribes; a mail program sends it, or the form on the page that GET shows. GET never
     unsubscribes: programs that look for malware follow every link (H65). A wrong token is a 404.
+
+    A subclass may define these as well:
+
+    salt     a str that goes into the signature. A token is valid for every view with its salt, so
+             each of several views needs one of its own.
+    max_age  the seconds for which a token is valid; by default None, without a limit, as mail is
+             kept for years.
     """
 
-    # Tokens are valid for this view only, if its subclasses have different ones.
     salt: ClassVar[str] = "django_mailers.views.OneClickUnsubscribeView"
-    # Seconds for which a link can be used; None for ever, as mail may be kept for long.
     max_age: ClassVar[int | None] = None
 
     @classmethod
     def make_token(cls, subscription: Any) -> str:
         """Return the token for `subscription`: a str, a number, or anything else JSON can store.
 
-        Everybody who has the mail can read it: use a primary key, not an address.
+        Everybody who has the mail can read it: use a primary key (as a str if it is a UUID), not an
+        address.
         """
         return signing.dumps(subscription, salt=cls.salt)
 

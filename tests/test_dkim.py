@@ -4,10 +4,11 @@ import base64
 import email
 import logging
 import tempfile
+import traceback
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.core.mail import EmailMessage, InvalidMailer, mailers
 from django.test import SimpleTestCase, override_settings
 
@@ -46,11 +47,26 @@ def record(key):
 
 KEY = rsa.generate_private_key(65537, 2048)
 OTHER_KEY = rsa.generate_private_key(65537, 1024)
+# 512 bits, of which cryptography makes none any more: a key that has been published.
+SHORT = """-----BEGIN RSA PRIVATE KEY-----
+MIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8Qu
+KUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQJAIJLixBy2qpFoS4DSmoEm
+o3qGy0t6z09AIJtH+5OeRV1be+N4cDYJKffGzDa88vQENZiRm0GRq6a+HPGQMd2k
+TQIhAKMSvzIBnni7ot/OSie2TmJLY4SwTQAevXysE2RbFDYdAiEBCUEaRQnMnbp7
+9mxDXDf6AU0cN/RPBjb9qSHDcWZHGzUCIG2Es59z8ugGrDY+pxLQnwfotadxd+Uy
+v/Ow5T0q5gIJAiEAyS4RaI9YG8EWx/2w0T67ZUVAw8eOMB6BIUg0Xcu+3okCIBOs
+/5OiPgoTdSy7bcF9IGpSE8ZgGKzgYQVZeN97YE00
+-----END RSA PRIVATE KEY-----
+"""
 RECORDS = {
     b"s1._domainkey.example.com.": record(KEY),
     b"s1._domainkey.example.org.": record(OTHER_KEY),
 }
 OPTION = {"domain": "example.com", "selector": "s1", "key": pem(KEY)}
+SELECTOR = "OPTIONS 'dkim' must have a name, such as '2026', as 'selector'."
+DOMAIN = "OPTIONS 'dkim' must have a domain, such as 'example.com', as 'domain'."
+NAMES = "OPTIONS 'dkim' must have a list of names as 'headers'."
+KEYS = "OPTIONS 'dkim' must have PEM, a path, a function or a dict of these by domain as 'key'."
 
 
 def message(subject="Hello", body="World", sender="Ann <ann@example.com>", **kwargs):
@@ -111,9 +127,24 @@ class SignatureTests(DKIMTestCase):
             b"a\r\n \r\n",
             b"x" * 100_000 + b"\r\n",
             "ü\r\n".encode(),
+            b"".join(b"a%sb%s\r\n" % (b" " * n, b" \t" * n) for n in range(12)),
+            b"\t" * 1000 + b"\r\n" + b" " * 1001 + b"a" + b" \r\n" * 1000,
         ]:
             with self.subTest(body[:20]):
                 self.assertIs(self.verify(signer.sign(head + body)), True)
+
+    def test_headers_that_are_repeated(self):
+        """All are signed, the last one first, so that none can be added, dropped or moved."""
+        head = b"Subject: 1\r\nFrom: a@example.com\r\nSUBJECT :2\r\nTo:\r\nSubject:\t3 \r\n"
+        signed = Signer("example.com", "s1", pem(KEY)).sign(head + b"\r\nHello\r\n")
+        tags = b"".join(signed.partition(b"\r\nSubject: 1")[0].split())
+        self.assertIn(b";h=from:from:subject:subject:subject:to;", tags)
+        self.assertIs(self.verify(signed.replace(b"SUBJECT :2", b"Subject: 2")), True)
+        self.assertIs(self.verify(signed.replace(b"SUBJECT :2\r\n", b"")), False)
+        moved = signed.replace(b"SUBJECT :2", b"Subject: 1").replace(
+            b"Subject: 1", b"Subject: 2", 1
+        )
+        self.assertIs(self.verify(moved), False)
 
     def test_what_is_changed_is_found_out(self):
         content = Signing(OPTION).sign(render(message()))
@@ -188,6 +219,43 @@ class KeyTests(DKIMTestCase):
         )
         self.assertIsNone(signing.signer("badexample.org"))
 
+    def test_a_domain_in_letters(self):
+        """In an option, and with SMTPUTF8 in From, it need not be as it is in the DNS."""
+        for name in ("exämple.com", "EXÄMPLE.com", "xn--exmple-cua.com"):
+            signing = Signing({"selector": "s1", "key": {name: pem(KEY)}})
+            for domain in ("exämple.com", "xn--exmple-cua.com", "news.exämple.com"):
+                with self.subTest(name, domain=domain):
+                    content = f"From: ann@{domain}\r\n\r\nHello\r\n".encode()
+                    signed = email.message_from_bytes(signing.sign(content))
+                    self.assertIn(" d=xn--exmple-cua.com;", signed["DKIM-Signature"])
+
+    def test_several_authors(self):
+        """The domain of the first one signs, on every Python."""
+        headers = {"From": "Ann <ann@example.com>, bob@b.example", "Sender": "bob@b.example"}
+        self.assertSigned(Signing(OPTION).sign(render(message(headers=headers))))
+
+    def test_a_function_that_fails(self):
+        def unreachable():
+            raise ConnectionError("The vault is sealed.")
+
+        for key, error in [
+            (unreachable, ConnectionError("The vault is sealed.")),
+            (lambda: "", DKIMError("The file with the DKIM key cannot be read: No such file or ")),
+            (
+                pem(KEY).encode,
+                DKIMError("The function for the DKIM key must return PEM in a str, not bytes."),
+            ),
+            (
+                lambda: None,
+                DKIMError("The function for the DKIM key must return PEM in a str, not NoneType."),
+            ),
+        ]:
+            with self.subTest(key):
+                raised = self.failure(key)
+                self.assertIs(type(raised), type(error))
+                self.assertIn(str(error), str(raised))
+                self.assertShowsNothing(raised, pem(KEY).splitlines()[3])
+
     def test_keys_that_cannot_be_used(self):  # (H66)
         secret = pem(KEY).splitlines()[3]
         small = rsa.generate_private_key(65537, 1024)
@@ -195,11 +263,20 @@ class KeyTests(DKIMTestCase):
         encrypted = KEY.private_bytes(
             PEM, PKCS8, serialization.BestAvailableEncryption(b"password")
         ).decode()
+        # Another algorithm than cryptography knows of; the rest is as it was.
+        oid = bytes.fromhex("06092a864886f70d0101")
+        der = KEY.private_bytes(serialization.Encoding.DER, PKCS8, serialization.NoEncryption())
+        other = base64.encodebytes(der.replace(oid + b"\x01", oid + b"\x7f")).decode()
+        unknown = f"-----BEGIN PRIVATE KEY-----\n{other}-----END PRIVATE KEY-----\n"
         no_key = "The DKIM key is not a private key in PEM, without a password."
         for key, text in [
             (pem(KEY)[:500], no_key),
             (encrypted, no_key),
             (pem(curve), "The DKIM key must be an RSA key."),
+            (pem(ed25519.Ed25519PrivateKey.generate()), "The DKIM key must be an RSA key."),
+            (unknown, "The DKIM key must be an RSA key, without a password."),
+            (SHORT, "The DKIM key must have 1024 bits at least, and better 2048."),
+            (Path("a\0b"), "The DKIM key is neither PEM nor the path of a file."),
             (secret * 9, "The DKIM key is neither PEM nor the path of a file."),
             (secret, "The file with the DKIM key cannot be read: No such file or directory."),
             (
@@ -208,20 +285,31 @@ class KeyTests(DKIMTestCase):
             ),
         ]:
             with self.subTest(text):
-                with self.assertRaises(DKIMError) as caught:
-                    Signing({**OPTION, "key": key}).sign(render(message()))
-                self.assertEqual(str(caught.exception), text)
-                self.assertShowsNothing(caught.exception, secret)
+                raised = self.failure(key)
+                self.assertEqual(repr(raised), repr(DKIMError(text)))
+                for line in [secret, other.splitlines()[3], SHORT.splitlines()[1]]:
+                    self.assertShowsNothing(raised, line)
         self.assertEqual(Signer("example.com", "s1", pem(small)).load().key_size, 1024)
+
+    def failure(self, key):
+        """Return what is raised with this key, with its traceback: assertRaises() clears that."""
+        try:
+            Signing({**OPTION, "key": key}).sign(render(message()))
+        except Exception as error:
+            return error
+        self.fail("Nothing was raised.")
 
     def assertShowsNothing(self, error, secret):
         while error is not None:
             self.assertNotIn(secret, repr(error))
-            frame = error.__traceback__
-            while frame is not None:
-                if "/django_mailers/" in frame.tb_frame.f_code.co_filename:
-                    self.assertNotIn(secret, repr(frame.tb_frame.f_locals))
-                frame = frame.tb_next
+            frames = [
+                frame
+                for frame, _ in traceback.walk_tb(error.__traceback__)
+                if frame.f_code.co_filename == dkim.__file__
+            ]
+            self.assertIn("sign", [frame.f_code.co_name for frame in frames])
+            for frame in frames:
+                self.assertNotIn(secret, repr(frame.f_locals))
             error = error.__cause__ or error.__context__
 
 
@@ -247,6 +335,25 @@ class BackendTests(DKIMTestCase):
                 self.assertEqual(len(server.messages), len(bodies) + 1)
                 for sent in server.messages:
                     self.assertSigned(sent.content)
+
+    def test_headers_in_utf8(self):
+        with SMTPServer() as server:
+            options = {"host": server.host, "port": server.port, "smtputf8": "auto", "dkim": OPTION}
+            entry = {"BACKEND": OURS, "OPTIONS": options}
+            with override_settings(MAILERS={"default": entry}):
+                message("Grüße", reply_to=["Änne <änne@exämple.com>"]).send()
+        [sent] = server.messages
+        self.assertIn("Reply-To: Änne <änne@exämple.com>\r\n".encode(), sent.content)
+        self.assertSigned(sent.content)
+
+    def test_line_ends_are_those_of_the_wire(self):
+        """What another message() returns may have others, of which a session makes CRLF."""
+        entry = {"BACKEND": OURS, "OPTIONS": {"host": "localhost", "dkim": OPTION}}
+        with override_settings(MAILERS={"default": entry}):
+            signed = mailers.default.signed(b"From: ann@example.com\nSubject: a\n\nHello\r\rBob")
+        self.assertTrue(signed.endswith(b"\r\n\r\nHello\r\n\r\nBob\r\n"))
+        self.assertEqual(normalize(signed), signed)
+        self.assertSigned(signed)
 
     def test_djangos_way(self):
         """A subclass with its own _send() that calls ours."""
@@ -277,13 +384,56 @@ class BackendTests(DKIMTestCase):
         with self.assertRaisesMessage(DKIMError, text):
             message(sender="a@other.example").send()
 
+    def test_a_key_that_cannot_be_used(self):
+        """The settings are wrong, and not the message, which a queue tries again."""
+        server = enter(self, SMTPServer())
+
+        def unreachable():
+            raise ConnectionError("https://user:password@vault.example/")
+
+        file = "The file with the DKIM key cannot be read: No such file or directory."
+        for key, text in [
+            ("/nowhere/key.pem", file),
+            (unreachable, "The function for the key raised ConnectionError."),
+        ]:
+            with self.subTest(text):
+                self.mailer(server, key=key)
+                [result] = send_many([message()])
+                self.assertEqual(
+                    (result.status, result.fault.kind, result.is_retryable),
+                    ("failed", "configuration", True),
+                )
+                with self.assertRaises(InvalidMailer) as caught:
+                    message().send()
+                self.assertEqual(
+                    str(caught.exception), f"MAILERS['default']: OPTIONS 'dkim': {text}"
+                )
+        self.assertEqual(server.messages, [])
+
     def test_options(self):
         for option, text in [
             ([], "OPTIONS 'dkim' must be a dict with 'domain', 'selector' and 'key'."),
             ({}, "OPTIONS 'dkim' must define 'domain'."),
             ({"domain": "example.com"}, "OPTIONS 'dkim' must define 'selector'."),
             ({"domain": "example.com", "selector": "s"}, "OPTIONS 'dkim' must define 'key'."),
-            ({**OPTION, "selector": 1}, "OPTIONS 'dkim' must have a name as 'selector'."),
+            ({**OPTION, "selector": 1}, SELECTOR),
+            ({**OPTION, "selector": "s1; d=b.example"}, SELECTOR),
+            ({**OPTION, "selector": "s1\r\nBcc: eve@example.com"}, SELECTOR),
+            ({**OPTION, "selector": "schlüssel"}, SELECTOR),
+            ({**OPTION, "domain": "@example.com"}, DOMAIN),
+            ({**OPTION, "domain": "example.com\n"}, DOMAIN),
+            ({**OPTION, "domain": "https://example.com/"}, DOMAIN),
+            ({**OPTION, "headers": "Subject"}, NAMES),
+            ({**OPTION, "headers": [1]}, NAMES),
+            ({**OPTION, "headers": ["Subject:"]}, NAMES),
+            ({**OPTION, "headers": ["a;b"]}, NAMES),
+            ({**OPTION, "key": pem(KEY).encode()}, KEYS),
+            ({**OPTION, "key": {"*.example.com": "a"}}, KEYS),
+            ({**OPTION, "key": {None: "a"}}, KEYS),
+            ({**OPTION, "key": {"example.com": None}}, KEYS),
+            ({**OPTION, "key": {"example.com": {"s1": "a"}}}, KEYS),
+            ({**OPTION, "key": {}}, "OPTIONS 'dkim' must define 'key'."),
+            ({**OPTION, "required": 1}, "OPTIONS 'dkim' must have a bool as 'required'."),
             (
                 {**OPTION, "keys": 1},
                 "OPTIONS 'dkim' has an unknown key 'keys'. It may have 'domain', 'selector', "

@@ -19,6 +19,7 @@ PUBLIC = [
     *("testing", "views"),
 ]
 DIRECTIVE = re.compile(r"^\.\. auto(?:function|class|exception|data):: (\S+)$", re.MULTILINE)
+MEMBERS = re.compile(r"^\.\. autoclass:: (\S+)\n   :members: (.+)$", re.MULTILINE)
 # What autodoc cannot import, or has no docstring.
 BY_HAND = re.compile(r"^\.\. py:(?!currentmodule)\w+:: ([\w.]+)", re.MULTILINE)
 # Those that `from django_mailers import ...` finds as well, and that are described by that name.
@@ -64,6 +65,17 @@ class ReferenceTests(SimpleTestCase):
             with self.subTest(name):
                 module, _, attribute = name.rpartition(".")
                 self.assertTrue(getattr(import_module(module), attribute).__doc__)
+
+    def test_every_member_is_described(self):
+        """autodoc leaves out what has no docstring, and says nothing."""
+        found = MEMBERS.findall(self.text)
+        self.assertIn("django_mailers.SendResult", dict(found))
+        for name, members in found:
+            module, _, attribute = name.rpartition(".")
+            for member in members.split(","):
+                with self.subTest(f"{name}.{member}"):
+                    described = getattr(getattr(import_module(module), attribute), member.strip())
+                    self.assertTrue(described.__doc__)
 
     def test_names_by_hand_exist(self):
         for name in BY_HAND.findall(self.text):

@@ -34,9 +34,10 @@ class SMTPUTF8Tests(SimpleTestCase):
             message(sender="Änne <änne@exämple.com>", to="ann@example.com"),
             message(to="ann@example.com", bcc=["grüße@example.com"]),
             message(to="ann@example.com", reply_to=["grüße@example.com"]),
+            message(to="grüße@exämple.com", cc=["ann@exämple.com"]),
         ]:
             self.assertEqual(one.send(), 1)
-        first, second, third, fourth = server.messages
+        first, second, third, fourth, fifth = server.messages
         self.assertEqual(first.rcpt_tos, ["grüße@example.com"])
         self.assertIn("To: Jürgen <grüße@example.com>\r\n".encode(), first.content)
         self.assertIn("Subject: Grüße\r\n".encode(), first.content)
@@ -46,6 +47,8 @@ class SMTPUTF8Tests(SimpleTestCase):
         self.assertEqual(third.rcpt_tos, ["ann@example.com", "grüße@example.com"])
         self.assertNotIn("grüße@".encode(), third.content)
         self.assertIn("Reply-To: grüße@example.com\r\n".encode(), fourth.content)
+        # A domain that need not be in letters is as it is in the DNS.
+        self.assertEqual(fifth.rcpt_tos, ["grüße@exämple.com", "ann@xn--exmple-cua.com"])
         parsed = message_from_string(first.content.decode(), policy=policy.SMTPUTF8)
         self.assertEqual(parsed["To"].addresses[0].addr_spec, "grüße@example.com")
 
@@ -69,6 +72,25 @@ class SMTPUTF8Tests(SimpleTestCase):
             with self.assertRaisesMessage(ValueError, REFUSAL):
                 message(to="ann@example.com", reply_to=["grüße@example.com"]).send()
         self.assertEqual(len(server.messages), 1)
+
+    def test_a_failover(self):
+        """It does not look for a server that offers it: the error is that of the message."""
+        servers = [enter(self, SMTPServer(smtputf8=offered)) for offered in (False, True)]
+        entries = {
+            str(number): {
+                "BACKEND": OURS,
+                "OPTIONS": {"host": server.host, "port": server.port, "smtputf8": "auto"},
+            }
+            for number, server in enumerate(servers)
+        }
+        path = "django_mailers.backends.failover.EmailBackend"
+        entries["default"] = {"BACKEND": path, "OPTIONS": {"mailers": ["0", "1"]}}
+        with override_settings(MAILERS=entries):
+            report = send_many([message(), message(to="ann@example.com"), message()])
+        found = [(result.status, result.via) for result in report]
+        self.assertEqual(found, [("failed", None), ("sent", "0"), ("failed", None)])
+        self.assertIn(REFUSAL, str(report[0].error))
+        self.assertEqual([len(server.messages) for server in servers], [1, 0])
 
     def test_without_the_option(self):
         for option in (None, False):

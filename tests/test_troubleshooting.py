@@ -9,6 +9,9 @@ from pathlib import Path
 from django.core.mail import EmailMessage, mailers, send_mail
 from django.test import SimpleTestCase, override_settings
 
+from django_mailers import dkim
+from django_mailers.dkim import DKIMError, Signing
+from django_mailers.errors import MailersFailed, NotQueued
 from django_mailers.smtp import PoolTimeout
 
 from .support.servers import TIMEOUT, SMTPServer, enter
@@ -97,3 +100,27 @@ class TroubleshootingTests(SimpleTestCase):
         with override_settings(MAILERS={}), self.assertRaises(KeyError) as caught:
             send_mail("Hello", "...", "shop@example.com", ["ann@example.com"])
         self.assertLooksUp([str(caught.exception)])
+
+    def test_signatures(self):
+        option = {"domain": "example.com", "selector": "s1", "required": True}
+        content = b"From: ann@b.example\r\n\r\nHello\r\n"
+        for key in ("no key", "-----BEGIN PRIVATE KEY-----"):
+            with self.assertRaises(DKIMError) as caught:
+                Signing({**option, "key": key}).sign(content.replace(b"b.example", b"example.com"))
+            self.assertLooksUp([str(caught.exception)])
+        with self.assertRaises(DKIMError) as caught:
+            Signing({**option, "key": "no key"}).sign(content)
+        self.assertLooksUp([str(caught.exception)])
+        dkim._unsigned.clear()
+        with self.assertLogs("django_mailers.dkim") as logs:
+            Signing({**option, "key": "no key", "required": False}).sign(content)
+        self.assertLooksUp([logs.records[0].getMessage()])
+
+    def test_mailers_that_compose(self):
+        self.assertLooksUp(
+            [
+                str(MailersFailed({"smtp": OSError()}, "default")),
+                str(NotQueued(1, 1)),
+                str(NotQueued(2, 3, OSError())),
+            ]
+        )

@@ -6,12 +6,15 @@ import pickle
 import tempfile
 from email import policy
 from pathlib import Path
+from unittest import mock
 
+from django.conf import settings
 from django.core import mail, signing
 from django.core.mail import EmailMessage, EmailMultiAlternatives, mailers
 from django.http import Http404, HttpRequest
 from django.test import Client, SimpleTestCase, override_settings
 from django.urls import path, reverse
+from django.utils.functional import lazystr
 
 from django_mailers import send_many
 from django_mailers.delivery.codec import dump, load
@@ -23,6 +26,8 @@ from .support.servers import TIMEOUT, SMTPServer, enter
 from .support.utils import FILEBASED, LOCMEM, OURS, SMTP
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
+NO_HTTPS = "The URL to unsubscribe must be absolute, and begin with https://."
+NO_ADDRESS = "'mailto' must be an address without a name, or begin with mailto:."
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -122,6 +127,15 @@ class HeaderTests(SimpleTestCase):
             (("https://example.com/?a=1&b=2",), "<https://example.com/?a=1&b=2>"),
             (("https://example.com/grüße",), "<https://example.com/gr%C3%BC%C3%9Fe>"),
             (("HTTPS://example.com/",), "<HTTPS://example.com/>"),
+            # A host is not quoted: nobody would find it.
+            (("https://exämple.com/ä",), "<https://xn--exmple-cua.com/%C3%A4>"),
+            (("https://a@exämple.com:8443/",), "<https://a@xn--exmple-cua.com:8443/>"),
+            (("https://[::1]:8443/",), "<https://[::1]:8443/>"),
+            ((lazystr("https://example.com/"),), "<https://example.com/>"),
+            (
+                ("https://example.com/", lazystr("a@exämple.com")),
+                "<https://example.com/>, <mailto:a@xn--exmple-cua.com>",
+            ),
             (
                 ("https://example.com/", "mailto:a@example.com?subject=leave"),
                 "<https://example.com/>, <mailto:a@example.com?subject=leave>",
@@ -137,13 +151,13 @@ class HeaderTests(SimpleTestCase):
         for given, error in [
             (
                 ("http://example.com/",),
-                "The URL to unsubscribe must be absolute, and begin with https://.",
+                NO_HTTPS,
             ),
             (
                 ("/unsubscribe/",),
-                "The URL to unsubscribe must be absolute, and begin with https://.",
+                NO_HTTPS,
             ),
-            (("",), "The URL to unsubscribe must be absolute, and begin with https://."),
+            (("",), NO_HTTPS),
             (
                 ("https://example.com/>\r\nBcc: eve",),
                 "The URL to unsubscribe has a character that a URI must not have.",
@@ -155,7 +169,18 @@ class HeaderTests(SimpleTestCase):
             ),
             (
                 ("https://example.com/", "nobody"),
-                "'mailto' must be an address, or begin with mailto:.",
+                NO_ADDRESS,
+            ),
+            (("https://example.com/", "Ann <ann@example.com>"), NO_ADDRESS),
+            (("https://example.com/", "a@example.com, b@example.com"), NO_ADDRESS),
+            (("https://example.com/", "a@example.com?subject=leave"), NO_ADDRESS),
+            (("https://example.com/", "a@"), NO_ADDRESS),
+            (("  https://example.com/",), NO_HTTPS),
+            (("https://:443/",), NO_HTTPS),
+            ((None,), NO_HTTPS),
+            (
+                ("https://exa mple.com/",),
+                "The URL to unsubscribe has a character that a URI must not have.",
             ),
             (
                 ("https://example.com/", "mailto:a@b.example\nBcc: eve"),
@@ -231,6 +256,22 @@ class ViewTests(SimpleTestCase):
         self.assertContains(page, '<input type="hidden" name="List-Unsubscribe" value="One-Click">')
         self.client.post(self.url, {"List-Unsubscribe": "One-Click"})
         self.assertEqual(Unsubscribe.ended, [17])
+
+    def test_translations_are_escaped(self):
+        with mock.patch("django_mailers.views.gettext", lambda text: f"{text} <b> & {{0}}"):
+            asked = self.client.get(self.url).content.decode()
+            done = self.client.post(self.url, {"List-Unsubscribe": "One-Click"}).content.decode()
+        tail = " &lt;b&gt; &amp; {0}<"
+        self.assertIn(f"<title>Unsubscribe{tail}/title>", asked)
+        self.assertIn(f"<button>Unsubscribe{tail}/button>", asked)
+        self.assertIn(f"messages?{tail}/p>", asked)
+        self.assertIn(f"<p>You have been unsubscribed.{tail}/p>", done)
+
+    def test_a_changed_secret_key(self):
+        with override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY]):
+            self.assertEqual(self.client.get(self.url).status_code, 200)
+        with override_settings(SECRET_KEY="new"):
+            self.assertEqual(self.client.get(self.url).status_code, 404)
 
     def test_another_body(self):
         response = self.client.post(self.url, "a=b", content_type=FORM)

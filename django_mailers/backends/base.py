@@ -35,9 +35,9 @@ __all__ = ["ReportingBackend", "Wrapper"]
 class ReportingBackend(TakesOptions, BaseEmailBackend):
     """A backend that knows what became of each message.
 
-    A subclass defines `send_many()`, and states its options in `option_kinds` (see `TakesOptions`).
-    An option "fail_silently" (of the kind `options.FLAG`) makes `send_messages()` keep quiet about
-    errors of the network and the server.
+    A subclass defines `send_many()`, and states its options in `option_kinds`, a dict of `Option`
+    by name; each becomes an attribute. An option "fail_silently" (of the kind `options.FLAG`) makes
+    `send_messages()` keep quiet about errors of the network and the server.
     """
 
     fail_silently: bool = False

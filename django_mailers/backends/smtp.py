@@ -76,8 +76,8 @@ SENDING_HOOKS = (*CONNECTING_HOOKS, "open", "close", "_send")
 class EmailBackend(ReportingBackend, DjangosBackend):
     """Django's SMTP backend, with sessions that are kept for the next message, and that pipeline.
 
-    It takes Django's OPTIONS, of which `timeout` is 30 seconds by default, and those in the table
-    above; docs/smtp.rst says what each of them does.
+    It takes Django's OPTIONS, of which `timeout` is 30 seconds by default, and those in
+    `option_kinds`; docs/smtp.rst says what each of them does.
 
     Mailers with the same settings share their sessions, in all threads of a process. Several
     threads may use an instance; they take turns with a session that `open()` has pinned to it. A
@@ -274,11 +274,10 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         """Return `content`, a whole message, with a signature if the option `dkim` asks for one."""
         if self.dkim is None:
             return content
-        # Imported here because most processes never need them.
-        from ..dkim import Signing
-        from ..smtp.wire import normalize
+        # Imported here because most processes never need it.
+        from ._signing import signed
 
-        return Signing(self.dkim).sign(normalize(content))
+        return signed(content, self.dkim, self.alias)
 
     def _hand_over(self, window: Sequence[Envelope | Result]) -> list[Result]:
         envelopes = [item for item in window if isinstance(item, Envelope)]

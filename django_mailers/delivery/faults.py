@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import smtplib
 
+from django.core.exceptions import ImproperlyConfigured
+
 from django_mailers.errors import MailersFailed
 
 from .answers import Phase, fault_of_recipients, fault_of_reply, fault_of_smtp
@@ -110,6 +112,9 @@ def _of_one(error: Exception, handed_over: bool | None, *, is_about_message: boo
         return answered
     if handed_over:
         return UNKNOWN
+    if isinstance(error, ImproperlyConfigured):
+        # Whatever it was raised for, which may look like an error of sending.
+        return CONFIGURATION
     told = fault_of_shape(error)
     if told == UNKNOWN:
         told = _of_opening(error) or (MESSAGE if is_about_message else NETWORK)

@@ -28,6 +28,7 @@ class RecipientResult(NamedTuple):
 
     @property
     def is_refused(self) -> bool:
+        """Whether this recipient does not get the message."""
         return not 200 <= self.code < 300
 
 
@@ -77,6 +78,7 @@ class SendResult(NamedTuple):
 
     @property
     def refused_recipients(self) -> tuple[RecipientResult, ...]:
+        """Those of `recipients` who do not get the message."""
         return tuple(recipient for recipient in self.recipients if recipient.is_refused)
 
     @property

@@ -1,7 +1,7 @@
 """Docstrings as reStructuredText: they are written to be read as they are.
 
 Names stand in single backquotes there, and what an argument or an attribute means stands in a
-column of its own, after two blanks or more.
+column of its own, after two blanks or more. Examples are indented.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ def converted(lines: Sequence[str]) -> list[str]:
     rest = list(lines)
     while rest:
         line = rest.pop(0)
+        if line.startswith(" ") and done and not done[-1]:
+            # Not what a row of a table means: an example.
+            done += [".. code-block:: python", "", line]
+            while rest and (rest[0].startswith(" ") or not rest[0]):
+                done.append(rest.pop(0))
+            continue
         row = ROW.match(line)
         if row is None:
             done.append(CODE.sub(r"``\1``", line))
