@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -110,7 +109,8 @@ def _check(sender: object, recipients: object, timeout: float) -> None:
         raise TypeError("'recipients' must be a list of addresses, not a str.")
     if recipients and not sender:
         raise ValueError("To try recipients, verify() needs a sender.")
-    if not 0 < timeout <= MAX_TIMEOUT or math.isnan(timeout):
+    # Neither is NaN.
+    if not 0 < timeout <= MAX_TIMEOUT:
         raise ValueError(f"'timeout' must be greater than 0, and at most {MAX_TIMEOUT} seconds.")
 
 
