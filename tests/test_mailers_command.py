@@ -10,8 +10,12 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import CommandError, call_command
 from django.test import SimpleTestCase, override_settings
 from django.utils.functional import lazystr
+from django.utils.module_loading import import_string
 
+from django_mailers.checks.constructor import OURS as OURS_ALL
+from django_mailers.checks.constructor import kinds_of
 from django_mailers.diagnosis import Step
+from django_mailers.signatures import signature_of
 
 from .support.processes import run_python
 from .support.servers import ScriptedServer, SMTPServer, enter
@@ -88,6 +92,22 @@ class OverviewTests(CommandTestCase):
         lines = output.splitlines()
         self.assertEqual(lines[1].split(), ["default", SMTP, "[::1]:25", "plain", "text", "no"])
         self.assertEqual(lines[2].split(), ["none", SMTP])
+
+    def test_the_tree_of_each_of_our_wrappers(self):
+        """And so the checks know what each of our backends takes, whatever its __init__() does."""
+        for path in OURS_ALL:
+            backend = import_string(path)
+            with self.subTest(path):
+                kinds = kinds_of(signature_of(backend))
+                self.assertEqual(backend.all_options.keys() - kinds.keys(), set())
+                if "using" in kinds:
+                    mailers = {
+                        "default": {"BACKEND": path, "OPTIONS": {"using": "inner"}},
+                        "inner": {"BACKEND": LOCMEM},
+                    }
+                    _, output = self.call(mailers=mailers)
+                    rows = [line.split()[0] for line in output.splitlines()[1:3]]
+                    self.assertEqual(rows, ["default", "inner"])
 
 
 class StatusTests(CommandTestCase):
