@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from decimal import Decimal
 from types import MappingProxyType
 from unittest import mock
 
@@ -33,7 +34,7 @@ EMPTY = "There are no mailers: MAILERS is empty or not defined.\n"
 
 class Odd(BaseEmailBackend):
     def verify(self):
-        return [Step("key", True, lazystr("lazy"), lazystr("hint"))]
+        return [Step(lazystr("key"), True, lazystr("lazy"), lazystr("hint"), Decimal("1.5"))]
 
 
 class Terminal(io.StringIO):
@@ -180,7 +181,10 @@ class OutputTests(CommandTestCase):
         mailers = {"default": {"BACKEND": f"{__name__}.Odd"}}
         status, output = self.call("verify", "--json", mailers=mailers)
         step = json.loads(output)["mailers"][0]["steps"][1]
-        self.assertEqual((status, step["detail"], step["hint"]), (0, "lazy", "hint"))
+        self.assertEqual(
+            (status, step),
+            (0, {"name": "key", "ok": True, "detail": "lazy", "hint": "hint", "ms": "1.5"}),
+        )
 
     def test_a_file_that_takes_ascii_only(self):
         raw = io.BytesIO()

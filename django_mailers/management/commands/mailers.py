@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.mail import MailerDoesNotExist, mailers
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from django_mailers.diagnosis.steps import Step, Verification
 from django_mailers.smtp.interrupts import is_injected
@@ -124,7 +125,8 @@ class Command(BaseCommand):
                 "mailers": [verification.as_dict() for verification in found],
                 "dns": [vars(step) for step in steps],
             }
-            self.stdout.write(json.dumps(shown, indent=2))
+            # A backend's own steps may have anything in them.
+            self.stdout.write(json.dumps(shown, indent=2, default=str))
         elif not found:
             self.say(NO_MAILERS)
         else:
@@ -145,7 +147,11 @@ class Command(BaseCommand):
             elif queue.messages is None:
                 self.say("  This engine has no list of its tasks. Its own tools may.")
             else:
-                self.list_messages(queue.messages)
+                try:
+                    self.list_messages(queue.messages)
+                except DatabaseError as error:
+                    text = f"The tasks of {queue.engine!r} cannot be read: {error}"
+                    raise CommandError(f"{text} Has the table been made, by `migrate`?") from error
 
     def list_messages(self, messages: Iterator[QueuedMessage]) -> None:
         """Print one line for each of `messages`, as they come: there may be many."""
@@ -160,7 +166,7 @@ class Command(BaseCommand):
                 f"{self.style.WARNING(remark)}"
             )
         doubts = f", {doubtful} of which may have been sent" if doubtful else ""
-        self.say(f"  {count} messages{doubts}")
+        self.say(f"  {count} message{'' if count == 1 else 's'}{doubts}")
 
     def look_up(
         self, sender: str, found: Sequence[Verification], records: Records, quiet: bool
