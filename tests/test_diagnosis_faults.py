@@ -348,10 +348,11 @@ class AddressesTests(FaultsTestCase):
         self.assertIs(found.ok, True, found)
         [lines] = server.received
         self.assertEqual(
-            [line.split(" ")[0:2] for line in lines[1:3]],
+            # Python 3.14 writes these in lower case.
+            [line.lower().split(" ")[0:2] for line in lines[1:3]],
             [
-                ["mail", "FROM:<shop@xn--bcher-kva.example>"],
-                ["rcpt", "TO:<ann@xn--bcher-kva.example>"],
+                ["mail", "from:<shop@xn--bcher-kva.example>"],
+                ["rcpt", "to:<ann@xn--bcher-kva.example>"],
             ],
         )
 
