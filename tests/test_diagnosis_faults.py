@@ -81,11 +81,13 @@ class FaultsTestCase(SimpleTestCase):
 class TimeLimitTests(FaultsTestCase):
     """What a signal handler has raised is not a step that failed."""
 
+    limit = Limit
+
     def setUp(self):
         self.addCleanup(signal.signal, signal.SIGUSR1, signal.getsignal(signal.SIGUSR1))
 
         def handle(*args):
-            raise Limit
+            raise self.limit
 
         signal.signal(signal.SIGUSR1, handle)
 
@@ -97,7 +99,7 @@ class TimeLimitTests(FaultsTestCase):
                 super().__init__(*args)
                 sessions.append(self)
 
-        with mock.patch.object(probing, "ProbingSession", Session), self.assertRaises(Limit):
+        with mock.patch.object(probing, "ProbingSession", Session), self.assertRaises(self.limit):
             self.verify(mailer, **arguments)
         # Nothing is left open.
         self.assertEqual([session.sock for session in sessions], [None] * len(sessions))
@@ -125,6 +127,15 @@ class TimeLimitTests(FaultsTestCase):
                     with self.subTest(where, backend=backend), mock.patch(where, strike):
                         self.assertStruck(mailer, sender=SENDER, recipients=["ann@example.com"])
 
+    def test_an_address(self):
+        with SMTPServer() as server:
+            for backend, where in [
+                (OURS, "django_mailers.backends._djangosmtp.addr_spec"),
+                (SMTP, "django.core.mail.backends.smtp.EmailBackend.prep_address"),
+            ]:
+                with self.subTest(backend), mock.patch(where, strike):
+                    self.assertStruck(self.entry(server, backend), sender=SENDER)
+
     def test_each_reply(self):
         """Also where it is QUIT that is answered."""
         read = ReplyReader.read_some
@@ -150,6 +161,14 @@ class TimeLimitTests(FaultsTestCase):
         for name in ["Struck", "StruckWhenOpened", "StruckWhenMade"]:
             with self.subTest(name):
                 self.assertStruck({"BACKEND": f"{HERE}.{name}"})
+
+
+class Late(TimeoutError):
+    """An OSError, as the network raises them."""
+
+
+class TimeLimitOfTheNetworksKindTests(TimeLimitTests):
+    limit = Late
 
 
 class ServerTests(FaultsTestCase):
