@@ -577,7 +577,7 @@ class CommandTests(VerifyTestCase):
         for arguments, text in [
             (["verify", "bulk"], "The mailer 'bulk' is not configured."),
             (["verify", "--send"], "--send needs --to."),
-            (["verify", "--timeout", "0"], "--timeout must be greater than 0."),
+            (["verify", "--timeout", "0"], "--timeout must be greater than 0, and at most 86400."),
             (["verify", "--dns", "--nameserver", "a:b"], "--nameserver must be ADDRESS"),
         ]:
             with self.subTest(arguments):

@@ -113,19 +113,19 @@ class DNSTests(SimpleTestCase):
                 {},
                 (
                     False,
-                    "v=spf1 include:gone.example -all (gone.example has no TXT record.)",
-                    "Receivers treat this as an error: remove the term.",
+                    "v=spf1 include:gone.example -all (gone.example has no TXT record)",
+                    "Receivers treat this as an error: correct the term.",
                 ),
             ),
             (
                 [f"v=spf1 {many} -all"],
                 {},
-                (False, f"v=spf1 {many} -all (11 look-ups; at most 10 are allowed)"),
+                (False, f"v=spf1 {many} -all (more than 10 look-ups)"),
             ),
             (
                 ["v=spf1 include:a.example -all"],
                 {"a_example": "v=spf1 include:a.example -all"},
-                (True, "v=spf1 include:a.example -all (2 look-ups)"),
+                (False, "v=spf1 include:a.example -all (more than 10 look-ups)"),
             ),
         ]:
             with self.subTest(values):
@@ -142,8 +142,8 @@ class DNSTests(SimpleTestCase):
             (['"v=DKIM1"'], (False, f"{name} has no DKIM key.")),
             (['"p=abc"', '"p=def"'], (False, f"{name} has 2 keys.")),
             (
-                ['"v=DKIM1; t=y; k=ed25519; p=abc"'],
-                (True, f"{name} has a key (ed25519). It says that the domain only tests DKIM."),
+                ['"v=DKIM1; t=y; p=YWJj"'],
+                (True, f"{name} has a key (rsa). It says that the domain only tests DKIM."),
             ),
         ]:
             with self.subTest(values):

@@ -4,7 +4,9 @@ from datetime import timedelta
 from io import StringIO
 from unittest import mock
 
-from django.core.management import call_command
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import SimpleTestCase, override_settings
 
 from django_mailers.diagnosis import queued
@@ -13,6 +15,11 @@ from django_mailers.management.commands.mailers import _age
 
 from .support.tasks import BACKEND, IT, background, needs_tasks
 from .support.utils import LOCMEM
+
+
+class Broken(BaseEmailBackend):
+    def __init__(self, **kwargs):
+        raise KeyError("REGION")
 
 
 def output(*arguments):
@@ -81,6 +88,31 @@ class QueuedTests(SimpleTestCase):
                 [*["4", "messages,", "1", "of", "which", "may", "have", "been", "sent"]],
             ],
         )
+
+    def test_a_table_that_is_not_there(self):
+        def rows():
+            raise OperationalError("no such table: tasks")
+            yield
+
+        queue = Queue("default", rows())
+        text = "The tasks of 'default' cannot be read: no such table: tasks"
+        with (
+            mock.patch.object(queued, "find_queues", return_value=[queue]),
+            self.assertRaisesMessage(CommandError, text),
+        ):
+            output("queued")
+
+    def test_what_is_not_a_mailer(self):
+        for mailers in ([], 5, {"default": 5}, {"default": {"BACKEND": f"{__name__}.Broken"}}):
+            with self.subTest(mailers=mailers), override_settings(MAILERS=mailers):
+                self.assertEqual(
+                    output("queued"), "No mailer in MAILERS sends in the background.\n"
+                )
+
+    def test_a_ticket_of_somebody_else(self):
+        for ticket, attempts in [({"attempt": "x"}, 1), ({}, 1), ({"attempt": 3}, 3)]:
+            with self.subTest(ticket):
+                self.assertEqual(queued._attempts(ticket), attempts)
 
     def test_ages(self):
         for age, text in [

@@ -77,10 +77,12 @@ class EmailBackend(Wrapper):
     claims: str | None
     max_size: int
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        has_no_claims = kwargs.get("claims", "") is None
-        super().__init__(*args, **kwargs)
-        if has_no_claims:
+    # In the signature, where the system checks find out what the class takes.
+    def __init__(
+        self, *args: Any, claims: str | None = option_kinds["claims"].default, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, claims=claims, **kwargs)
+        if claims is None:
             # Of this option None is a value, and not the default.
             self.claims = None
 

@@ -12,8 +12,20 @@ from typing import Any, NamedTuple
 
 # RFC 5321, 8314 and 6409, and the usual second port for submission.
 PORTS = frozenset({25, 465, 587, 2525})
-# IPv6 addresses that lead to the IPv4 address in them: NAT64 (RFC 6052) and 6to4 (RFC 3056).
+# IPv6 addresses that lead to the IPv4 address in them: NAT64 (RFC 6052), which hosts without IPv4
+# need, 6to4 (RFC 3056), Teredo (RFC 4380) and ISATAP (RFC 5214, 6.1: the middle of any address).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_ISATAP = 0x5EFE
+# What some or all versions of `ipaddress` take for public: site-local addresses (RFC 3879), which
+# are the unique-local ones of old; the NAT64 of one site (RFC 8215); relays of 6to4 (RFC 7526);
+# and special-purpose and documentation blocks that were named late.
+_NOT_PUBLIC = [
+    ipaddress.ip_network(block)
+    for block in (
+        *("fec0::/10", "::/96", "64:ff9b:1::/48", "3fff::/20", "5f00::/16"),
+        *("192.0.0.0/24", "192.88.99.0/24"),
+    )
+]
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -53,6 +65,7 @@ def is_public(host: str) -> bool:
         return is_public(str(inner))
     return (
         address.is_global
+        and not any(address in block for block in _NOT_PUBLIC)
         and not address.is_multicast
         and not address.is_reserved
         and not address.is_link_local
@@ -71,6 +84,7 @@ def _inner(address: IPAddress) -> ipaddress.IPv4Address | None:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if address in _NAT64 or int(address) >> 32 == 0:
+    middle = int(address) >> 32 & 0xFDFFFFFF
+    if address in _NAT64 or middle == _ISATAP:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return None

@@ -1,8 +1,11 @@
 """A check for django-health-check: whether a mailer can connect and log in.
 
-from django_mailers.diagnosis.health import MailerCheck
-
-HealthCheckView.as_view(checks=["health_check.Database", MailerCheck("default")])
+HealthCheckView.as_view(
+    checks=[
+        "health_check.Database",
+        ("django_mailers.diagnosis.health.MailerCheck", {"alias": "default"}),
+    ]
+)
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 
+from django.core.mail import MailerDoesNotExist  # type: ignore[attr-defined, unused-ignore]
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
 
@@ -21,7 +25,7 @@ class MailerCheck(HealthCheck):  # type: ignore[misc, unused-ignore]
     """Verify the mailer `alias`, and those that it sends through. No message is sent.
 
     Its error names the step, but neither the address of a server nor its replies: the page may be
-    public.
+    public. `timeout` applies to each operation; django-health-check's own applies to all of them.
     """
 
     alias: str = "default"
@@ -30,7 +34,11 @@ class MailerCheck(HealthCheck):  # type: ignore[misc, unused-ignore]
     )
 
     def run(self) -> None:
-        verification = verify(self.alias, timeout=self.timeout.total_seconds())
+        try:
+            verification = verify(self.alias, timeout=self.timeout.total_seconds())
+        except MailerDoesNotExist:
+            text = f"The mailer {self.alias!r} is not configured."
+            raise ServiceUnavailable(text) from None
         if not verification.ok:
             step = verification.failed
             where = "one of its mailers" if step is None else f"the step {step.name!r}"

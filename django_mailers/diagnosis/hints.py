@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import smtplib
 import socket
 import ssl
@@ -9,9 +10,11 @@ import ssl
 PRIVATE = "Only hosts of the public internet are verified here."
 UNVERIFIED = "Anybody on the way could read the mail. Use a context that verifies certificates."
 
+ADDRESS = "Correct the address."
+
 
 def of_name(host: str) -> str:
-    return f"Correct 'host', or look at the DNS of this machine: getent hosts {host}"
+    return f"Correct 'host', or look at the DNS of this machine: getent hosts {shlex.quote(host)}"
 
 
 def of_connection(error: OSError, port: int) -> str:
@@ -42,6 +45,13 @@ def of_banner(code: int, port: int) -> str:
     return f"Correct 'host' and 'port': port {port} is not that of a mail server."
 
 
+def of_ehlo(name: str) -> str:
+    return (
+        f"The server does not accept {name!r} as the name of this machine. Correct it, or set "
+        "'local_hostname' of django_mailers' SMTP backend."
+    )
+
+
 def of_starttls(port: int) -> str:
     if port == 465:
         return "Port 465 speaks TLS from the first byte: set 'use_ssl' instead of 'use_tls'."
@@ -56,8 +66,14 @@ def of_tls(error: Exception, port: int, *, starttls: bool) -> str:
         "RECORD_LAYER_FAILURE",
     }:
         return f"Port {port} does not speak TLS from the first byte: set 'use_tls' for 'use_ssl'."
+    if isinstance(error, smtplib.SMTPResponseException):
+        return "The server has trouble with its TLS: try again later, or ask them."
     if isinstance(error, FileNotFoundError | PermissionError):
         return "Correct the path in 'ca_file', 'ssl_certfile' or 'ssl_keyfile'."
+    return _of_handshake(error, port, starttls=starttls)
+
+
+def _of_handshake(error: Exception, port: int, *, starttls: bool) -> str:
     if isinstance(error, ssl.SSLError):
         return "The server and this Python have no version of TLS or no cipher in common."
     if not starttls and port in {25, 587, 2525}:

@@ -16,10 +16,7 @@ from django_mailers.checks.references import targets_of
 
 @dataclass(frozen=True)
 class Row:
-    """A mailer in the tree; `depth` says how many mailers are above it.
-
-    problems  what `manage.py check` says about it.
-    """
+    """A mailer in the tree; `depth` says how many mailers are above it."""
 
     alias: str
     depth: int
@@ -27,7 +24,6 @@ class Row:
     server: str
     security: str
     login: bool | None
-    problems: Sequence[CheckMessage]
 
 
 def overview() -> list[Row]:
@@ -35,11 +31,16 @@ def overview() -> list[Row]:
     aliases = _configured()
     mailers, _ = read(aliases)
     known = {mailer.alias: mailer for mailer in mailers}
-    found = checks.check_mailers(None)
     rows: list[Row] = []
     for alias in roots():
-        rows += _rows(alias, 0, known, found, ())
+        rows += _rows(alias, 0, known, ())
     return rows
+
+
+def problems() -> list[CheckMessage]:
+    """Return what `manage.py check` says about mail, once each, without what is silenced."""
+    found = [message for message in checks.check_mailers(None) if not message.is_silenced()]
+    return [*{(message.id, str(message.msg)): message for message in found}.values()]
 
 
 def roots() -> list[str]:
@@ -71,28 +72,26 @@ def _rows(
     alias: Any,
     depth: int,
     known: Mapping[Any, Mailer],
-    found: Sequence[CheckMessage],
     above: Sequence[Any],
 ) -> Iterator[Row]:
     mailer = known.get(alias)
-    prefix = f"MAILERS[{alias!r}]: "
-    problems = [message for message in found if str(message.msg).startswith(prefix)]
-    yield _row(alias, depth, mailer, problems)
+    yield _row(alias, depth, mailer)
     if mailer is None or alias in above:
         return
     for target in targets_of(mailer):
-        yield from _rows(target, depth + 1, known, found, (*above, alias))
+        yield from _rows(target, depth + 1, known, (*above, alias))
 
 
-def _row(alias: Any, depth: int, mailer: Mailer | None, problems: Sequence[CheckMessage]) -> Row:
+def _row(alias: Any, depth: int, mailer: Mailer | None) -> Row:
     if mailer is None:
-        return Row(str(alias), depth, "", "", "", None, problems)
+        return Row(str(alias), depth, "", "", "", None)
     get = mailer.options.get
     server = security = ""
     login = None
-    if mailer.has("host"):
+    if mailer.has("host") and get("host"):
         default = 465 if get("use_ssl") else 587 if get("use_tls") else 25
-        server = f"{get('host')}:{get('port') or default}"
+        host = f"[{get('host')}]" if ":" in str(get("host")) else get("host")
+        server = f"{host}:{get('port') or default}"
         security = "TLS" if get("use_ssl") else "STARTTLS" if get("use_tls") else "plain text"
         login = bool(get("username") and (get("password") or get("auth")))
-    return Row(str(alias), depth, mailer.path, server, security, login, problems)
+    return Row(str(alias), depth, mailer.path, server, security, login)

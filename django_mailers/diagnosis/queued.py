@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from django_mailers.backends.tasks import EmailBackend
+from django_mailers.smtp.interrupts import is_injected
 from django_mailers.tasks import frameworks, make_task
 
 # A task that is running for longer has probably lost its worker.
@@ -52,11 +53,15 @@ class Queue(NamedTuple):
 def find_queues() -> list[Queue]:
     """Return a queue for each engine that a background mailer in MAILERS names."""
     queues: dict[str, Queue] = {}
-    for alias in mail.mailers.settings:
+    aliases: Any = mail.mailers.settings
+    for alias in aliases if isinstance(aliases, Mapping) else ():
         try:
             mailer = mail.mailers[alias]
-        except ImproperlyConfigured:
-            continue  # The system checks say why.
+        except Exception as error:
+            # Of any backend, when it is made. The system checks, or `mailers verify`, say why.
+            if is_injected(error):
+                raise
+            continue
         if isinstance(mailer, EmailBackend) and mailer.task_backend not in queues:
             queues[mailer.task_backend] = _queue(mailer)
     return [*queues.values()]
@@ -90,5 +95,11 @@ def _rows(model: Any, engine: str, path: str) -> Iterator[QueuedMessage]:
             known.get("alias"),
             str(status),
             now - since,
-            int(known.get("attempt", 1)) - (status == "READY"),
+            _attempts(known) - (status == "READY"),
         )
+
+
+def _attempts(ticket: Mapping[str, Any]) -> int:
+    attempt = ticket.get("attempt", 1)
+    # Somebody else may have written it.
+    return attempt if isinstance(attempt, int) else 1

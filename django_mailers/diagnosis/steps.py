@@ -12,6 +12,9 @@ from typing import Any
 class Step:
     """One thing that was tried. It has no password and no token.
 
+    The texts are one line each, of what can be printed: a server may say anything, and no terminal
+    must obey it.
+
     name      what it was: "connect", "tls", "login" …
     ok        whether it succeeded.
     detail    what was found out.
@@ -24,6 +27,16 @@ class Step:
     detail: str = ""
     hint: str = ""
     ms: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("detail", "hint"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
+
+
+def printable(text: object) -> str:
+    """Return `text` in one line, with a space for each character that is not to be printed."""
+    shown = (character if character.isprintable() else " " for character in str(text))
+    return "".join(shown).strip()
 
 
 @dataclass(frozen=True)
