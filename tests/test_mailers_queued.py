@@ -4,6 +4,7 @@ from datetime import timedelta
 from io import StringIO
 from unittest import mock
 
+from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import call_command
 from django.test import SimpleTestCase, override_settings
 
@@ -19,6 +20,11 @@ def output(*arguments):
     stream = StringIO()
     call_command("mailers", *arguments, stdout=stream)
     return stream.getvalue()
+
+
+class BrokenBackend(BaseEmailBackend):
+    def __init__(self, **kwargs):
+        raise ValueError
 
 
 @needs_tasks
@@ -38,6 +44,11 @@ class QueuedTests(SimpleTestCase):
         entry = {"BACKEND": BACKEND, "OPTIONS": {"using": "memory", "task_backend": "x"}}
         with background(others={IT: entry}):
             self.assertEqual(output("queued"), "TASKS['x']\n  'x' is not in TASKS.\n")
+
+    def test_other_mailers_that_cannot_be_made(self):
+        broken = {"BACKEND": f"{__name__}.BrokenBackend"}
+        with background(others={"broken": broken}):
+            self.assertIn("This engine has no list of its tasks.", output("queued"))
 
     def test_messages(self):
         def row(name, state, **age):

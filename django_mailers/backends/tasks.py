@@ -7,7 +7,6 @@ mailer `using`, each message at most once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.mail import InvalidMailer
@@ -17,7 +16,7 @@ from django_mailers.delivery.report import COUNTED
 from django_mailers.errors import NotQueued
 from django_mailers.options import ALIAS, COUNT, DELAY, NAME, PRIORITY, SWITCH, Option
 from django_mailers.tasks import frameworks, make_task
-from django_mailers.tasks.tickets import Ticket, new_id
+from django_mailers.tasks.tickets import WEEK, Ticket, new_id
 from django_mailers.types import Message
 
 from ._tasks.batches import Batch
@@ -63,7 +62,7 @@ class EmailBackend(Wrapper):
         "attempts": Option(COUNT, 5, "attempts"),
         "delay": Option(DELAY, 60, "seconds"),
         "max_delay": Option(DELAY, 3600, "seconds"),
-        "claims": Option(NAME, "default"),
+        "claims": Option(NAME, "default", takes_none=True),
         "max_size": Option(COUNT, 15_000_000, "bytes"),
     }
     task_backend: str
@@ -77,18 +76,16 @@ class EmailBackend(Wrapper):
     claims: str | None
     max_size: int
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        has_no_claims = kwargs.get("claims", "") is None
-        super().__init__(*args, **kwargs)
-        if has_no_claims:
-            # Of this option None is a value, and not the default.
-            self.claims = None
-
     @staticmethod
     def option_conflict(options: Mapping[str, Any]) -> str | None:
-        delay, max_delay = options.get("delay"), options.get("max_delay")
-        if delay is not None and max_delay is not None and delay > max_delay:
-            return "OPTIONS 'delay' must not be greater than 'max_delay'."
+        delay, max_delay = (
+            EmailBackend.all_options[name].default if options.get(name) is None else options[name]
+            for name in ("delay", "max_delay")
+        )
+        if delay > max_delay:
+            return f"OPTIONS 'delay' must not be greater than 'max_delay', which is {max_delay}."
+        if max_delay > WEEK:
+            return f"OPTIONS 'max_delay' must not be greater than {WEEK} seconds, a week."
         return None
 
     def send_through(self, messages: Sequence[Message]) -> list[SendResult]:
@@ -101,10 +98,12 @@ class EmailBackend(Wrapper):
 
         results, later = batch.store(messages)
         if later:
+            # Not a partial: Django 5.2 wants the name of one that fails.
+            def queue() -> None:
+                batch.enqueue_stored(later)
+
             # The project's other callbacks run, whatever happens in this one.
-            transaction.on_commit(
-                partial(batch.enqueue_stored, later), using=self.database, robust=True
-            )
+            transaction.on_commit(queue, using=self.database, robust=True)
         return results
 
     def open(self) -> bool | None:

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from django_mailers.backends.tasks import EmailBackend
+from django_mailers.smtp import is_injected
 from django_mailers.tasks import frameworks, make_task
 
 # A task that is running for longer has probably lost its worker.
@@ -55,8 +56,11 @@ def find_queues() -> list[Queue]:
     for alias in mail.mailers.settings:
         try:
             mailer = mail.mailers[alias]
-        except ImproperlyConfigured:
-            continue  # The system checks say why.
+        except Exception as error:
+            # Of any backend, whose __init__() may raise anything. The system checks say why.
+            if is_injected(error):
+                raise
+            continue
         if isinstance(mailer, EmailBackend) and mailer.task_backend not in queues:
             queues[mailer.task_backend] = _queue(mailer)
     return [*queues.values()]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from django_mailers.smtp import is_injected
 
-from .tickets import Ticket
+from .tickets import WEEK, Ticket
 
 logger = logging.getLogger("django_mailers.tasks")
 
@@ -22,8 +22,6 @@ logger = logging.getLogger("django_mailers.tasks")
 # "broken"   the cache does not work.
 Claim = Literal["mine", "taken", "revoked", "broken"]
 
-# Engines give up on a task earlier than that.
-SECONDS = 7 * 24 * 60 * 60
 # In the place of a run's token.
 REVOKED = "revoked"
 
@@ -58,9 +56,26 @@ def claim(ticket: Ticket, token: str) -> Claim:
 
 def revoke(ticket: Ticket) -> Claim:
     """See to it that no run hands over the message: "mine" if that is certain now."""
-    if ticket.claims is None:
+    if ticket.claims is None or _is_in_transaction(ticket.claims):
         return "broken"
     return claim(ticket, REVOKED)
+
+
+def _is_in_transaction(alias: str) -> bool:
+    """Whether what is added to the cache may be rolled back, as in a table of the database."""
+    from django.core.cache.backends.db import DatabaseCache
+    from django.db import connections, router
+
+    try:
+        cache = _cache(alias)
+    except Exception as error:
+        # The cache cannot even be made: claim() says so.
+        if is_injected(error):
+            raise
+        return False
+    if not isinstance(cache, DatabaseCache):
+        return False
+    return connections[router.db_for_write(cache.cache_model_class)].in_atomic_block
 
 
 def is_shared(alias: str) -> bool:
@@ -83,7 +98,7 @@ def guards(ticket: Ticket) -> bool:
 
 
 def _hold(cache: Any, key: str, token: str) -> Claim:
-    if cache.add(key, token, SECONDS):
+    if cache.add(key, token, WEEK):
         return "mine"
     found = cache.get(key)
     if found is None:
