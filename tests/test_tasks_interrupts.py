@@ -1,8 +1,11 @@
 """Nothing that a queue has taken is lost without a word: interrupts, and whatever is wrong."""
 
 import json
+import logging
 import signal
+import smtplib
 from email.message import MIMEPart
+from io import StringIO
 from unittest import mock
 
 from django.core import mail
@@ -16,14 +19,14 @@ from django.utils.functional import SimpleLazyObject
 from django_mailers import send_many
 from django_mailers.delivery.codec import UnreadableMessage
 from django_mailers.errors import MailersFailed, RateLimited
-from django_mailers.tasks import frameworks
+from django_mailers.tasks import claims, frameworks
 from django_mailers.tasks.tickets import WEEK, read_ticket
 from django_mailers.tasks.worker import NotDelivered
 
 from .support.caches import Shared, cache
 from .support.messages import message
 from .support.servers import enter
-from .support.tasks import IT, QueueTestCase, background, told
+from .support.tasks import BACKEND, IT, QueueTestCase, background, told
 
 if frameworks.framework() is not None:
     from .support.tasks import QueueBackend
@@ -240,6 +243,59 @@ class QueueingTests(Case):
                 self.assertEqual(result.status, "queued")
                 self.assertIs(result.message, lazy)
             self.assertEqual(self.subjects(), ["lazy"] * 2)
+
+
+class Mailing(logging.Handler):
+    """Mails each line through the background mailer, and raises what that raises."""
+
+    def emit(self, record):
+        message(f"report: {record.levelname}").send(using=IT)
+
+
+class ReportTests(Case):  # (H63)
+    """A handler that mails through the queue, about the queue."""
+
+    def setUp(self):
+        super().setUp()
+        logger, handler = logging.getLogger(LOGGER), Mailing()
+        logger.addHandler(handler)
+        self.addCleanup(logger.removeHandler, handler)
+
+    def test_an_engine_that_fails(self):
+        QueueBackend.broken = TimeoutError()
+        with background(), mock.patch.object(claims, "claim", return_value="broken"):
+            [result] = send_many([message("a")], using=IT)
+        self.assertEqual(result.status, "unknown")
+        self.assertEqual([sent.subject for sent in mail.outbox], ["report: WARNING"])
+        self.assertEqual(self.queued, [])
+
+    def test_a_message_that_fails(self):
+        """Its report is not a message that fails, and so on."""
+        queued = self.queue()
+        LimitedBackend.error = smtplib.SMTPRecipientsRefused({"bob@example.com": (550, b"no")})
+        with (
+            background(others=LIMITED),
+            told() as heard,
+            mock.patch("sys.stderr", StringIO()) as stderr,
+            self.assertRaises(NotDelivered) as caught,
+        ):
+            queued.run()
+        self.assertEqual([event[3].status for event in heard], ["refused"])
+        self.assertEqual(stderr.getvalue(), f"{caught.exception}\n")
+        self.assertEqual((self.queued, mail.outbox), ([], []))
+
+    def test_mailers_that_end_in_it(self):
+        """What the report goes through is another background mailer."""
+        other = {"memory": {"BACKEND": BACKEND, "OPTIONS": {"using": "default"}}}
+        QueueBackend.broken = ConnectionRefusedError()
+        with background(others=other), mock.patch("sys.stderr", StringIO()) as stderr:
+            [result] = send_many([message("a")], using=IT)
+        self.assertEqual(result.status, "failed")
+        self.assertRegex(
+            stderr.getvalue(),
+            r"^Message \w+ from 'background' was not queued: ConnectionRefusedError\.\n$",
+        )
+        self.assertEqual((self.queued, mail.outbox), ([], []))
 
 
 class TransactionTests(Case, TransactionTestCase):

@@ -15,7 +15,7 @@ from django_mailers.delivery import SendResult
 from django_mailers.delivery.report import COUNTED
 from django_mailers.errors import NotQueued
 from django_mailers.options import ALIAS, COUNT, DELAY, NAME, PRIORITY, SWITCH, Option
-from django_mailers.tasks import frameworks, make_task
+from django_mailers.tasks import frameworks, lines, make_task
 from django_mailers.tasks.tickets import WEEK, Ticket, new_id
 from django_mailers.types import Message
 
@@ -90,6 +90,8 @@ class EmailBackend(Wrapper):
 
     def send_through(self, messages: Sequence[Message]) -> list[SendResult]:
         """Queue `messages`, now or when the transaction is committed."""
+        if lines.state():
+            return self._report_at_once(messages)
         task, database = self._task()
         batch = Batch(self, task, database, [self.ticket() for _ in messages])
         if not self._waits(database):
@@ -143,6 +145,14 @@ class EmailBackend(Wrapper):
         finally:
             # Else its traceback would keep the messages until the garbage collector comes.
             del first, results, result
+
+    def _report_at_once(self, messages: Sequence[Message]) -> list[SendResult]:
+        """Deliver mail about a line of the log of ours, which may say that the queue fails."""
+        if lines.state() == "reporting":
+            # This is about the delivery of such mail.
+            return [SendResult(message, "failed", error=NotQueued(1, 1)) for message in messages]
+        with lines.being("reporting"):
+            return self.hand_on(self.using, messages)
 
     def _task(self) -> tuple[Any, str | None]:
         """Return the task, and the database in which its engine has it; raises InvalidMailer."""

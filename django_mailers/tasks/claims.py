@@ -12,9 +12,8 @@ from typing import Any, Literal
 
 from django_mailers.smtp import is_injected
 
+from . import lines
 from .tickets import WEEK, Ticket
-
-logger = logging.getLogger("django_mailers.tasks")
 
 # "mine"     this run may hand the message over.
 # "taken"    another run may have handed it over.
@@ -46,7 +45,8 @@ def claim(ticket: Ticket, token: str) -> Claim:
         # Clients of caches raise anything.
         if is_injected(error):
             raise
-        logger.error(
+        lines.write(
+            logging.ERROR,
             "The cache %r, which has the claims of messages, failed: %s.",
             ticket.claims,
             type(error).__name__,

@@ -21,11 +21,9 @@ from django_mailers.signals import mail_finished
 from django_mailers.smtp import is_injected
 from django_mailers.types import Message
 
-from . import claims, frameworks
+from . import claims, frameworks, lines
 from .queueing import enqueue
 from .tickets import WEEK, Ticket, read_ticket
-
-logger = logging.getLogger("django_mailers.tasks")
 
 
 class NotDelivered(Exception):
@@ -152,7 +150,7 @@ class _Run:
             return self.finish(result._replace(status="unknown", error=error))
         if outcome == "failed":
             return self.finish(result)
-        logger.log(
+        lines.write(
             logging.ERROR if wait.is_alarming or wait.doubt else logging.WARNING,
             "%s: %s. It is tried again%s.",
             self._name(),
@@ -175,7 +173,8 @@ class _Run:
         else:
             outcome = enqueue(task, ticket, self._text, database)
         if outcome[0] != "queued":
-            logger.error("%s could not be queued again: %s.", self._name(), _type(outcome[1]))
+            text = "%s could not be queued again: %s."
+            lines.write(logging.ERROR, text, self._name(), _type(outcome[1]))
         return outcome
 
     def finish(self, result: SendResult) -> dict[str, Any]:
@@ -193,7 +192,7 @@ class _Run:
 
     def _told(self, result: SendResult) -> None:
         self._so_far = None
-        logger.log(
+        lines.write(
             logging.INFO if result.is_success else logging.ERROR,
             "%s: %s.",
             self._name(),
@@ -266,7 +265,7 @@ def _unreadable(ticket: object, error: BaseException) -> None:
     text = f"cannot be read: {error}"
     if not isinstance(error, Exception) or is_injected(error):
         text = f"was not read: {type(error).__name__}"
-    logger.error("Message %s from %r %s", name, alias, text)
+    lines.write(logging.ERROR, "Message %s from %r %s", name, alias, text)
     # There is no message. The type says that there is one, for all other results.
     nothing: Any = None
     mail_finished.send_robust(

@@ -16,11 +16,10 @@ from django_mailers.render import normally
 from django_mailers.render.direct import written
 from django_mailers.signals import mail_finished, mail_queued
 from django_mailers.smtp import is_injected
+from django_mailers.tasks import lines
 from django_mailers.tasks.queueing import enqueue
 from django_mailers.tasks.tickets import Ticket
 from django_mailers.types import Mailer, Message
-
-logger = logging.getLogger("django_mailers.tasks")
 
 
 class Stored(NamedTuple):
@@ -95,7 +94,7 @@ class Batch:
         finally:
             if queued < len(later):
                 lost = NotQueued(len(later) - queued, len(later), cause)
-                logger.error("MAILERS[%r]: %s", self._alias, lost)
+                lines.write(logging.ERROR, "MAILERS[%r]: %s", self._alias, lost)
             # A traceback in it has all that is queued.
             del cause
 
@@ -121,7 +120,8 @@ class Batch:
         status, error = enqueue(self._task, stored.ticket, stored.text, self._database)
         if status == "queued":
             return SendResult(message, "queued", via=self._alias)
-        logger.warning(
+        lines.write(
+            logging.WARNING,
             "Message %s from %r was not queued: %s.",
             stored.ticket.id,
             self._alias,
