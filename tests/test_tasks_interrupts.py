@@ -4,12 +4,17 @@ import json
 import logging
 import signal
 import smtplib
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from email.message import MIMEPart
 from io import StringIO
 from unittest import mock
 
 from django.core import mail
 from django.core.cache import caches
+from django.core.cache.backends.filebased import FileBasedCache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.locmem import EmailBackend as LocmemBackend
 from django.db import connection, transaction
@@ -147,6 +152,29 @@ class WorkerTests(Case):
         with background():
             self.assertEqual(following.run()["status"], "sent")
         self.assertEqual(len(mail.outbox), 1)
+
+    def test_two_runs_at_once_with_claims_in_files(self):  # (H57)
+        """Django's cache in files looks for a key, and then adds it."""
+        folder = enter(self, tempfile.TemporaryDirectory())
+        files = {"BACKEND": f"{FileBasedCache.__module__}.FileBasedCache", "LOCATION": folder}
+        ticket = read_ticket(self.queue().ticket)
+        both = threading.Barrier(2)
+        has_key = FileBasedCache.has_key
+
+        def slow_has_key(*args, **kwargs):
+            found = has_key(*args, **kwargs)
+            # Unless the other one is not let in.
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.5)
+            return found
+
+        with (
+            override_settings(CACHES={"default": files}),
+            mock.patch.object(FileBasedCache, "has_key", slow_has_key),
+            ThreadPoolExecutor(2) as pool,
+        ):
+            outcomes = pool.map(claims.claim, [ticket] * 2, ["a", "b"])
+            self.assertEqual(sorted(outcomes), ["mine", "taken"])
 
     def test_any_time_that_a_service_asks_for(self):
         for asked, seconds in [

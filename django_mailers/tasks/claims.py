@@ -8,7 +8,10 @@ finds it there cannot know what the other has done, and does not send.
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any, Literal
+
+from django.core.files import locks
 
 from django_mailers.smtp import is_injected
 
@@ -98,7 +101,7 @@ def guards(ticket: Ticket) -> bool:
 
 
 def _hold(cache: Any, key: str, token: str) -> Claim:
-    if cache.add(key, token, WEEK):
+    if _add(cache, key, token):
         return "mine"
     found = cache.get(key)
     if found is None:
@@ -108,6 +111,22 @@ def _hold(cache: Any, key: str, token: str) -> Claim:
         # Added by this run; the client asked twice, as the first reply was lost.
         return "mine"
     return "revoked" if found == REVOKED else "taken"
+
+
+def _add(cache: Any, key: str, token: str) -> bool:
+    from django.core.cache.backends.filebased import FileBasedCache
+
+    if not isinstance(cache, FileBasedCache):
+        return bool(cache.add(key, token, WEEK))
+    # It looks for the key first, and adds it then. In between another process may do the same.
+    folder = cache._dir  # type: ignore[attr-defined, unused-ignore]
+    os.makedirs(folder, 0o700, exist_ok=True)
+    with open(os.path.join(folder, "django_mailers.lock"), "wb") as file:
+        locks.lock(file, locks.LOCK_EX)
+        try:
+            return cache.add(key, token, WEEK)
+        finally:
+            locks.unlock(file)
 
 
 def _cache(alias: str) -> Any:
