@@ -135,6 +135,9 @@ class QueueingTests(QueueTestCase):
                 "attempt": 1,
                 "tries": 0,
                 "doubts": [],
+                "task_backend": "default",
+                "queue_name": "mail",
+                "priority": 7,
             },
         )
 

@@ -31,7 +31,7 @@ from django_mailers.tasks.worker import NotDelivered
 from .support.caches import Shared, cache
 from .support.messages import message
 from .support.servers import enter
-from .support.tasks import BACKEND, IT, QueueTestCase, background, told
+from .support.tasks import BACKEND, DUMMY, IT, QUEUE, QueueTestCase, background, told
 
 if frameworks.framework() is not None:
     from .support.tasks import QueueBackend
@@ -152,6 +152,38 @@ class WorkerTests(Case):
         with background():
             self.assertEqual(following.run()["status"], "sent")
         self.assertEqual(len(mail.outbox), 1)
+
+    def test_it_is_queued_again_where_it_was(self):
+        """Some engines find a task by its name alone, which is that of any engine and queue."""
+        where = {"task_backend": "mail", "queue_name": "slow", "priority": 7}
+        LimitedBackend.error = ConnectionRefusedError()
+        tasks = {
+            "default": {"BACKEND": DUMMY},
+            "mail": {"BACKEND": QUEUE, "QUEUES": ["slow"]},
+        }
+        mailer = {"BACKEND": BACKEND, "OPTIONS": {"using": "memory", **where}}
+        with background(others={**LIMITED, IT: mailer}), override_settings(TASKS=tasks):
+            message("a").send(using=IT)
+            first = self.queued.pop()
+            first.changes.clear()
+            self.assertEqual(first.run()["status"], "again")
+            following = self.queued.pop()
+            self.assertIsNotNone(following.changes.pop("run_after"))
+            self.assertEqual(
+                following.changes, {"backend": "mail", "queue_name": "slow", "priority": 7}
+            )
+        # A worker whose settings are others.
+        following.changes.clear()
+        with (
+            background(others=LIMITED),
+            self.assertLogs(LOGGER, "ERROR") as logs,
+            told() as heard,
+            self.assertRaises(NotDelivered),
+        ):
+            following.run()
+        self.assertIn("could not be queued again: CannotQueue.", logs.output[0])
+        self.assertEqual([event[3].status for event in heard], ["failed"])
+        self.assertEqual(self.queued, [])
 
     def test_two_runs_at_once_with_claims_in_files(self):  # (H57)
         """Django's cache in files looks for a key, and then adds it."""

@@ -122,6 +122,9 @@ class EmailBackend(Wrapper):
             self.attempts,
             self.delay,
             self.max_delay,
+            task_backend=self.task_backend,
+            queue_name=self.queue_name,
+            priority=self.priority,
         )
 
     def count_sent(self, results: Iterable[Outcome]) -> int:

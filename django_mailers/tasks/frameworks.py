@@ -89,7 +89,8 @@ def make_task(
 def any_task(function: Callable[..., Any]) -> Any:
     """Return `function` as a task of one of the engines.
 
-    An engine only needs it to find the function; it replaces its own alias and the queue.
+    An engine only needs it to find the function. Some replace the alias and the queue by those that
+    it was enqueued with, and some do not.
     """
     tasks = framework()
     problem = CannotQueue("There is no engine in TASKS for the task.")
@@ -116,7 +117,11 @@ def make_all(function: Callable[..., Any]) -> None:
 
 
 def can_defer(task_backend: str) -> bool:
-    return bool(engine(task_backend).supports_defer)
+    """Whether an engine runs a task later. One that is not there does nothing."""
+    try:
+        return bool(engine(task_backend).supports_defer)
+    except CannotQueue:
+        return False
 
 
 def table_of(backend: Any) -> Any:

@@ -27,6 +27,8 @@ class Ticket(NamedTuple):
     tries      how many of the runs before it count as attempts: those that waited for a rate limit
                of this project do not.
     doubts     runs whose claim the cache did not confirm, with the token of each.
+    task_backend, queue_name, priority
+               where it is queued again. Not every engine tells its tasks how they were queued.
     """
 
     id: str
@@ -39,6 +41,9 @@ class Ticket(NamedTuple):
     attempt: int = 1
     tries: int = 0
     doubts: tuple[tuple[int, str], ...] = ()
+    task_backend: str = "default"
+    queue_name: str = "default"
+    priority: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return {"version": VERSION, **self._asdict(), "doubts": [list(one) for one in self.doubts]}
@@ -59,9 +64,9 @@ class Ticket(NamedTuple):
 
 _NONE = type(None)
 _TYPES: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("id", "using"), (str,)),
+    **dict.fromkeys(("id", "using", "task_backend", "queue_name"), (str,)),
     **dict.fromkeys(("alias", "claims"), (str, _NONE)),
-    **dict.fromkeys(("attempts", "attempt", "tries"), (int,)),
+    **dict.fromkeys(("attempts", "attempt", "tries", "priority"), (int,)),
     **dict.fromkeys(("delay", "max_delay"), (int, float)),
 }
 

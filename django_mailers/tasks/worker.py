@@ -77,8 +77,6 @@ class _Run:
         self._message = message
         self._text = text
         self._context = context
-        # How the engine is to run it again: as this time.
-        self._task = context.task_result.task
         # What is told if the run ends where it is; None if that was told.
         self._so_far: SendResult | None = SendResult(
             message, "failed", reason="the run was interrupted before the delivery"
@@ -133,7 +131,7 @@ class _Run:
     def again(self, result: SendResult, wait: Wait) -> dict[str, Any]:
         """Queue the message again, if there is an attempt left and the engine can do that."""
         self._so_far = result
-        can_defer = frameworks.can_defer(self._task.backend)
+        can_defer = frameworks.can_defer(self._ticket.task_backend)
         # What cannot wait must not go round and round.
         counts = wait.counts or not can_defer
         following = self._ticket.next(counts=counts, doubt=wait.doubt)
@@ -161,16 +159,15 @@ class _Run:
         return {"status": "again", "attempt": following.attempt}
 
     def _enqueue(self, ticket: Ticket, seconds: float | None) -> tuple[str, Exception | None]:
-        old = self._task
         after = None if seconds is None else timezone.now() + timedelta(seconds=seconds)
         from . import make_task
 
-        database = frameworks.database_of(frameworks.engine(old.backend))
         try:
-            task = make_task(old.backend, old.queue_name, old.priority, after)
+            task = make_task(ticket.task_backend, ticket.queue_name, ticket.priority, after)
         except ImproperlyConfigured as error:
             outcome: tuple[str, Exception | None] = ("failed", error)
         else:
+            database = frameworks.database_of(frameworks.engine(ticket.task_backend))
             outcome = enqueue(task, ticket, self._text, database)
         if outcome[0] != "queued":
             text = "%s could not be queued again: %s."
