@@ -1,6 +1,9 @@
 """Django 6.1's MAILERS on Django 5.2 and 6.0, and mailers for production on every Django.
 
 Importing this package does not import Django, so a settings file can import it in its first line.
+
+PYTEST_DONT_REWRITE: pytest has nothing to rewrite here. It knows of the package, as that has a
+plugin, and would warn where it is imported first, as by a TEST_RUNNER that calls pytest.
 """
 
 from __future__ import annotations

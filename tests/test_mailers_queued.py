@@ -37,7 +37,7 @@ class QueuedTests(SimpleTestCase):
         with background():
             self.assertEqual(
                 output("queued"),
-                "TASKS['default']\n  This engine has no list of its tasks. Its own tools may.\n",
+                "TASKS['default']\n  This engine cannot list its tasks. Use its own tools.\n",
             )
 
     def test_a_problem(self):
@@ -48,7 +48,7 @@ class QueuedTests(SimpleTestCase):
     def test_other_mailers_that_cannot_be_made(self):
         broken = {"BACKEND": f"{__name__}.BrokenBackend"}
         with background(others={"broken": broken}):
-            self.assertIn("This engine has no list of its tasks.", output("queued"))
+            self.assertIn("This engine cannot list its tasks.", output("queued"))
 
     def test_messages(self):
         def row(name, state, **age):

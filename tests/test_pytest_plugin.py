@@ -118,6 +118,23 @@ FIXTURES = """
         assert settings.MAILERS == {"default": locmem, "bulk": locmem}
 
 
+    def test_the_first_fixture_ends_last(settings, failing_mailer, override_mailers):
+        override_mailers(real="default", other=DUMMY)
+        failing_mailer("bulk")
+        settings.ADMINS = ["x@example.com"]
+
+
+    def test_the_first_fixture_ends_last_too(override_mailers, settings):
+        settings.ADMINS = ["x@example.com"]
+        override_mailers(real="default", other=DUMMY)
+
+
+    def test_they_are_undone(mailers_outbox):
+        locmem = {"BACKEND": settings.LOCMEM}
+        assert settings.MAILERS == {"default": locmem, "bulk": locmem}
+        assert settings.ADMINS == []
+
+
     def test_failing(failing_mailer, mailers_outbox):
         fault = failing_mailer("bulk", 550, times=1)
         report = send_many([email("1"), email("2")], using="bulk")
@@ -192,14 +209,14 @@ class KitMixin(ProjectMixin):
 class PytestTests(KitMixin, SimpleTestCase):
     def test_fixtures(self):
         self.write("test_project.py", TESTS, FIXTURES)
-        self.assertRegex(self.pytest("test_project.py"), r"\n16 passed in [0-9.]+s\n$")
+        self.assertRegex(self.pytest("test_project.py"), r"\n19 passed in [0-9.]+s\n$")
 
     @unittest.skipUnless(find_spec("xdist"), "pytest-xdist is not installed")
     def test_xdist(self):
         self.write("test_project.py", TESTS, FIXTURES)
         for mode in ("load", "loadfile"):
             output = self.pytest("-n", "2", "--dist", mode, "test_project.py")
-            self.assertRegex(output, r"\n16 passed in [0-9.]+s\n$")
+            self.assertRegex(output, r"\n19 passed in [0-9.]+s\n$")
 
     def test_a_failure_shows_the_test(self):
         self.write(
@@ -215,6 +232,34 @@ class PytestTests(KitMixin, SimpleTestCase):
         self.assertIn('>       assertMailSent(subject="Hello")', output)
         self.assertIn("E       AssertionError: Expected 1 message, and found 0, with:", output)
         self.assertNotIn("assertions.py", output)
+
+    def test_a_runner_of_django_that_calls_pytest(self):
+        """pytest-django's documentation has one. There this package is imported before pytest."""
+        self.write(
+            "runner.py",
+            f"""
+            import sys
+
+            class Runner:
+                def __init__(self, **kwargs):
+                    pass
+
+                def run_tests(self, labels, **kwargs):
+                    import pytest
+
+                    options = ["-q", "-W", "error", "-p", "no:cacheprovider", *{KNOWN!r}]
+                    return pytest.main([*options, *labels])
+            """,
+        )
+        self.write_settings(**SETTINGS, TEST_RUNNER="runner.Runner")
+        self.write("test_project.py", TESTS, FIXTURES)
+        self.assertRegex(self.command("manage.py", "test", "test_project.py"), r"\n19 passed in ")
+
+    @unittest.skipUnless(PLUGIN_IS_INSTALLED, "pytest does not know the plugin by its entry point")
+    def test_without_the_plugin(self):
+        self.write("test_project.py", "def test_one(mailers_outbox):\n    pass\n")
+        output = self.pytest("-p", "no:django_mailers", "test_project.py", status=1)
+        self.assertIn("fixture 'mailers_outbox' not found", output)
 
     def test_no_name_of_another_plugin(self):
         """pytest-django's mailoutbox, smtpdfix's smtpd; and nothing is used without being asked."""

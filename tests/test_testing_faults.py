@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core import mail
 from django.core.mail import InvalidMailer, MailerDoesNotExist, mailers
 from django.test import SimpleTestCase, override_settings
+from django.utils.functional import lazystr
 
 from django_mailers import asend_mail, send_many
 from django_mailers.delivery import RecipientResult
@@ -106,6 +107,30 @@ class ParityTests(SimpleTestCase):
             with self.subTest(at):
                 server = ScriptedServer(spoilt(stage, STALL))
                 self.check(server, timeout=0.2, at=at, code="timeout")
+
+    def test_addresses(self):
+        """As in the envelope: without names, and with the domain as it was written, in ASCII."""
+        email = message(
+            from_email="Ada <Ada@Example.ORG>",
+            to=["Bob <Bob@Example.COM>", "eve@Bücher.example", '"a b"@xn--bcher-kva.example'],
+        )
+        for at, command in [("mail", "MAIL"), ("rcpt", "RCPT")]:
+            reply = "550 5.0.0 Refused by failing()"
+            with self.subTest(at), self.refused(command, reply) as server:
+                real = {"BACKEND": SMTP, "OPTIONS": server.mailer_options}
+                with override_mailers(bulk=real):
+                    expected = raised(email)
+            with failing("bulk", 550, at):
+                self.assertEqual(raised(email), expected)
+        server = enter(self, SMTPServer(refuse={"RCPT Bob@Example.COM": "550 5.0.0 No"}))
+        with override_mailers(bulk={"BACKEND": OURS, "OPTIONS": server.mailer_options}):
+            (result,) = send_many([email], using="bulk")
+        with failing("bulk", 550, recipients="Bob@example.com"):
+            (failed,) = send_many([email], using="bulk")
+        self.assertEqual(
+            [(one.address, one.code) for one in failed.recipients],
+            [(one.address, one.code) for one in result.recipients],
+        )
 
     def test_no_server(self):
         with SMTPServer() as gone:
@@ -242,6 +267,21 @@ class SendingTests(SimpleTestCase):
         self.assertEqual(result.status, "refused")
         self.assertEqual([one.address for one in result.recipients], [EVE])
 
+    def test_kinds_of_recipients(self):
+        """An iterator, which only the first Fault could read; what is lazy; a Unicode domain."""
+        email = message(to=["Bob <bob@Bücher.example>"])
+        for recipients in (
+            iter(["bob@bücher.example"]),
+            lazystr("bob@xn--bcher-kva.example"),
+            [re.compile("@Bücher")],
+            re.compile(r"@xn--bcher-kva\.example$"),
+        ):
+            with self.subTest(recipients):
+                override = failing("bulk", recipients=recipients)
+                for _ in range(2):
+                    with override:
+                        self.assertEqual(self.statuses(email, message()), ["refused", "sent"])
+
     def test_messages_to_some_recipients(self):
         with failing("bulk", 552, "end", recipients=re.compile("^eve")) as fault:
             emails = [message(), message(to=[BOB, EVE]), message()]
@@ -342,13 +382,23 @@ class MistakeTests(SimpleTestCase):
             ),
             (
                 {"code": "refused"},
-                "'refused' is a connection that is not made: use it at='connect'.",
+                "'refused' needs at='connect': there is no connection.",
             ),
             ({"rate": 2}, "'rate' must be from 0 to 1."),
+            ({"rate": "0.5"}, "'rate' must be from 0 to 1."),
+            ({"times": "1"}, "'times' must be a whole number, and not negative."),
+            ({"times": 1.5}, "'times' must be a whole number, and not negative."),
+            ({"times": -1}, "'times' must be a whole number, and not negative."),
             ({"at": "auth", "recipients": BOB}, "At 'auth' no recipients are known yet."),
         ]:
             with self.subTest(options), self.assertRaisesMessage(ValueError, text):
                 failing("bulk", **options)
+
+    def test_wrong_types(self):
+        with self.assertRaisesMessage(TypeError, "'recipients[0]' must be a str, or a pattern"):
+            failing("bulk", recipients=[5])
+        with self.assertRaisesMessage(TypeError, "'alias' must be a str, not <function "):
+            failing(lambda: None)
 
     def test_an_unknown_mailer(self):
         with self.assertRaises(MailerDoesNotExist), failing("other"):

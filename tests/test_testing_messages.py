@@ -89,6 +89,25 @@ class LinkTests(SimpleTestCase):
             ],
         )
 
+    def test_ampersands_that_are_not_escaped(self):
+        """As browsers read them: many a name in a query begins like that of a character."""
+        for query, expected in [
+            ("a=1&amp;copy=2", "a=1&copy=2"),
+            ("a=1&copy=2", "a=1&copy=2"),
+            ("a=1&section=2&regions&x&notify", "a=1&section=2&regions&x&notify"),
+            ("a=1&copy2=3&#61;&", "a=1&copy2=3=&"),
+            ("a=&copy;&reg&x", "a=©®&x"),
+        ]:
+            with self.subTest(query):
+                email = message(body=f'<a href="https://example.com/?{query}">One</a>')
+                email.content_subtype = "html"
+                self.assertEqual(links(email), [f"https://example.com/?{expected}"])
+
+    def test_an_attribute_that_is_there_twice(self):
+        email = message(body='<a href="https://one.example" href="https://two.example">One</a>')
+        email.content_subtype = "html"
+        self.assertEqual(links(email), ["https://one.example"])
+
     def test_text(self):
         for text, expected in [
             ("See https://example.com/a.", ["https://example.com/a"]),

@@ -8,18 +8,20 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from email.message import MIMEPart
 from pathlib import Path
+from unittest import mock, skipUnless
 
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives, InvalidMailer, mailers
 from django.test import SimpleTestCase, override_settings, tag
 
 from django_mailers import send_many
+from django_mailers.backends import maildir
 from django_mailers.testing import assertMailSent, outbox_from, override_mailers
 
 from .backend_contract import ALIAS, BackendContract
 from .support.corpus import CORPUS
 from .support.messages import ADA, BOB, message
-from .support.processes import ProcessTestCase
+from .support.processes import ProcessTestCase, in_child
 from .support.servers import TIMEOUT, enter
 from .support.utils import ignore_deprecations
 
@@ -36,6 +38,15 @@ class MaildirContractTests(BackendContract, SimpleTestCase):
 
     def arrived(self):
         return [email.subject for email in outbox_from(self.path)]
+
+    @skipUnless(hasattr(os, "fork"), "needs fork")
+    def test_a_fork_while_a_thread_writes(self):
+        """The child has no thread that would unlock the folder."""
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(maildir._writer.lock.acquire).result(TIMEOUT)
+            self.addCleanup(maildir._writer.renew_lock)
+            self.assertEqual(in_child(lambda: message("child").send(using=ALIAS)), 1)
+        self.assertArrived("child")
 
     def test_path(self):
         with (
@@ -163,6 +174,7 @@ class OutboxTests(SimpleTestCase):
         self.assertEqual(read.bcc, ["eve@example.com\nX-Evil: 1"])
         self.assertNotIn("X-Evil", read.extra_headers)
 
+    @tag("slow")
     def test_the_corpus(self):
         """Whatever Django renders can be read again, with the same bodies and addresses."""
         for name, make in CORPUS.items():
@@ -199,8 +211,38 @@ class OutboxTests(SimpleTestCase):
         self.addCleanup(thread.join, TIMEOUT)
         emails = outbox_from(self.path, count=2, timeout=TIMEOUT)
         self.assertEqual([email.subject for email in emails], ["a", "b"])
-        with self.assertRaisesMessage(TimeoutError, "2 of 3 messages have come."):
+        with self.assertRaisesMessage(TimeoutError, "2 of 3 messages have arrived."):
             outbox_from(self.path, count=3, timeout=0.01)
+
+    def test_a_folder_that_is_being_made(self):
+        """A process that begins makes its parts one after the other."""
+        for folder in ("tmp", "new", "cur"):
+            (self.path / folder).mkdir(parents=True)
+            with self.subTest(folder):
+                self.assertEqual(outbox_from(os.fsencode(self.path)), [])
+
+    def test_a_mail_program_that_reads(self):
+        """What it has seen is in another folder, with flags after its name."""
+        for subject in "ab":
+            self.send(message(subject))
+        first = min((self.path / "new").iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        seen = self.path / "cur" / f"{first.name}:2,S"
+        # As if it were moved between two looks.
+        shutil.copy(first, seen)
+        self.assertEqual(sorted(email.subject for email in outbox_from(self.path)), ["a", "b"])
+        first.unlink()
+        self.assertEqual([email.subject for email in outbox_from(self.path)], ["a", "b"])
+        # One that is moved after the look.
+        looks = iter([[str(first)], [str(seen)]])
+        with mock.patch("django_mailers.testing.outbox._files", lambda path: next(looks)):
+            self.assertEqual([email.subject for email in outbox_from(self.path)], ["a"])
+
+    def test_mistakes(self):
+        with self.assertRaisesMessage(TypeError, "'count' must be a number of messages, not '1'."):
+            outbox_from(self.path, count="1")
+        self.path.write_text("")
+        with self.assertRaises(NotADirectoryError):
+            outbox_from(self.path, count=1)
 
     def test_other_files(self):
         self.send(message())

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core import mail
 from django.core.mail import MailerDoesNotExist, mailers
 from django.core.mail.backends import dummy, locmem
+from django.core.signals import setting_changed
 from django.test import SimpleTestCase, TestCase, override_settings
 
 from django_mailers.testing import SMTPServer, override_mailers
@@ -80,6 +81,18 @@ class ContextTests(SimpleTestCase):
         for arguments, text in [
             ({"bulk": DUMMY}, "'bulk' must be a dict, as in MAILERS."),
             ({"real": [1]}, "'real' must be an alias or a list of aliases."),
+            ({"real": None}, "'real' must be an alias or a list of aliases."),
+            ({"real": b"bulk"}, "'real' must be an alias or a list of aliases."),
+            (
+                # With this the mailer would send.
+                {"real": {"bulk": DUMMY_ENTRY}},
+                "'real' must be an alias or a list of aliases. Entries are keyword arguments: "
+                "override_mailers(**{'alias': {...}}).",
+            ),
+            (
+                {"real": self.test_mistakes},
+                "As a decorator override_mailers needs parentheses and arguments.",
+            ),
             (
                 {"real": "bulk", "bulk": DUMMY_ENTRY},
                 "'bulk' cannot be real and overridden.",
@@ -107,6 +120,70 @@ class ContextTests(SimpleTestCase):
         with override_mailers(forward=wrapper):
             self.assertEqual(mail.send_mass_mail(rows, using="forward"), 1)
         self.assertEqual([email.sent_using for email in mail.outbox], ["bulk"])
+
+
+class OrderTests(SimpleTestCase):
+    """What ends in another order than it began, as fixtures of pytest do."""
+
+    def setUp(self):
+        super().setUp()
+        self.wrapped = settings._wrapped
+        self.addCleanup(setattr, settings, "_wrapped", self.wrapped)
+
+    def assertNothingIsLeft(self):
+        self.assertEqual(settings.MAILERS, IN_TESTS)
+        self.assertEqual(settings.ADMINS, [])
+        self.assertIs(type(mailers["default"]), locmem.EmailBackend)
+        self.assertNotIn("a", mailers)
+
+    def test_the_first_ends_first(self):
+        for others in (
+            override_settings(ADMINS=["x@example.com"]),
+            override_mailers(b=DUMMY_ENTRY),
+            override_settings(MAILERS={"only": DUMMY_ENTRY}),
+        ):
+            with self.subTest(others):
+                override = override_mailers(a=DUMMY_ENTRY, default=DUMMY_ENTRY)
+                override.enable()
+                others.enable()
+                seen = settings.MAILERS
+                override.disable()
+                if "ADMINS" in getattr(others, "options", {}):
+                    self.assertEqual(settings.MAILERS, IN_TESTS)
+                    self.assertNotIn("a", mailers)
+                    self.assertEqual(settings.ADMINS, ["x@example.com"])
+                else:
+                    self.assertEqual(settings.MAILERS, seen)
+                others.disable()
+                self.assertNothingIsLeft()
+
+    def test_another_takes_it_away(self):
+        """One that began before it: what that had overridden must not come back."""
+        other = override_settings(ADMINS=["x@example.com"])
+        other.enable()
+        override = override_mailers(a=DUMMY_ENTRY)
+        override.enable()
+        other.disable()
+        override.disable()
+        self.assertNothingIsLeft()
+
+    def test_receivers_are_told(self):
+        told = []
+
+        def receiver(*, setting, value, enter, **kwargs):
+            told.append((setting, value, enter))
+
+        override = override_mailers(a=DUMMY_ENTRY)
+        override.enable()
+        other = override_settings(ADMINS=[])
+        other.enable()
+        setting_changed.connect(receiver)
+        self.addCleanup(setting_changed.disconnect, receiver)
+        override.disable()
+        self.assertEqual(told, [("MAILERS", IN_TESTS, False)])
+        setting_changed.disconnect(receiver)
+        other.disable()
+        self.assertNothingIsLeft()
 
 
 class FunctionTests(SimpleTestCase):

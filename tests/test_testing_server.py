@@ -91,9 +91,14 @@ class MessageTests(ServerTestCase):
         replies = self.replies(START + b"BDAT 0 LAST\r\n")
         self.assertEqual(replies[-1], "500 5.5.1 Unknown command")
 
+    def test_options_that_are_not_known_yet(self):
+        text = "The server does not run yet: use it in 'with SMTPServer(...)'."
+        with self.assertRaisesMessage(RuntimeError, text):
+            SMTPServer().mailer_options  # noqa: B018
+
     def test_wait_for(self):
         server = self.serve()
-        with self.assertRaisesMessage(TimeoutError, "0 of 1 messages have come."):
+        with self.assertRaisesMessage(TimeoutError, "0 of 1 messages have arrived."):
             server.wait_for(1, timeout=0.01)
 
         def send():
@@ -173,6 +178,30 @@ class ReplyTests(ServerTestCase):
         server.refuse = {"NOOP": "421 Bye"}
         self.assertEqual(client.noop(), (421, b"Bye"))
         self.assertEqual([one.rcpt_tos for one in server.messages], [[BOB]])
+
+    def test_mistakes(self):
+        """The server would not take notice of them."""
+        for options, error, text in [
+            ({"mechanisms": "PLAIN"}, TypeError, "'mechanisms' must be a list."),
+            ({"extensions": "SMTPUTF8"}, TypeError, "'extensions' must be a list."),
+            (
+                {"mechanisms": ["CRAM-MD5"]},
+                ValueError,
+                "'mechanisms' must be 'PLAIN', 'LOGIN' or both.",
+            ),
+            (
+                {"refuse": {"rcpt": "550 No"}},
+                ValueError,
+                "'refuse' has 'rcpt', which is not a command.",
+            ),
+            (
+                {"refuse": {f"DATA {BOB}": "550 No"}},
+                ValueError,
+                f"'refuse' has 'DATA {BOB}', which is not a command.",
+            ),
+        ]:
+            with self.subTest(options), self.assertRaisesMessage(error, text):
+                SMTPServer(**options)
 
     def test_its_own_error(self):
         with self.assertRaises(TypeError), SMTPServer(refuse={"NOOP": 250}) as self.server:

@@ -178,6 +178,26 @@ class OptionsTests(ServerTestCase):
             self.assertIs(Path(ca_file).exists(), False)
             self.assertIsNone(self.server.ca_file)
 
+    def test_a_start_that_fails(self):
+        """Nothing is left of it: no file, and no socket, which would warn."""
+        server = SMTPServer(tls="starttls")
+        written = []
+        write = server._certificate.write
+
+        def keep():
+            written.append(Path(write()))
+            return str(written[0])
+
+        with (
+            mock.patch.object(server._certificate, "write", keep),
+            mock.patch("threading.Thread.start", side_effect=RuntimeError("can't start")),
+            self.assertRaisesMessage(RuntimeError, "can't start"),
+        ):
+            enter(self, server)
+        self.assertEqual([path.exists() for path in written], [False])
+        self.assertIsNone(server.ca_file)
+        self.assertEqual((server._listener.fileno(), server._waker.fileno()), (-1, -1))
+
     def test_a_certificate_of_yours(self):
         self.serve(ssl_context=server_context())
         self.assertEqual(

@@ -49,7 +49,7 @@ class EmailBackend(Wrapper):
                   rely on the engine.
     max_size      the bytes of JSON that a message may have.
 
-    A message is rendered when it is sent, so that what is wrong with it is raised there.
+    A message is rendered when it is sent, so that an error in it is raised there.
     """
 
     option_kinds: ClassVar[Mapping[str, Option]] = {
@@ -104,12 +104,12 @@ class EmailBackend(Wrapper):
             def queue() -> None:
                 batch.enqueue_stored(later)
 
-            # The project's other callbacks run, whatever happens in this one.
+            # The project's other callbacks run even if this one fails.
             transaction.on_commit(queue, using=self.database, robust=True)
         return results
 
     def open(self) -> bool | None:
-        """Do nothing: engines keep their own connections, and workers have the mailer's."""
+        """Do nothing: engines keep their own connections, and workers open the mailer's."""
         return None
 
     def ticket(self) -> Ticket:
@@ -146,7 +146,7 @@ class EmailBackend(Wrapper):
         try:
             raise first
         finally:
-            # Else its traceback would keep the messages until the garbage collector comes.
+            # Otherwise its traceback would keep the messages until the garbage collector runs.
             del first, results, result
 
     def _report_at_once(self, messages: Sequence[Message]) -> list[SendResult]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
-from smtplib import SMTP
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +18,9 @@ from .report import SendReport, SendResult
 from .watching import Watch
 
 logger = logging.getLogger("django_mailers.delivery")
+
+# smtplib's own class. Not by its name, as a test may have put a double there when this is imported.
+SMTP: type = Session.__mro__[1]
 
 
 def send_one_by_one(

@@ -11,6 +11,7 @@ from django.core import mail
 from django_mailers.types import Message
 
 from .capture import captureMail, outbox, waiting_functions
+from .criteria import checked, checked_count
 from .matching import asked, listed, mismatches, nearest_miss
 from .rendering import received
 from .wanted import Addresses, Text
@@ -30,6 +31,10 @@ __all__ = [
 # unittest leaves the frames of this module out of the tracebacks of failures.
 __unittest = True
 
+NO_OUTBOX = (
+    "\nThere is no mail.outbox: setup_test_environment() was not called, and mailers send as in "
+    "production."
+)
 # A file name; or what attach() takes, with None for what may be anything.
 Attachments: TypeAlias = "Text | tuple[Any, ...] | Iterable[Text | tuple[Any, ...]]"
 # A function of a message; or the messages to look through, instead of mail.outbox.
@@ -37,7 +42,7 @@ Where: TypeAlias = "Callable[[Message], object] | Sequence[Message]"
 
 
 class Criteria(TypedDict, total=False):
-    """What a message may be asked for: the arguments of `assertMailSent()`."""
+    """The criteria for a message: the arguments of `assertMailSent()`."""
 
     using: Text | None
     to: Addresses | None
@@ -100,11 +105,12 @@ def assertMailSent(
 
     Each text may be a pattern of `re`, which is searched; a str must be equal.
 
-    Raises AssertionError, which says in what the message that comes nearest differs, and what was
-    sent.
+    Raises AssertionError, which says how the most similar message differs, and what was sent; and
+    TypeError for an argument of another type.
     """
     __tracebackhide__ = True  # pytest shows the test instead.
-    messages, criteria = _look(locals())
+    checked_count("count", count, allow_none=True)
+    messages, criteria, hint = _look(locals())
     found = [message for message in messages if not mismatches(message, criteria)]
     if len(found) == count or (count is None and found):
         return found[0] if count == 1 else found
@@ -114,7 +120,7 @@ def assertMailSent(
     failure += f", with:{asked(criteria)}" if criteria else "."
     if len(found) < (count or 1):
         failure += nearest_miss(messages, criteria)
-    raise AssertionError(failure + listed(messages) + _hint(messages))
+    raise AssertionError(failure + listed(messages) + hint)
 
 
 def assertNoMail(
@@ -134,10 +140,13 @@ def assertNoMail(
 ) -> None:
     """Check that no message was sent that is as the arguments say: those of `assertMailSent()`.
 
-    Without arguments nothing at all must have been sent. Raises AssertionError.
+    Without arguments nothing at all must have been sent. Raises AssertionError, also where there is
+    no `mail.outbox` that could tell.
     """
     __tracebackhide__ = True
-    messages, criteria = _look(locals())
+    messages, criteria, hint = _look(locals())
+    if hint == NO_OUTBOX:
+        raise AssertionError(f"It is not known what was sent.{hint}")
     found = [message for message in messages if not mismatches(message, criteria)]
     if found:
         failure = f"Expected no message, and found {len(found)}"
@@ -151,6 +160,7 @@ def assertMailCount(n: int, *, using: str | None = None) -> None:
     Raises AssertionError.
     """
     __tracebackhide__ = True
+    checked_count("n", n)
     if n:
         assertMailSent(count=n, using=using)
     else:
@@ -158,7 +168,7 @@ def assertMailCount(n: int, *, using: str | None = None) -> None:
 
 
 def assertMailRenders(message: Message) -> ParsedMessage:
-    """Check that a server would accept what `message` becomes; return that, parsed.
+    """Check that a server would accept `message` as it is rendered; return that, parsed.
 
     It need not have been sent. The message is rendered as for SMTP, with its line breaks, encodings
     and addresses: a line break in a header, an address that cannot be one, a line that is longer
@@ -212,32 +222,32 @@ class MailersTestMixin:
         return cast("Message | list[Message]", assertMailSent(**given))
 
 
-def _look(arguments: dict[str, Any]) -> tuple[list[Message], dict[str, Any]]:
-    """Return the messages to look through, and what is asked of each."""
-    criteria = {
-        name: arguments[name]
-        for name in Criteria.__annotations__
-        if arguments.get(name) is not None
-    }
+def _look(arguments: dict[str, Any]) -> tuple[list[Message], dict[str, Any], str]:
+    """Return the messages to look through, what is asked of each, and a hint for a failure."""
+    criteria = checked(
+        {
+            name: arguments[name]
+            for name in Criteria.__annotations__
+            if arguments.get(name) is not None
+        }
+    )
     where = criteria.get("where")
     if where is not None and not callable(where):
         del criteria["where"]
-        return list(where), criteria
-    return outbox(), criteria
+        return where, criteria, ""
+    messages = outbox()
+    return messages, criteria, _hint(messages)
 
 
 def _hint(messages: Sequence[Message]) -> str:
-    """Say why nothing may have been sent, if it shows."""
+    """Say why nothing may be in mail.outbox, if it shows."""
     if not hasattr(mail, "outbox"):
-        return (
-            "\nThere is no mail.outbox: nobody has called setup_test_environment(), and mailers "
-            "send as in production."
-        )
+        return NO_OUTBOX
     waiting = 0 if messages else waiting_functions()
     if waiting:
         functions = "1 function waits" if waiting == 1 else f"{waiting} functions wait"
         return (
-            f"\n{functions} for a commit (transaction.on_commit()), which does not come in a "
+            f"\n{functions} for a commit (transaction.on_commit()), which never happens in a "
             "TestCase: use captureMail(on_commit=True)."
         )
     return ""

@@ -262,3 +262,9 @@ class Dialogue:
     def do_quit(self, argument: str) -> str:
         self.is_over = True
         return "221 Bye"
+
+
+# What a client may say, and the greeting, which the server says first.
+COMMANDS = frozenset(
+    {"CONNECT", *(name[3:].upper() for name in vars(Dialogue) if name.startswith("do_"))}
+)

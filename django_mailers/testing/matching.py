@@ -1,9 +1,11 @@
-"""Which of the messages that were sent is meant, and in what the others differ."""
+"""Which of the sent messages meet the criteria, and how the others differ."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from email.message import EmailMessage as ParsedMessage
 from typing import Any, NamedTuple
 
 from django_mailers.types import Message
@@ -25,7 +27,7 @@ class Mismatch(NamedTuple):
 
 
 def mismatches(message: Message, criteria: Criteria) -> list[Mismatch]:
-    """Return in what `message` differs from what is asked."""
+    """Return how `message` differs from what is asked."""
     return [
         mismatch
         for field, wanted in criteria.items()
@@ -40,7 +42,7 @@ def _using(message: Message, field: str, wanted: Text) -> Iterator[Mismatch]:
 
 
 def _addresses(message: Message, field: str, wanted: Any) -> Iterator[Mismatch]:
-    found = message.recipients() if field == "recipients" else getattr(message, field)
+    found = addresses(message, field)
     if not are_addresses(wanted, found):
         yield Mismatch(
             field, shown_addresses(as_list(wanted)), shown([bare_address(one) for one in found])
@@ -48,26 +50,26 @@ def _addresses(message: Message, field: str, wanted: Any) -> Iterator[Mismatch]:
 
 
 def _from_email(message: Message, field: str, wanted: Text) -> Iterator[Mismatch]:
-    if not are_addresses([wanted], [message.from_email]):
-        yield Mismatch(
-            field, shown_addresses([wanted])[1:-1], shown(bare_address(message.from_email))
-        )
+    found = getattr(message, field, "")
+    if not are_addresses([wanted], [found]):
+        yield Mismatch(field, shown_addresses([wanted])[1:-1], shown(bare_address(found)))
 
 
 def _subject(message: Message, field: str, wanted: Text) -> Iterator[Mismatch]:
-    if not is_text(wanted, message.subject):
-        yield Mismatch(field, shown(wanted), shown(str(message.subject)))
+    found = subject(message)
+    if not is_text(wanted, found):
+        yield Mismatch(field, shown(wanted), shown(found))
 
 
 def _body(message: Message, field: str, wanted: Text) -> Iterator[Mismatch]:
-    found = message_html(message) if field == "html" else as_text(message.body)
+    found = message_html(message) if field == "html" else as_text(getattr(message, field, ""))
     if not is_part(wanted, found):
         yield Mismatch(field, f"with {shown(wanted)} in it", shown(found))
 
 
 def _headers(message: Message, field: str, wanted: Mapping[str, Any]) -> Iterator[Mismatch]:
     # As they are sent: some are not among `extra_headers`.
-    rendered: Any = message.message()
+    rendered: Any = message.message() if hasattr(message, "message") else ParsedMessage()
     for name, value in wanted.items():
         found = [str(one) for one in rendered.get_all(name, [])]
         is_right = not found if value is None else any(is_text(value, one) for one in found)
@@ -80,7 +82,6 @@ def _headers(message: Message, field: str, wanted: Mapping[str, Any]) -> Iterato
 
 
 def _attachments(message: Message, field: str, wanted: Any) -> Iterator[Mismatch]:
-    # A tuple of texts might be one attachment, or several names: it is one, as attach() takes it.
     asked = [wanted] if isinstance(wanted, tuple) else as_list(wanted)
     found = attachments(message)
     if not pair_up(asked, found, is_attachment):
@@ -136,14 +137,26 @@ def _brief(attached: Attached) -> tuple[Any, ...]:
     return (attached.name, size if isinstance(content, bytes | str) else content, attached.mimetype)
 
 
+# What is read
+
+
+def addresses(message: Message, field: str) -> list[Any]:
+    """Return the addresses of one kind, without empty ones, which Django leaves out, too."""
+    # A backend takes messages of other classes, which need not have all of Django's attributes.
+    found: Any = getattr(message, field, None)
+    return [one for one in (found() if callable(found) else found) or () if one]
+
+
+def subject(message: Message) -> str:
+    return str(getattr(message, "subject", ""))
+
+
 # What is printed
 
 
 def shown(value: Any) -> str:
     """Return `value` as it is printed: a repr(), but not without end."""
-    if isinstance(value, re.Pattern):
-        text = f"re.compile({value.pattern!r})"
-    elif isinstance(value, list):
+    if isinstance(value, list):
         text = f"[{', '.join(map(shown, value))}]"
     elif callable(value):
         text = getattr(value, "__qualname__", repr(value))
@@ -162,12 +175,17 @@ def asked(criteria: Criteria) -> str:
 
 
 def nearest_miss(messages: Sequence[Message], criteria: Criteria) -> str:
-    """Say in what the message that comes nearest differs; the last one of several."""
+    """Say how the most similar message differs.
+
+    It differs in the fewest things, and least in these; of several it is the last one.
+    """
     differences = [mismatches(message, criteria) for message in messages]
     others = [number for number, found in enumerate(differences) if found]
     if not others:
         return ""
-    nearest = min(others, key=lambda number: (len(differences[number]), -number))
+    fewest = min(len(differences[number]) for number in others)
+    closest = [number for number in others if len(differences[number]) == fewest]
+    nearest = max(closest, key=lambda number: (_likeness(differences[number]), number))
     lines = [f"\nThe nearest is message {nearest + 1}, which differs in:"]
     for mismatch in differences[nearest]:
         lines.append(f"  {mismatch.field}")
@@ -176,18 +194,24 @@ def nearest_miss(messages: Sequence[Message], criteria: Criteria) -> str:
     return "\n".join(lines)
 
 
+def _likeness(differences: Sequence[Mismatch]) -> float:
+    """Return how much what was found is like what was expected."""
+    return sum(SequenceMatcher(None, one.expected, one.found).quick_ratio() for one in differences)
+
+
 def listed(messages: Sequence[Message]) -> str:
     """Return what was sent, a line for each message."""
     if not messages:
         return "\nNothing was sent."
     lines = ["\nWhat was sent:"]
     for number, message in enumerate(messages[:LISTED], 1):
-        parts = [f"using={shown(getattr(message, 'sent_using', None))}"]
+        parts = [] if hasattr(message, "recipients") else [type(message).__name__]
+        parts.append(f"using={shown(getattr(message, 'sent_using', None))}")
         for field in ("to", "cc", "bcc"):
-            addresses = [bare_address(one) for one in getattr(message, field)]
-            if addresses:
-                parts.append(f"{field}={shown(addresses)}")
-        lines.append(f"  {number}. {' '.join(parts)} subject={shown(str(message.subject))}")
+            found = [bare_address(one) for one in addresses(message, field)]
+            if found:
+                parts.append(f"{field}={shown(found)}")
+        lines.append(f"  {number}. {' '.join(parts)} subject={shown(subject(message))}")
     if len(messages) > LISTED:
         lines.append(f"  ... and {len(messages) - LISTED} more")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What is in a message: its text, its HTML, its links and its attachments."""
+"""The contents of a message: its text, its HTML, its links and its attachments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage as ParsedMessage
 from email.message import Message as AnyParsedMessage
+from html.entities import html5
 from html.parser import HTMLParser
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -23,10 +24,12 @@ URL = re.compile(r"\bhttps?://[^\s<>\"]+", re.IGNORECASE)
 AFTER_URL = ".,;:!?'*"
 BRACKETS = {")": "(", "]": "[", "}": "{"}
 LINKING = {"a", "area"}
+# "&section=2": a name without its semicolon.
+UNENDED = re.compile(r"&([a-z][a-z0-9]*)(?![a-z0-9;])(=?)", re.IGNORECASE)
 
 
 class Attached(NamedTuple):
-    """An attachment, whatever it was made of."""
+    """An attachment in any of the forms that Django allows."""
 
     name: str | None
     content: Any
@@ -46,18 +49,27 @@ def message_html(message: AnyMessage) -> str:
 def links(message: AnyMessage) -> list[str]:
     """Return where the links of a message lead: those of its HTML, then the URLs in its text.
 
-    Each of them once, in order. A link of the HTML may be anything that `href` has, but a place in
-    the message itself; relative ones, too, which lead nowhere in a mail.
+    Each is there once, in order. A link in HTML may be any value of `href` except a place in the
+    message itself. Relative ones are included, though they lead nowhere in a mail.
     """
     reader = _Links()
-    reader.feed(message_html(message))
+    reader.feed(UNENDED.sub(_as_in_browsers, message_html(message)))
     reader.close()
     return list(dict.fromkeys([*reader.found, *_urls(message_text(message))]))
 
 
+def _as_in_browsers(match: re.Match[str]) -> str:
+    """Escape what Python before 3.14 takes for a character, and browsers do not: part of a query.
+
+    (The HTML standard, 13.2.5.73.)
+    """
+    is_character = match[1] in html5 and not match[2]
+    return match[0] if is_character else f"&amp;{match[0][1:]}"
+
+
 def attachments(message: Message) -> list[Attached]:
     """Return the attachments of a message as a project makes it."""
-    return [_attached(item) for item in message.attachments]
+    return [_attached(item) for item in getattr(message, "attachments", None) or ()]
 
 
 def _attached(item: Any) -> Attached:
@@ -74,8 +86,8 @@ def _body(message: AnyMessage, subtype: str) -> str:
         return _parsed_body(message.parse(), subtype)
     if isinstance(message, AnyParsedMessage):
         return _parsed_body(message, subtype)
-    if message.content_subtype == subtype:
-        return as_text(message.body)
+    if getattr(message, "content_subtype", "plain") == subtype:
+        return as_text(getattr(message, "body", ""))
     for content, mimetype in _alternatives(message):
         if mimetype == f"text/{subtype}":
             return as_text(content)
@@ -113,7 +125,8 @@ class _Links(HTMLParser):
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        href = (dict(attrs).get("href") or "").strip()
+        # The first one counts.
+        href = (dict(reversed(attrs)).get("href") or "").strip()
         if tag in LINKING and href and not href.startswith("#"):
             self.found.append(href)
 

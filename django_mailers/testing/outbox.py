@@ -1,18 +1,20 @@
-"""What other processes have sent, by the backend `maildir`."""
+"""The messages that other processes have sent by the backend `maildir`."""
 
 from __future__ import annotations
 
 import json
-import mailbox
 import os
 import re
 import time
+from contextlib import suppress
 from email import message_from_bytes, policy
 from typing import Any, cast
 
 from django.core.mail import EmailMultiAlternatives
 
 from django_mailers.backends.maildir import ATTRIBUTES
+
+from .criteria import checked_count
 
 ARGUMENTS = ("subject", "body", "from_email", "to", "cc", "bcc", "reply_to")
 ADDED = ("Date", "Message-ID")
@@ -25,27 +27,40 @@ def outbox_from(
 ) -> list[EmailMultiAlternatives]:
     """Return the messages that are in the Maildir `path`, in the order in which they were sent.
 
-    They are as those of `mail.outbox`, with the alias in `sent_using`. With `count` it waits until
-    there are so many of them, as another process may still be about to send them.
+    They are like those of `mail.outbox`, with the alias in `sent_using`. With `count` it waits for
+    that many, as another process may still be about to send them.
 
     Raises TimeoutError if there are fewer after `timeout` seconds.
     """
+    checked_count("count", count, allow_none=True)
     end = time.monotonic() + timeout
     while True:
-        files = _files(os.fspath(path))
+        files = _files(os.fsdecode(path))
         if count is None or len(files) >= count:
-            return [_message(content) for content in files]
-        if time.monotonic() > end:
-            raise TimeoutError(f"{len(files)} of {count} messages have come.")
-        time.sleep(PAUSE)
+            # One that is not there any more was moved or deleted: look again.
+            with suppress(FileNotFoundError):
+                return [_message(_content(file)) for file in files]
+        elif time.monotonic() > end:
+            raise TimeoutError(f"{len(files)} of {count} messages have arrived.")
+        else:
+            time.sleep(PAUSE)
 
 
-def _files(path: str) -> list[bytes]:
-    """Return the contents of the files; no files if there is no folder yet."""
-    if not os.path.isdir(os.path.join(path, "new")):
-        return []
-    box = mailbox.Maildir(path, create=False)
-    return [box.get_bytes(key) for key in sorted(box.keys(), key=_order)]
+def _files(path: str) -> list[str]:
+    """Return the files of the messages. There are none as long as there is no folder."""
+    found: dict[str, str] = {}
+    for folder in ("new", "cur"):
+        # A process that has just begun makes one after the other.
+        with suppress(FileNotFoundError):
+            for name in os.listdir(os.path.join(path, folder)):
+                # A mail program that has seen a message moves it, and puts flags after its name.
+                found[name.partition(":")[0]] = os.path.join(path, folder, name)
+    return [found[name] for name in sorted(found, key=_order) if not name.startswith(".")]
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _order(name: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""`override_mailers`: other entries of MAILERS for a test."""
+"""`override_mailers`: other entries of MAILERS during a test."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.core import mail
 from django.core.mail import MailerDoesNotExist
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase
 from django.test import utils as django_test_utils
 from django.test.utils import TestContextDecorator
+
+from .setting import MailersSetting
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Mailers = Mapping[str, Any]
@@ -27,30 +30,27 @@ APPLIED = "_mailer_overrides_are_applied"
 class override_mailers(TestContextDecorator):
     """Override some entries of MAILERS: a context, and a decorator of functions and classes.
 
-    real      An alias, or several: these mailers are what the settings of the project say, and do
-              send. (While tests run, Django has a mailer for memory in the place of each.)
+    real      An alias, or several: these mailers are those of the project's settings, and do send.
+              (While tests run, Django replaces each mailer by one that keeps mail in memory.)
     entries   Other entries, by alias: {"BACKEND": ..., "OPTIONS": ...}.
 
-    All other mailers stay what they are when it begins. On a class of tests it applies to all of
-    them, to those of a SimpleTestCase as `override_settings()` does: `setUpTestData()` has them,
-    and a subclass may override more. Coroutines may be decorated.
+    All other mailers stay what they are when it begins. On a class it applies to all of its tests;
+    on a SimpleTestCase it works as `override_settings()` does: `setUpTestData()` has the mailers,
+    too, and a subclass may override more. Coroutines may be decorated.
 
     Raises MailerDoesNotExist when it begins, if the project has no mailer of an alias in `real`.
     """
 
     def __init__(self, real: str | Iterable[str] = (), **entries: Mapping[str, Any]) -> None:
         super().__init__()
-        self.real = [real] if isinstance(real, str) else list(real)
-        for alias in self.real:
-            if not isinstance(alias, str):
-                raise TypeError("'real' must be an alias or a list of aliases.")
+        self.real = _aliases(real)
         for alias, entry in entries.items():
             if not isinstance(entry, Mapping):
                 raise TypeError(f"{alias!r} must be a dict, as in MAILERS.")
             if alias in self.real:
                 raise TypeError(f"{alias!r} cannot be real and overridden.")
         self.entries = entries
-        self._entered: list[override_settings] = []
+        self._entered: list[MailersSetting] = []
 
     def over(self, mailers: Mailers) -> dict[str, Any]:
         """Return `mailers` with the entries of this override."""
@@ -62,12 +62,10 @@ class override_mailers(TestContextDecorator):
 
     def enable(self) -> Any:
         # A list, as a decorated function may call itself.
-        override = override_settings(MAILERS=self.over(current_mailers()))
-        override.enable()
-        self._entered.append(override)
+        self._entered.append(MailersSetting(self.over(current_mailers())))
 
     def disable(self) -> None:
-        self._entered.pop().disable()
+        self._entered.pop().end()
 
     def __enter__(self) -> Any:
         return self.enable()
@@ -99,8 +97,23 @@ class override_mailers(TestContextDecorator):
         return cls
 
 
+def _aliases(real: Any) -> list[str]:
+    if isinstance(real, Mapping):
+        # Its keys would be the mailers that send.
+        raise TypeError(
+            "'real' must be an alias or a list of aliases. Entries are keyword arguments: "
+            "override_mailers(**{'alias': {...}})."
+        )
+    if callable(real):
+        raise TypeError("As a decorator override_mailers needs parentheses and arguments.")
+    aliases = [real] if isinstance(real, str) or not isinstance(real, Iterable) else list(real)
+    if not all(isinstance(alias, str) for alias in aliases):
+        raise TypeError("'real' must be an alias or a list of aliases.")
+    return aliases
+
+
 def project_mailers() -> Mailers:
-    """Return MAILERS as it was before the test environment put memory in the place of each entry.
+    """Return MAILERS as it was before the test environment replaced each entry.
 
     Django and the backport keep it in the same place.
     """
@@ -111,13 +124,21 @@ def project_mailers() -> Mailers:
 
 @contextmanager
 def in_memory() -> Iterator[None]:
-    """Put memory in the place of each mailer, if no test environment has done so."""
+    """Replace each mailer by one for memory, unless a test environment has done so."""
     if hasattr(django_test_utils._TestState, "saved_data"):  # type: ignore[attr-defined, unused-ignore]
         yield
         return
-    mailers = {alias: {"BACKEND": LOCMEM} for alias in current_mailers()}
-    with override_settings(MAILERS=mailers):
+    has_outbox = hasattr(mail, "outbox")
+    if not has_outbox:
+        mail.outbox = []  # type: ignore[attr-defined, unused-ignore]
+    setting = MailersSetting({alias: {"BACKEND": LOCMEM} for alias in current_mailers()})
+    try:
         yield
+    finally:
+        setting.end()
+        if not has_outbox:
+            # Unless the test has done so.
+            vars(mail).pop("outbox", None)
 
 
 def current_mailers() -> Mailers:

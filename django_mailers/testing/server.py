@@ -14,12 +14,13 @@ from email.message import EmailMessage
 from typing import Any, Literal, TypeAlias
 
 from .certificates import Certificate
-from .dialogue import DISCONNECT, Dialogue
+from .dialogue import COMMANDS, DISCONNECT, NAMES, Dialogue
 
 __all__ = ["DISCONNECT", "ReceivedMessage", "SMTPServer", "Session"]
 
 HOST = "127.0.0.1"
 EXTENSIONS = ("8BITMIME", "PIPELINING", "SIZE 33554432", "SMTPUTF8")
+MECHANISMS = frozenset({"PLAIN", "LOGIN"})
 # A reply; or several, of which each is used once, None being the usual one.
 Replies: TypeAlias = "str | Sequence[str | None]"
 # Nothing here takes that long, in seconds: what does is a deadlock, and must not stop the tests.
@@ -126,6 +127,7 @@ class SMTPServer:
             raise ValueError("'tls' must be 'starttls' or 'implicit'.")
         if tls is not None and ssl_context is not None:
             raise ValueError("'tls' makes a certificate, and 'ssl_context' has one.")
+        _check(mechanisms, extensions, refuse or {})
         self._certificate = None if tls is None else Certificate(HOST)
         self.ssl_context = ssl_context if self._certificate is None else self._certificate.context
         self.implicit_tls = implicit_tls or tls == "implicit"
@@ -151,8 +153,10 @@ class SMTPServer:
         """The OPTIONS of a mailer that sends to this server, inside the context.
 
         With `users` they have the first of them. With `tls` they have the `ca_file`, an option of
-        this package's SMTP backend.
+        this package's SMTP backend. Raises RuntimeError before the context has begun.
         """
+        if not hasattr(self, "port"):
+            raise RuntimeError("The server does not run yet: use it in 'with SMTPServer(...)'.")
         options: dict[str, Any] = {"host": self.host, "port": self.port, "timeout": TIMEOUT}
         if self.users:
             options["username"], options["password"] = next(iter(self.users.items()))
@@ -182,39 +186,47 @@ class SMTPServer:
         return alive > self.max_connections
 
     def wait_for(self, count: int, timeout: float = TIMEOUT) -> list[ReceivedMessage]:
-        """Wait until `count` messages have come, for mail that another thread sends.
+        """Wait until `count` messages have arrived, for mail that another thread sends.
 
         Returns them, the first `count`. Raises TimeoutError after `timeout` seconds.
         """
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self.messages) >= count, timeout):
-                raise TimeoutError(f"{len(self.messages)} of {count} messages have come.")
+                raise TimeoutError(f"{len(self.messages)} of {count} messages have arrived.")
             return self.messages[:count]
 
     def __enter__(self) -> SMTPServer:
-        if self._certificate is not None:
-            self.ca_file = self._certificate.write()
-        self._listener = socket.create_server((HOST, 0))
-        self.port = self._listener.getsockname()[1]
-        self._waker, self._wakes = socket.socketpair()
-        self._connections: list[_Connection] = []
-        self._acceptor = threading.Thread(target=self._accept, daemon=True)
-        self._acceptor.start()
+        with contextlib.ExitStack() as undo:
+            self._listener = undo.enter_context(socket.create_server((HOST, 0)))
+            self.port = self._listener.getsockname()[1]
+            self._waker, self._wakes = map(undo.enter_context, socket.socketpair())
+            if self._certificate is not None:
+                self.ca_file = self._certificate.write()
+                undo.callback(self._remove_certificate)
+            self._connections: list[_Connection] = []
+            self._acceptor = threading.Thread(target=self._accept, daemon=True)
+            self._acceptor.start()
+            undo.pop_all()
         return self
 
     def __exit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
-        self._waker.close()
-        self._acceptor.join(TIMEOUT)
-        self._wakes.close()
-        for connection in self._connections:
-            connection.stop()
-        for connection in self._connections:
-            connection.thread.join(TIMEOUT)
-        if self._certificate is not None:
-            self._certificate.remove()
-            self.ca_file = None
+        try:
+            self._waker.close()
+            self._acceptor.join(TIMEOUT)
+            self._wakes.close()
+            for connection in self._connections:
+                connection.stop()
+            for connection in self._connections:
+                connection.thread.join(TIMEOUT)
+        finally:
+            self._remove_certificate()
         if self._errors and exc is None:
             raise self._errors[0]
+
+    def _remove_certificate(self) -> None:
+        if self._certificate is not None and self.ca_file is not None:
+            self.ca_file = None
+            self._certificate.remove()
 
     def _accept(self) -> None:
         """Take connections until the waker is closed, and then what waits in the queue no more."""
@@ -234,6 +246,22 @@ class SMTPServer:
         with self._arrived:
             self.messages.append(message)
             self._arrived.notify_all()
+
+
+def _check(
+    mechanisms: Sequence[str], extensions: Sequence[str], refuse: Mapping[str, Replies]
+) -> None:
+    """Raise TypeError or ValueError for options that the server would not take notice of."""
+    # A str would be a list of letters.
+    for name, option in [("mechanisms", mechanisms), ("extensions", extensions)]:
+        if isinstance(option, str):
+            raise TypeError(f"{name!r} must be a list.")
+    if not {*mechanisms} <= MECHANISMS:
+        raise ValueError("'mechanisms' must be 'PLAIN', 'LOGIN' or both.")
+    for command in refuse:
+        verb, _, address = command.partition(" ")
+        if verb not in COMMANDS or (address and verb not in NAMES):
+            raise ValueError(f"'refuse' has {command!r}, which is not a command.")
 
 
 class _Connection:

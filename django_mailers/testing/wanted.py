@@ -1,11 +1,13 @@
-"""Whether a text or an address is the one that a test wants."""
+"""Whether a text or an address is the one that a test expects."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from email.utils import parseaddr
-from typing import Any, TypeAlias, TypeVar
+from contextlib import suppress
+from email.utils import getaddresses
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 # A str is compared, a pattern is searched.
 Text: TypeAlias = "str | re.Pattern[str]"
@@ -20,7 +22,7 @@ def is_text(wanted: Text, found: Any) -> bool:
     """Whether the text `found` equals a str, or a pattern is found in it."""
     if isinstance(wanted, re.Pattern):
         return wanted.search(str(found)) is not None
-    return str(wanted) == str(found)
+    return (wanted if isinstance(wanted, str) else str(wanted)) == str(found)
 
 
 def is_part(wanted: Text, found: str) -> bool:
@@ -31,34 +33,60 @@ def is_part(wanted: Text, found: str) -> bool:
     found = with_newlines(found)
     if isinstance(wanted, re.Pattern):
         return wanted.search(found) is not None
-    return with_newlines(str(wanted)) in found
+    return with_newlines(wanted) in found
 
 
 def with_newlines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def bare_address(address: Any) -> str:
-    """Return an address without its name, and with its domain as it is compared.
+class _Address(NamedTuple):
+    """An address without its name: as it is written, in an envelope, and as it is compared.
 
     A domain is the same in upper and lower case, and in Unicode and ASCII. A local part is not:
     what its case means is the server's affair (RFC 5321, 2.4).
     """
-    text = str(address).strip()
-    found = parseaddr(text)[1] or text
-    local, at, domain = found.rpartition("@")
-    try:
-        domain = domain.lower().encode("idna").decode()
-    except UnicodeError:
-        domain = domain.lower()
-    return f"{local}{at}{domain}"
+
+    written: str
+    envelope: str
+    compared: str
+
+
+def _parsed(address: Any) -> _Address:
+    written = str(address).strip()
+    found = getaddresses([written])
+    # What is not exactly one address stays as it is: nothing of it may look like another one.
+    if len(found) == 1 and found[0][1]:
+        written = found[0][1]
+    local, at, domain = written.rpartition("@")
+    if not at:
+        return _Address(written, written, written)
+    # What is not a domain may still be compared.
+    with suppress(UnicodeError):
+        domain = domain.encode("idna").decode()
+    return _Address(written, f"{local}@{domain}", f"{local}@{domain.lower()}")
+
+
+def bare_address(address: Any) -> str:
+    """Return an address without its name, and with its domain as it is compared."""
+    return _parsed(address).compared
+
+
+def envelope_address(address: Any) -> str:
+    """Return an address without its name, as SMTP has it: with its domain in ASCII."""
+    return _parsed(address).envelope
 
 
 def is_address(wanted: Text, found: Any) -> bool:
-    address = bare_address(found)
+    parsed = _parsed(found)
     if isinstance(wanted, re.Pattern):
-        return wanted.search(address) is not None
-    return bare_address(wanted) == address
+        return _is_found(wanted, parsed)
+    return bare_address(wanted) == parsed.compared
+
+
+def _is_found(pattern: re.Pattern[str], address: _Address) -> bool:
+    # Either way of writing the domain may be meant.
+    return any(pattern.search(one) is not None for one in (address.written, address.compared))
 
 
 def as_list(wanted: Any) -> list[Any]:
@@ -68,8 +96,19 @@ def as_list(wanted: Any) -> list[Any]:
     return list(wanted)
 
 
-def are_addresses(wanted: Addresses, found: Sequence[Any]) -> bool:
-    return pair_up(as_list(wanted), found, is_address)
+def are_addresses(wanted: Addresses, found: Iterable[Any]) -> bool:
+    """Whether these are all addresses that are wanted, in any order."""
+    listed = as_list(wanted)
+    patterns = [one for one in listed if isinstance(one, re.Pattern)]
+    # Those that are equal are counted, as there may be thousands; the others are for the patterns.
+    missing = Counter(bare_address(one) for one in listed if not isinstance(one, re.Pattern))
+    others = []
+    for one in map(_parsed, found):
+        if missing[one.compared]:
+            missing[one.compared] -= 1
+        else:
+            others.append(one)
+    return not any(missing.values()) and pair_up(patterns, others, _is_found)
 
 
 def pair_up(wanted: Sequence[W], found: Sequence[F], fits: Callable[[W, F], bool]) -> bool:
@@ -81,13 +120,17 @@ def pair_up(wanted: Sequence[W], found: Sequence[F], fits: Callable[[W, F], bool
     takers: dict[int, int] = {}
 
     def place(number: int, seen: set[int]) -> bool:
-        for other, one in enumerate(found):
-            if other in seen or not fits(wanted[number], one):
-                continue
-            seen.add(other)
-            if other not in takers or place(takers[other], seen):
-                takers[other] = number
-                return True
+        # First one that nobody has, so that equal patterns do not push each other on and on.
+        for is_taken in (False, True):
+            for other, one in enumerate(found):
+                if (other in takers) is not is_taken or other in seen:
+                    continue
+                if not fits(wanted[number], one):
+                    continue
+                seen.add(other)
+                if not is_taken or place(takers[other], seen):
+                    takers[other] = number
+                    return True
         return False
 
     return all(place(number, set()) for number in range(len(wanted)))

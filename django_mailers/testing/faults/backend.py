@@ -17,7 +17,7 @@ from django_mailers.options import FLAG, Kind, Option
 from django_mailers.types import Mailer, Message
 
 from ..mailers import make_mailer
-from ..wanted import bare_address
+from ..wanted import bare_address, envelope_address
 from .fault import CLOSING, Fault
 
 OK = (250, "OK")
@@ -32,7 +32,7 @@ class EmailBackend(ReportingBackend):
         "fail_silently": Option(FLAG, False),
     }
 
-    # What the mailer below does not want is taken off before it is handed on.
+    # Headers that the mailer below should not have are removed when a message is handed on.
     renders_mime = True
 
     fault: Fault
@@ -40,11 +40,11 @@ class EmailBackend(ReportingBackend):
 
     def set_options(self, given: Mapping[str, Any]) -> None:
         super().set_options(given)
-        # What the mailer below it would keep quiet about is not raised here, either.
+        # Errors that the mailer below would ignore are not raised here, either.
         self.fail_silently |= bool(self.over.get("OPTIONS", {}).get("fail_silently"))
         self._targets = Targets(self._make)
         self._is_open = False
-        # What is wrong with its settings is not hidden by the fault.
+        # The fault must not hide errors in its settings.
         self._make(self._key)
 
     def open(self) -> bool | None:
@@ -104,23 +104,24 @@ class EmailBackend(ReportingBackend):
         affected = fault.affected(message)
         if not affected or not fault.strikes():
             return []
-        if fault.at == "rcpt" and isinstance(fault.code, int) and fault.code != CLOSING:
-            everybody = list(map(bare_address, message.recipients()))
-            if len(affected) < len(everybody):
-                return affected
-        error = fault.error(bare_address(message.from_email), affected)
+        is_for_some = len(affected) < len(message.recipients())
+        is_reply = isinstance(fault.code, int) and fault.code != CLOSING
+        if fault.at == "rcpt" and is_reply and is_for_some:
+            return affected
+        error = fault.error(envelope_address(message.from_email), affected)
         return judge(message, error, handed_over=fault.at == "end")
 
     def _outgoing(self, message: Message, refused: list[str]) -> Message:
-        """Return what is handed on: with some recipients refused, a copy that is not for them.
+        """Return the message to hand on: a copy without the recipients that are `refused`, if any.
 
         Its headers are those of the message, as a server sends it on to the others.
         """
         if not refused:
             return message
         copied = shallow_copy(message)
-        kept = [one for one in message.recipients() if bare_address(one) not in refused]
-        # Something that can be pickled, and copied, as mail.outbox wants it.
+        unwanted = frozenset(refused)
+        kept = [one for one in message.recipients() if envelope_address(one) not in unwanted]
+        # A partial can be pickled and copied, unlike a lambda: mail.outbox copies.
         vars(copied)["recipients"] = partial(list, kept)
         return copied
 
@@ -133,8 +134,8 @@ class EmailBackend(ReportingBackend):
         }
         known = {bare_address(one.address): one for one in result.recipients}
         recipients = []
-        for address in map(bare_address, result.message.recipients()):
-            fallback = known.get(address) or RecipientResult(address, *OK)
+        for address in map(envelope_address, result.message.recipients()):
+            fallback = known.get(bare_address(address)) or RecipientResult(address, *OK)
             given = replies.get(address)
             recipients.append(fallback if given is None else RecipientResult(address, *given))
         return result._replace(recipients=tuple(recipients))

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias, cast
 
 from django_mailers.types import Message
 
-from ..wanted import Addresses, as_list, bare_address, is_address
+from ..criteria import checked
+from ..wanted import Addresses, as_list, envelope_address, is_address
 
 # The phases of a session, in their order: those of the connection, and those of each message.
 # "data" is the command, "end" is after the content, when the message may have been taken.
@@ -27,7 +28,7 @@ CLOSING = 421
 
 
 class Fault:
-    """What `failing()` puts into a mailer, and returns. All mailers of the alias share it.
+    """The fault that `failing()` puts into a mailer. All mailers of the alias share it.
 
     tried    How many times it could have struck: connections, or messages.
     struck   How many times it has.
@@ -46,7 +47,9 @@ class Fault:
         self.at = at
         self.times = times
         self.rate = rate
-        self.recipients = None if recipients is None else as_list(recipients)
+        self.recipients: list[Any] | None = None
+        if recipients is not None:
+            self.recipients = as_list(checked({"recipients": recipients})["recipients"])
         self._check()
         self.tried = self.struck = 0
         self._random = random.Random(seed)  # noqa: S311 - chance, not a secret
@@ -60,8 +63,12 @@ class Fault:
             phases = ", ".join((*CONNECTION_PHASES, *MESSAGE_PHASES))
             raise ValueError(f"'at' must be one of {phases}.")
         if self.code == "refused" and self.at != "connect":
-            raise ValueError("'refused' is a connection that is not made: use it at='connect'.")
-        if self.rate is not None and not 0 <= self.rate <= 1:
+            raise ValueError("'refused' needs at='connect': there is no connection.")
+        if self.times is not None and (not isinstance(self.times, int) or self.times < 0):
+            raise ValueError("'times' must be a whole number, and not negative.")
+        if self.rate is not None and not (
+            isinstance(self.rate, int | float) and 0 <= self.rate <= 1
+        ):
             raise ValueError("'rate' must be from 0 to 1.")
         if self.recipients is not None and self.is_of_connection:
             raise ValueError(f"At {self.at!r} no recipients are known yet.")
@@ -77,8 +84,8 @@ class Fault:
     def affected(self, message: Message) -> list[str]:
         """Return the recipients of `message` that it is about, as they are in the envelope."""
         return [
-            address
-            for address in map(bare_address, message.recipients())
+            envelope_address(address)
+            for address in message.recipients()
             if self.recipients is None or any(is_address(one, address) for one in self.recipients)
         ]
 
@@ -87,7 +94,7 @@ class Fault:
         with self._lock:
             self.tried += 1
             is_due = self.times is None or self.struck < self.times
-            # The number is drawn in any case, so that `times` changes nothing of the rest.
+            # A number is drawn in any case, so that `times` does not affect the later ones.
             if self.rate is not None and self._random.random() >= self.rate:
                 is_due = False
             self.struck += is_due
