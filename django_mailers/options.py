@@ -38,15 +38,24 @@ class Option:
     default      its value if it is not given.
     unit         what a number counts: "seconds", "messages"; "" for everything else.
     is_required  whether it must be given.
+    takes_none   whether None is a value of its own, rather than the default.
     """
 
-    __slots__ = ("default", "is_required", "kind", "unit")
+    __slots__ = ("default", "is_required", "kind", "takes_none", "unit")
 
     def __init__(
-        self, kind: Kind, default: Any = None, unit: str = "", is_required: bool = False
+        self,
+        kind: Kind,
+        default: Any = None,
+        unit: str = "",
+        is_required: bool = False,
+        takes_none: bool = False,
     ) -> None:
         self.kind, self.default = kind, default
-        self.unit, self.is_required = unit, is_required
+        self.unit, self.is_required, self.takes_none = unit, is_required, takes_none
+
+    def allows(self, value: Any) -> bool:
+        return (self.takes_none and value is None) or self.kind.allows(value)
 
 
 def _is_number(value: Any) -> bool:
@@ -230,7 +239,7 @@ class TakesOptions:
                     continue
                 value = kwargs.pop(name)
                 # As with Django's options, None is as good as nothing.
-                if value is not None:
+                if value is not None or self.all_options[name].takes_none:
                     given[name] = value
             super().__init__(*args, **kwargs)
             self.set_options(given)
@@ -243,7 +252,7 @@ class TakesOptions:
             raise error  # not a bare "raise", which has the frames before Python 3.11
 
     def set_options(self, given: Mapping[str, Any]) -> None:
-        """Set the options that are `given`, and not None, on this instance.
+        """Set the options that are `given` on this instance; None is among them if it is a value.
 
         It is called when the base classes have set theirs. Raises InvalidMailer for a value that
         is not possible, an option that is missing, and what `option_conflict()` says.
@@ -276,6 +285,6 @@ class TakesOptions:
 def complaint(table: Mapping[str, Option], options: Mapping[str, Any]) -> str | None:
     """Say what is wrong with the first of `options` that is not of its kind."""
     for name, value in options.items():
-        if not table[name].kind.allows(value):
+        if not table[name].allows(value):
             return f"OPTIONS {name!r} must be {table[name].kind.expected}."
     return None

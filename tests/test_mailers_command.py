@@ -2,6 +2,7 @@
 
 import io
 import json
+import pkgutil
 import sys
 from decimal import Decimal
 from types import MappingProxyType
@@ -69,6 +70,7 @@ class OverviewTests(CommandTestCase):
     def test_what_is_wrong_around_mailers(self):
         logging = {
             "version": 1,
+            "disable_existing_loggers": False,
             "handlers": {
                 "mail": {"class": "django_mailers.log.AdminEmailHandler", "using": "admins"}
             },

@@ -28,6 +28,11 @@ def output(*arguments):
     return stream.getvalue()
 
 
+class BrokenBackend(BaseEmailBackend):
+    def __init__(self, **kwargs):
+        raise ValueError
+
+
 @needs_tasks
 class QueuedTests(SimpleTestCase):
     def test_no_background_mailer(self):
@@ -45,6 +50,11 @@ class QueuedTests(SimpleTestCase):
         entry = {"BACKEND": BACKEND, "OPTIONS": {"using": "memory", "task_backend": "x"}}
         with background(others={IT: entry}):
             self.assertEqual(output("queued"), "TASKS['x']\n  'x' is not in TASKS.\n")
+
+    def test_other_mailers_that_cannot_be_made(self):
+        broken = {"BACKEND": f"{__name__}.BrokenBackend"}
+        with background(others={"broken": broken}):
+            self.assertIn("This engine cannot list its tasks.", output("queued"))
 
     def test_messages(self):
         def row(name, state, **age):

@@ -135,6 +135,9 @@ class QueueingTests(QueueTestCase):
                 "attempt": 1,
                 "tries": 0,
                 "doubts": [],
+                "task_backend": "default",
+                "queue_name": "mail",
+                "priority": 7,
             },
         )
 
@@ -362,7 +365,7 @@ class ConfigurationTests(QueueTestCase):
             ("OPTIONS 'on_commit' must be True or False.", {"on_commit": 1}),
             ("OPTIONS 'attempts' must be an int greater than 0.", {"attempts": 0}),
             (
-                "OPTIONS 'delay' must not be greater than 'max_delay'.",
+                "OPTIONS 'delay' must not be greater than 'max_delay', which is 1.",
                 {"delay": 2, "max_delay": 1},
             ),
         ]:

@@ -2,6 +2,7 @@
 
 from unittest import mock
 
+from django.conf import settings
 from django.test import SimpleTestCase, override_settings
 
 from django_mailers.checks import check_deployment, check_mailers
@@ -9,7 +10,7 @@ from django_mailers.tasks import frameworks
 
 from .support.checks import message
 from .support.servers import enter
-from .support.tasks import BACKEND, DUMMY, IMMEDIATE, IT, QUEUE, needs_tasks
+from .support.tasks import BACKEND, DUMMY, FRAMEWORK, IMMEDIATE, IT, QUEUE, needs_tasks
 from .support.utils import LOCMEM
 
 REDIS = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache"}}
@@ -44,6 +45,32 @@ class ChecksTests(SimpleTestCase):
         self.assertEqual(self.found(), [])
         self.assertEqual(self.found(claims=None, on_commit=False, queue_name="mail"), [])
 
+    def test_options(self):
+        for options, text in [
+            ({"usign": "x"}, "E008: Unknown options 'usign'."),
+            ({"using": None}, "E009: OPTIONS must define 'using'."),
+            ({"using": ""}, "E012: OPTIONS 'using' names '', which is not in MAILERS."),
+            ({"attempts": 0}, "E010: OPTIONS 'attempts' must be an int greater than 0."),
+            *(
+                ({name: []}, f"E010: OPTIONS {name!r} must be a str that is not empty.")
+                for name in ("task_backend", "queue_name", "database", "claims")
+            ),
+            ({"priority": "x"}, "E010: OPTIONS 'priority' must be an int from -100 to 100."),
+            (
+                {"delay": 7200},
+                "E016: OPTIONS 'delay' must not be greater than 'max_delay', which is 3600.",
+            ),
+            (
+                {"max_delay": float("inf")},
+                "E016: OPTIONS 'max_delay' must not be greater than 604800 seconds, a week.",
+            ),
+        ]:
+            with self.subTest(options=options):
+                self.assertEqual(
+                    [f"{found.id[8:]}: {found.msg}" for found in self.found(**options)],
+                    [text.replace(": ", f": MAILERS[{IT!r}]: ", 1)],
+                )
+
     def test_the_framework(self):
         with mock.patch.object(frameworks, "framework", return_value=None):
             self.assertEqual(
@@ -62,8 +89,13 @@ class ChecksTests(SimpleTestCase):
                 )
             ],
         )
-        with override_settings(TASKS={"default": {"BACKEND": "nowhere.Backend"}}):
-            self.assertEqual([found.id for found in self.found()], ["mailers.E061"])
+        for tasks in ({"default": {"BACKEND": "nowhere.Backend"}}, {"default": None}, {}):
+            with self.subTest(tasks=tasks), override_settings(TASKS=tasks):
+                self.assertEqual([found.id for found in self.found()], ["mailers.E061"])
+        with override_settings(TASKS=None):
+            # The package takes that for its default.
+            wanted = [] if FRAMEWORK == "django_tasks" else ["mailers.E061"]
+            self.assertEqual([found.id for found in self.found()], wanted)
 
     def test_the_queue(self):
         self.assertEqual(
@@ -166,6 +198,7 @@ class ChecksTests(SimpleTestCase):
             alias = using.get("using", "default")
             logging = {
                 "version": 1,
+                "disable_existing_loggers": False,
                 "handlers": {"mail": {**MAILS, **using}},
                 "loggers": {"django": {}},
             }
@@ -180,6 +213,24 @@ class ChecksTests(SimpleTestCase):
                         )
                     ],
                 )
+
+    def test_settings_of_another_form(self):
+        """With a LOGGING_CONFIG of the project's own LOGGING may be anything."""
+        direct = {
+            "default": {"BACKEND": BACKEND, "OPTIONS": {"using": "memory"}},
+            "memory": {"BACKEND": LOCMEM},
+        }
+        own = {**MAILS, "email_backend": "mysite.Backend"}
+        for logging in (
+            *("logging.ini", ["x"], {"handlers": None}, {"handlers": {"mail": "x"}}),
+            {"handlers": {"mail": own}},
+        ):
+            with (
+                self.subTest(logging=logging),
+                override_settings(MAILERS=direct),
+                mock.patch.object(settings, "LOGGING", logging),
+            ):
+                self.assertEqual(check_mailers(None), [])
 
     @override_settings(ADMINS=["admin@example.com"])
     def test_djangos_own_handler(self):

@@ -7,7 +7,6 @@ mailer `using`, each message at most once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.mail import InvalidMailer
@@ -16,8 +15,8 @@ from django_mailers.delivery import SendResult
 from django_mailers.delivery.report import COUNTED
 from django_mailers.errors import NotQueued
 from django_mailers.options import ALIAS, COUNT, DELAY, NAME, PRIORITY, SWITCH, Option
-from django_mailers.tasks import frameworks, make_task
-from django_mailers.tasks.tickets import Ticket, new_id
+from django_mailers.tasks import frameworks, lines, make_task
+from django_mailers.tasks.tickets import WEEK, Ticket, new_id
 from django_mailers.types import Message
 
 from ._tasks.batches import Batch
@@ -63,7 +62,7 @@ class EmailBackend(Wrapper):
         "attempts": Option(COUNT, 5, "attempts"),
         "delay": Option(DELAY, 60, "seconds"),
         "max_delay": Option(DELAY, 3600, "seconds"),
-        "claims": Option(NAME, "default"),
+        "claims": Option(NAME, "default", takes_none=True),
         "max_size": Option(COUNT, 15_000_000, "bytes"),
     }
     task_backend: str
@@ -77,24 +76,22 @@ class EmailBackend(Wrapper):
     claims: str | None
     max_size: int
 
-    # In the signature, where the system checks find out what the class takes.
-    def __init__(
-        self, *args: Any, claims: str | None = option_kinds["claims"].default, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, claims=claims, **kwargs)
-        if claims is None:
-            # Of this option None is a value, and not the default.
-            self.claims = None
-
     @staticmethod
     def option_conflict(options: Mapping[str, Any]) -> str | None:
-        delay, max_delay = options.get("delay"), options.get("max_delay")
-        if delay is not None and max_delay is not None and delay > max_delay:
-            return "OPTIONS 'delay' must not be greater than 'max_delay'."
+        delay, max_delay = (
+            EmailBackend.all_options[name].default if options.get(name) is None else options[name]
+            for name in ("delay", "max_delay")
+        )
+        if delay > max_delay:
+            return f"OPTIONS 'delay' must not be greater than 'max_delay', which is {max_delay}."
+        if max_delay > WEEK:
+            return f"OPTIONS 'max_delay' must not be greater than {WEEK} seconds, a week."
         return None
 
     def send_through(self, messages: Sequence[Message]) -> list[SendResult]:
         """Queue `messages`, now or when the transaction is committed."""
+        if lines.state():
+            return self._report_at_once(messages)
         task, database = self._task()
         batch = Batch(self, task, database, [self.ticket() for _ in messages])
         if not self._waits(database):
@@ -103,10 +100,12 @@ class EmailBackend(Wrapper):
 
         results, later = batch.store(messages)
         if later:
+            # Not a partial: Django 5.2 wants the name of one that fails.
+            def queue() -> None:
+                batch.enqueue_stored(later)
+
             # The project's other callbacks run even if this one fails.
-            transaction.on_commit(
-                partial(batch.enqueue_stored, later), using=self.database, robust=True
-            )
+            transaction.on_commit(queue, using=self.database, robust=True)
         return results
 
     def open(self) -> bool | None:
@@ -123,6 +122,9 @@ class EmailBackend(Wrapper):
             self.attempts,
             self.delay,
             self.max_delay,
+            task_backend=self.task_backend,
+            queue_name=self.queue_name,
+            priority=self.priority,
         )
 
     def count_sent(self, results: Iterable[Outcome]) -> int:
@@ -146,6 +148,14 @@ class EmailBackend(Wrapper):
         finally:
             # Otherwise its traceback would keep the messages until the garbage collector runs.
             del first, results, result
+
+    def _report_at_once(self, messages: Sequence[Message]) -> list[SendResult]:
+        """Deliver mail about a line of the log of ours, which may say that the queue fails."""
+        if lines.state() == "reporting":
+            # This is about the delivery of such mail.
+            return [SendResult(message, "failed", error=NotQueued(1, 1)) for message in messages]
+        with lines.being("reporting"):
+            return self.hand_on(self.using, messages)
 
     def _task(self) -> tuple[Any, str | None]:
         """Return the task, and the database in which its engine has it; raises InvalidMailer."""

@@ -13,7 +13,14 @@ from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 from django_mailers.wording import listed
 
 from .entries import Mailer
-from .references import guess, import_or_none, is_subclass, reachable, targets_of
+from .references import (
+    error_handlers,
+    guess,
+    import_or_none,
+    is_subclass,
+    reachable,
+    targets_of,
+)
 from .table import check_message
 
 # Fewer entries than this are not enough for the claims of a week.
@@ -50,20 +57,22 @@ def _engine(mailer: Mailer) -> tuple[Any, CheckMessage | None]:
     """Return the engine, or None and what is wrong with it."""
     from django_mailers.tasks import frameworks, make_task
 
-    alias, queue = mailer.value("task_backend"), mailer.value("queue_name")
-    tasks = frameworks.framework()
+    names = ("task_backend", "queue_name", "priority")
+    alias, queue, priority = (mailer.value(name) for name in names)
+    if not all(mailer.backend.all_options[name].allows(mailer.value(name)) for name in names):  # type: ignore[attr-defined]
+        return None, None  # The check of values reports it.
     hint = None
-    if tasks is None:
+    if frameworks.framework() is None:
         problem = "mailers.E060", "There is no tasks framework."
     else:
         try:
             engine = frameworks.engine(alias)
         except frameworks.CannotQueue as error:
-            hint = guess(alias, tasks.task_backends.settings)
+            hint = guess(alias, frameworks.entries())
             problem = "mailers.E061", f"OPTIONS 'task_backend': {error}"
         else:
             try:
-                make_task(alias, queue, mailer.value("priority"))
+                make_task(alias, queue, priority)
             except frameworks.CannotQueue as error:
                 known = listed(map(repr, sorted(engine.queues)))
                 if engine.queues and queue not in engine.queues:
@@ -103,8 +112,8 @@ def _check_claims(mailer: Mailer, engine: Any) -> Iterator[CheckMessage]:
 
     alias = mailer.value("claims")
     # Of this option None is a value, and not the default.
-    if not isinstance(alias, str) or mailer.options.get("claims", "") is None:
-        return
+    if not isinstance(alias, str) or not alias or mailer.options.get("claims", "") is None:
+        return  # The check of values reports what is wrong.
     entry = settings.CACHES.get(alias)
     if entry is None:
         text = f"OPTIONS 'claims' names {alias!r}, which is not in CACHES."
@@ -148,12 +157,12 @@ def _check_reports(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
 
 def _reporters() -> Iterator[tuple[str, str]]:
     """Yield what sends error reports, and the alias that it mails through."""
-    from django.utils.log import AdminEmailHandler
-
-    config = settings.LOGGING or {}
-    for name, handler in config.get("handlers", {}).items():
-        if is_subclass(handler.get("()", handler.get("class")), AdminEmailHandler):
+    for name, handler in error_handlers():
+        # With a backend of its own it does not use a mailer.
+        if not handler.get("email_backend"):
             yield f"LOGGING['handlers'][{name!r}]", handler.get("using") or DEFAULT_MAILER_ALIAS
+    config = settings.LOGGING if isinstance(settings.LOGGING, Mapping) else {}
     # Django's own handler, unless the project replaces it.
-    if settings.ADMINS and settings.LOGGING_CONFIG and "django" not in config.get("loggers", {}):
+    is_replaced = "django" in (config.get("loggers") or {})
+    if settings.ADMINS and settings.LOGGING_CONFIG and not is_replaced:
         yield "Django's handler of errors", DEFAULT_MAILER_ALIAS

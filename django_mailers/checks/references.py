@@ -46,19 +46,28 @@ def check_mailers(mailers: Sequence[Mailer], aliases: Mapping[Any, Any]) -> Iter
 
 def check_logging(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
     """Check the handlers in LOGGING that send error reports."""
-    from django.utils.log import AdminEmailHandler
-
-    handlers = settings.LOGGING.get("handlers", {})
-    for name, handler in handlers.items():
+    for name, handler in error_handlers():
         using = handler.get("using")
-        if using is None or using in list(aliases):
-            continue
-        # In other handlers it may mean anything, such as a database.
-        if is_subclass(handler.get("()", handler.get("class")), AdminEmailHandler):
+        if using is not None and using not in list(aliases):
             text = (
                 f"LOGGING['handlers'][{name!r}]: 'using' names {using!r}, which is not in MAILERS."
             )
             yield check_message("mailers.E014", text, hint=hint_for(using, aliases))
+
+
+def error_handlers() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the name and the entry of each handler in LOGGING that sends error reports."""
+    from django.utils.log import AdminEmailHandler
+
+    # With a LOGGING_CONFIG of the project's own it may be anything, such as a path.
+    config = settings.LOGGING
+    handlers = config.get("handlers") if isinstance(config, Mapping) else None
+    for name, handler in (handlers if isinstance(handlers, Mapping) else {}).items():
+        # In other handlers the arguments may mean anything, `using` such as a database.
+        if isinstance(handler, Mapping) and is_subclass(
+            handler.get("()", handler.get("class")), AdminEmailHandler
+        ):
+            yield name, handler
 
 
 def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:

@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 
 from django_mailers.types import Message
 
-from .copies import CONNECTIONS, attributes_of, restored
+from .copies import CONNECTIONS, attributes_of, restored, unwrapped
 from .mimeparts import read_part, write_part
 from .values import read, unstorable, write
 
@@ -46,6 +46,7 @@ def dump(message: Message) -> str:
     Lazy text is made now, in the current language. Raises TypeError for what cannot be stored,
     which it names.
     """
+    message = unwrapped(message)
     if not isinstance(message, EmailMessage):
         raise unstorable(message, "The class")
     try:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from django.utils.functional import LazyObject, empty
+
 from django_mailers.types import Message
 
 _MISSING = object()
@@ -24,6 +26,7 @@ def shallow_copy(message: Message) -> Message:
     Neither `__init__()` nor what a class defines for copy and pickle is called: these may leave
     something out, or render a template.
     """
+    message = unwrapped(message)
     cls: Any = type(message)
     copied = object.__new__(cls)
     attributes = dict(vars(message))
@@ -39,6 +42,15 @@ def shallow_copy(message: Message) -> Message:
         if value is not _MISSING:
             setattr(copied, name, value)
     return copied
+
+
+def unwrapped(value: Any) -> Any:
+    """Return what is in `value`, a SimpleLazyObject for example; anything else as it is."""
+    if not issubclass(type(value), LazyObject):
+        return value
+    if value._wrapped is empty:
+        value._setup()
+    return unwrapped(value._wrapped)
 
 
 def attributes_of(message: Message) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailAlternative, EmailAttachment
-from django.utils.functional import LazyObject, Promise, empty
+from django.utils.functional import Promise
 
+from .copies import unwrapped
 from .uris import URIHeader
 
 # The rooms that know other types add themselves: what is to be written, and what can be read.
@@ -78,11 +79,7 @@ def unstorable(value: object, where: str) -> TypeError:
 def _made(value: Any) -> Any:
     if isinstance(value, Promise):
         return str(value)
-    if isinstance(value, LazyObject):
-        if value._wrapped is empty:  # type: ignore[attr-defined, unused-ignore]
-            value._setup()  # type: ignore[attr-defined, unused-ignore]
-        return value._wrapped
-    return value
+    return unwrapped(value)
 
 
 def _looks_like_its_base(value: Any) -> bool:

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from django_mailers.backends.tasks import EmailBackend
-from django_mailers.smtp.interrupts import is_injected
+from django_mailers.smtp import is_injected
 from django_mailers.tasks import frameworks, make_task
 
 # A task that is running for longer has probably lost its worker.

@@ -8,13 +8,15 @@ it there cannot know what the other run has done, and does not send.
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any, Literal
+
+from django.core.files import locks
 
 from django_mailers.smtp import is_injected
 
-from .tickets import Ticket
-
-logger = logging.getLogger("django_mailers.tasks")
+from . import lines
+from .tickets import WEEK, Ticket
 
 # "mine"     this run may hand the message over.
 # "taken"    another run may have handed it over.
@@ -22,8 +24,6 @@ logger = logging.getLogger("django_mailers.tasks")
 # "broken"   the cache does not work.
 Claim = Literal["mine", "taken", "revoked", "broken"]
 
-# Engines give up on a task earlier than that.
-SECONDS = 7 * 24 * 60 * 60
 # Instead of the token of a run.
 REVOKED = "revoked"
 
@@ -48,7 +48,8 @@ def claim(ticket: Ticket, token: str) -> Claim:
         # The client of a cache may raise anything.
         if is_injected(error):
             raise
-        logger.error(
+        lines.write(
+            logging.ERROR,
             "The cache %r, which has the claims of messages, failed: %s.",
             ticket.claims,
             type(error).__name__,
@@ -58,9 +59,26 @@ def claim(ticket: Ticket, token: str) -> Claim:
 
 def revoke(ticket: Ticket) -> Claim:
     """Keep any run from handing the message over; return "mine" if that is certain now."""
-    if ticket.claims is None:
+    if ticket.claims is None or _is_in_transaction(ticket.claims):
         return "broken"
     return claim(ticket, REVOKED)
+
+
+def _is_in_transaction(alias: str) -> bool:
+    """Whether what is added to the cache may be rolled back, as in a table of the database."""
+    from django.core.cache.backends.db import DatabaseCache
+    from django.db import connections, router
+
+    try:
+        cache = _cache(alias)
+    except Exception as error:
+        # The cache cannot even be made: claim() says so.
+        if is_injected(error):
+            raise
+        return False
+    if not isinstance(cache, DatabaseCache):
+        return False
+    return connections[router.db_for_write(cache.cache_model_class)].in_atomic_block
 
 
 def is_shared(alias: str) -> bool:
@@ -83,7 +101,7 @@ def guards(ticket: Ticket) -> bool:
 
 
 def _hold(cache: Any, key: str, token: str) -> Claim:
-    if cache.add(key, token, SECONDS):
+    if _add(cache, key, token):
         return "mine"
     found = cache.get(key)
     if found is None:
@@ -93,6 +111,22 @@ def _hold(cache: Any, key: str, token: str) -> Claim:
         # Added by this run; the client asked twice, as the first reply was lost.
         return "mine"
     return "revoked" if found == REVOKED else "taken"
+
+
+def _add(cache: Any, key: str, token: str) -> bool:
+    from django.core.cache.backends.filebased import FileBasedCache
+
+    if not isinstance(cache, FileBasedCache):
+        return bool(cache.add(key, token, WEEK))
+    # It looks for the key first, and adds it then. In between another process may do the same.
+    folder = cache._dir  # type: ignore[attr-defined, unused-ignore]
+    os.makedirs(folder, 0o700, exist_ok=True)
+    with open(os.path.join(folder, "django_mailers.lock"), "wb") as file:
+        locks.lock(file, locks.LOCK_EX)
+        try:
+            return cache.add(key, token, WEEK)
+        finally:
+            locks.unlock(file)
 
 
 def _cache(alias: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -38,7 +38,7 @@ def engine(task_backend: str) -> Any:
             "There is no tasks framework. On Django 5.2 it is a package: "
             'pip install "django-mailers[tasks]".'
         )
-    if task_backend not in tasks.task_backends.settings:
+    if task_backend not in entries():
         raise CannotQueue(f"{task_backend!r} is not in TASKS.")
     try:
         return tasks.task_backends[task_backend]
@@ -49,10 +49,16 @@ def engine(task_backend: str) -> Any:
         raise CannotQueue(f"TASKS[{task_backend!r}] cannot be used: {error}") from error
 
 
+def entries() -> Mapping[str, Any]:
+    """Return TASKS, or what stands for it if a project has none; nothing if it is not a dict."""
+    tasks = framework()
+    configured: Any = {} if tasks is None else tasks.task_backends.settings
+    return configured if isinstance(configured, Mapping) else {}
+
+
 def engines() -> Iterator[tuple[str, Any]]:
     """Yield the alias of each engine in TASKS that can be made, and the engine."""
-    tasks = framework()
-    for alias in () if tasks is None else tasks.task_backends.settings:
+    for alias in entries():
         try:
             yield alias, engine(alias)
         except CannotQueue:
@@ -83,7 +89,8 @@ def make_task(
 def any_task(function: Callable[..., Any]) -> Any:
     """Return `function` as a task of one of the engines.
 
-    An engine only needs it to find the function; it replaces its own alias and the queue.
+    An engine only needs it to find the function. Some replace the alias and the queue by those that
+    it was enqueued with, and some do not.
     """
     tasks = framework()
     problem = CannotQueue("There is no engine in TASKS for the task.")
@@ -110,7 +117,11 @@ def make_all(function: Callable[..., Any]) -> None:
 
 
 def can_defer(task_backend: str) -> bool:
-    return bool(engine(task_backend).supports_defer)
+    """Whether an engine runs a task later. One that is not there does nothing."""
+    try:
+        return bool(engine(task_backend).supports_defer)
+    except CannotQueue:
+        return False
 
 
 def table_of(backend: Any) -> Any:

@@ -23,8 +23,9 @@ def enqueue(
     `database` is the one in which the engine has its tasks. If a query fails there, it is undone,
     so that a transaction that is under way stays usable.
 
-    An engine that raises an exception may have the task even so: its reply was lost (H59). So the
-    message is claimed, which keeps any run from sending it; then it has certainly "failed".
+    An engine that raises an exception may have the task even so: its reply was lost (H59), and the
+    exception may be about another try of its client. So the message is claimed, which keeps any run
+    from sending it; then it has certainly "failed". If it cannot be claimed, the exception decides.
     """
     is_in_transaction, has_enqueued = False, False
     try:
@@ -37,18 +38,18 @@ def enqueue(
         # Engines, and receivers of their signals, raise anything.
         if is_injected(error):
             raise
-        is_undone = database is not None and (is_in_transaction or not has_enqueued)
-        if is_undone or fault_of_error(error).kind != "unknown":
+        if database is not None and (is_in_transaction or not has_enqueued):
             return "failed", error
-        return _after_doubt(ticket), error
+        return _after_doubt(ticket, error), error
     return "queued", None
 
 
-def _after_doubt(ticket: Ticket) -> Outcome:
+def _after_doubt(ticket: Ticket, error: Exception) -> Outcome:
     outcome = claims.revoke(ticket)
     if outcome == "taken":
         return "queued"  # A worker has it already.
-    return "failed" if outcome == "mine" else "unknown"
+    is_certain = outcome == "mine" or fault_of_error(error).kind != "unknown"
+    return "failed" if is_certain else "unknown"
 
 
 def _is_in_transaction(database: str) -> bool:

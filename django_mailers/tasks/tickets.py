@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from django_mailers.delivery.codec import UnreadableMessage
 
 VERSION = 1
+# In seconds. So long claims are kept, as engines give up on a task earlier than that; and no
+# message waits for longer until it is tried again.
+WEEK = 7 * 24 * 60 * 60
 
 
 class Ticket(NamedTuple):
@@ -24,6 +27,8 @@ class Ticket(NamedTuple):
     tries      how many of the runs before it count as attempts: those that waited for a rate limit
                of this project do not.
     doubts     runs whose claim the cache did not confirm, with the token of each.
+    task_backend, queue_name, priority
+               where it is queued again. Not every engine tells its tasks how they were queued.
     """
 
     id: str
@@ -36,6 +41,9 @@ class Ticket(NamedTuple):
     attempt: int = 1
     tries: int = 0
     doubts: tuple[tuple[int, str], ...] = ()
+    task_backend: str = "default"
+    queue_name: str = "default"
+    priority: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return {"version": VERSION, **self._asdict(), "doubts": [list(one) for one in self.doubts]}
@@ -54,21 +62,34 @@ class Ticket(NamedTuple):
         )
 
 
+_NONE = type(None)
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "using", "task_backend", "queue_name"), (str,)),
+    **dict.fromkeys(("alias", "claims"), (str, _NONE)),
+    **dict.fromkeys(("attempts", "attempt", "tries", "priority"), (int,)),
+    **dict.fromkeys(("delay", "max_delay"), (int, float)),
+}
+
+
 def new_id() -> str:
     return secrets.token_hex(16)
 
 
 def read_ticket(stored: Mapping[str, Any]) -> Ticket:
-    """Return the ticket that `as_json()` has made; raises UnreadableMessage for another version."""
+    """Return the ticket that `as_json()` has made; raises UnreadableMessage for anything else."""
     try:
         version = stored["version"]
-        if version != VERSION:
-            raise UnreadableMessage(
-                f"The message was queued by another version of django_mailers: its ticket is of "
-                f"version {version!r}, and this version reads {VERSION}."
-            )
-        values = {name: stored[name] for name in Ticket._fields}
-        values["doubts"] = tuple((int(attempt), str(token)) for attempt, token in values["doubts"])
-        return Ticket(**values)
-    except (LookupError, TypeError) as error:
+        values = {name: stored[name] for name in Ticket._fields} if version == VERSION else {}
+        doubts = tuple((int(attempt), str(token)) for attempt, token in values.get("doubts", ()))
+    except (LookupError, TypeError, ValueError) as error:
         raise UnreadableMessage(f"The ticket cannot be read ({type(error).__name__}).") from None
+    if not values:
+        raise UnreadableMessage(
+            f"The message was queued by another version of django_mailers: its ticket is of "
+            f"version {version!r}, and this version reads {VERSION}."
+        )
+    for name, types in _TYPES.items():
+        # Not when it is used, which may be after the message was handed over.
+        if not isinstance(values[name], types):
+            raise UnreadableMessage(f"The ticket cannot be read ({name!r} is of another type).")
+    return Ticket(**{**values, "doubts": doubts})

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from django_mailers.delivery import SendReport, SendResult, send_over
-from django_mailers.delivery.codec import UnreadableMessage, load
+from django_mailers.delivery.codec import load
 from django_mailers.delivery.faults import Fault, fault_of
 from django_mailers.delivery.identity import for_mailer
 from django_mailers.errors import MailersFailed, RateLimited
@@ -21,11 +21,9 @@ from django_mailers.signals import mail_finished
 from django_mailers.smtp import is_injected
 from django_mailers.types import Message
 
-from . import claims, frameworks
+from . import claims, frameworks, lines
 from .queueing import enqueue
-from .tickets import Ticket, read_ticket
-
-logger = logging.getLogger("django_mailers.tasks")
+from .tickets import WEEK, Ticket, read_ticket
 
 
 class NotDelivered(Exception):
@@ -52,26 +50,23 @@ def run(context: Any, stored_ticket: Mapping[str, Any], text: str) -> dict[str, 
     tried often enough, or may have been sent without that being known; UnreadableMessage if it, or
     its ticket, cannot be read. The engine keeps a failed task together with the message.
     """
+    ticket = None
     try:
         ticket = read_ticket(stored_ticket)
-    except UnreadableMessage as error:
-        _unreadable(stored_ticket.get("id"), stored_ticket.get("alias"), error)
-        raise
-    try:
         message = load(text)
-    except UnreadableMessage as error:
-        _unreadable(ticket.id, ticket.alias, error)
-        raise
-    except Exception as error:
-        # Importing the class of a message may raise anything.
-        if not is_injected(error):
-            _unreadable(ticket.id, ticket.alias, error)
+    except BaseException as error:
+        # Importing the class of a message may raise anything, and a job's time limit may end it.
+        _unreadable(stored_ticket if ticket is None else ticket._asdict(), error)
         raise
     run = _Run(ticket, message, text, context)
-    result, wait = run.deliver()
-    if wait is not None:
-        return run.again(result, wait)
-    return run.finish(result)
+    try:
+        result, wait = run.deliver()
+        return run.finish(result) if wait is None else run.again(result, wait)
+    except BaseException:
+        # NotDelivered; or a job's time limit, the end of the worker, or a backend that does not
+        # keep to its contract, in the middle of it.
+        run.tell_of_interruption()
+        raise
 
 
 class _Run:
@@ -82,20 +77,19 @@ class _Run:
         self._message = message
         self._text = text
         self._context = context
-        # How the engine is to run it again: as this time.
-        self._task = context.task_result.task
+        # What is told if the run ends where it is; None if that was told.
+        self._so_far: SendResult | None = SendResult(
+            message, "failed", reason="the run was interrupted before the delivery"
+        )
 
     def deliver(self) -> tuple[SendResult, Wait | None]:
         """Return what became of the message, and when to try it again if it was not handed over."""
         ticket, message = self._ticket, self._message
-        try:
-            mailer = mail.mailers[ticket.using]
-        except ImproperlyConfigured as error:
-            # A worker may run with older settings than the process that has queued the message.
-            return self._judge(SendResult(message, "failed", error=error))
+        mailer, problem = self._mailer()
         if self._context.attempt > 1 and not claims.guards(ticket):
             return SendResult(message, "unknown", reason="a run before this one has died"), None
-        # Not before: a worker that dies while it makes the mailer has sent nothing (H58).
+        # Not before: a worker that dies while it makes the mailer has sent nothing. And also if
+        # there is no mailer, as another run of this task may find one (H58).
         token = secrets.token_hex(8)
         claim = claims.claim(ticket, token)
         if claim == "taken":
@@ -105,63 +99,79 @@ class _Run:
         if claim == "broken":
             result = SendResult(message, "failed", reason="the cache with the claims failed")
             return result, Wait(ticket.wait, doubt=token)
-        return self._judge(self._send(mailer))
+        if problem is not None:
+            return problem, Wait(ticket.max_delay, is_alarming=True)
+        result = self._send(mailer)
+        fault = fault_of(result)
+        return result, None if fault is None else _wait(ticket, result, fault)
+
+    def _mailer(self) -> tuple[Any, SendResult | None]:
+        """Return the mailer that delivers, or None and a result that says why there is not one."""
+        try:
+            return mail.mailers[self._ticket.using], None
+        except Exception as error:
+            # A worker may run with older settings than the process that has queued the message. And
+            # what makes a backend may raise anything.
+            if is_injected(error):
+                raise
+            return None, SendResult(self._message, "failed", error=error, phase="connecting")
 
     def _send(self, mailer: Any) -> SendResult:
         message = self._message
+        self._so_far = SendResult(message, "unknown", reason="the delivery was interrupted")
         try:
             report = send_over(mailer, [for_mailer(message, mailer)], using=self._ticket.using)
         except ImproperlyConfigured as error:
             report = getattr(error, "report", None) or SendReport(
                 [SendResult(message, "failed", error=error)]
             )
-        except BaseException:
-            # A job's time limit, the end of the worker, or a backend that does not keep to its
-            # contract: in the middle of it, perhaps.
-            self._told(SendResult(message, "unknown", reason="the delivery was interrupted"))
-            raise
-        return report[0].about(message)
-
-    def _judge(self, result: SendResult) -> tuple[SendResult, Wait | None]:
-        fault = fault_of(result)
-        return result, None if fault is None else _wait(self._ticket, result, fault)
+        self._so_far = report[0].about(message)
+        return self._so_far
 
     def again(self, result: SendResult, wait: Wait) -> dict[str, Any]:
         """Queue the message again, if there is an attempt left and the engine can do that."""
-        can_defer = frameworks.can_defer(self._task.backend)
+        self._so_far = result
+        can_defer = frameworks.can_defer(self._ticket.task_backend)
         # A task that cannot wait must not be tried over and over again.
         counts = wait.counts or not can_defer
         following = self._ticket.next(counts=counts, doubt=wait.doubt)
         if following.tries >= self._ticket.attempts or (wait.is_alarming and not can_defer):
             return self.finish(result)
-        outcome, error = self._enqueue(following, wait.seconds if can_defer else None)
+        seconds = min(WEEK, wait.seconds)
+        self._so_far = SendResult(
+            self._message,
+            "unknown",
+            reason="the run was interrupted while it queued the message again",
+        )
+        outcome, error = self._enqueue(following, seconds if can_defer else None)
         if outcome == "unknown":
             return self.finish(result._replace(status="unknown", error=error))
         if outcome == "failed":
             return self.finish(result)
-        logger.log(
+        lines.write(
             logging.ERROR if wait.is_alarming or wait.doubt else logging.WARNING,
             "%s: %s. It is tried again%s.",
             self._name(),
             _outcome(result),
-            f" in {wait.seconds:.0f} seconds" if can_defer else "",
+            f" in {seconds:.0f} seconds" if can_defer else "",
         )
+        self._so_far = None
         return {"status": "again", "attempt": following.attempt}
 
     def _enqueue(self, ticket: Ticket, seconds: float | None) -> tuple[str, Exception | None]:
-        old = self._task
         after = None if seconds is None else timezone.now() + timedelta(seconds=seconds)
         from . import make_task
 
-        database = frameworks.database_of(frameworks.engine(old.backend))
         try:
-            task = make_task(old.backend, old.queue_name, old.priority, after)
+            task = make_task(ticket.task_backend, ticket.queue_name, ticket.priority, after)
         except ImproperlyConfigured as error:
             outcome: tuple[str, Exception | None] = ("failed", error)
         else:
+            database = frameworks.database_of(frameworks.engine(ticket.task_backend))
             outcome = enqueue(task, ticket, self._text, database)
         if outcome[0] != "queued":
-            logger.error("%s could not be queued again: %s.", self._name(), _type(outcome[1]))
+            text = "%s could not be queued again: %s."
+            lines.write(logging.ERROR, text, self._name(), _type(outcome[1]))
         return outcome
 
     def finish(self, result: SendResult) -> dict[str, Any]:
@@ -172,8 +182,14 @@ class _Run:
             raise NotDelivered(f"{self._name()}: {_outcome(result)}.") from None
         return {"status": result.status, "attempt": self._ticket.attempt}
 
+    def tell_of_interruption(self) -> None:
+        """Tell what is known of the message if this run did not come to its end."""
+        if self._so_far is not None:
+            self._told(self._so_far)
+
     def _told(self, result: SendResult) -> None:
-        logger.log(
+        self._so_far = None
+        lines.write(
             logging.INFO if result.is_success else logging.ERROR,
             "%s: %s.",
             self._name(),
@@ -199,7 +215,9 @@ def _wait(ticket: Ticket, result: SendResult, fault: Fault) -> Wait | None:
     if result.status not in {"failed", "refused"}:
         return None
     if fault.repeats:
-        seconds = ticket.wait if fault.retry_after is None else fault.retry_after
+        asked = fault.retry_after
+        # An answer may ask for any time, and a rate limit of the project's own for a past one.
+        seconds = ticket.wait if asked is None or not asked > 0 else asked
         return Wait(seconds, counts=not _is_limited(result.error))
     if fault.kind in {"account", "configuration"}:
         # Somebody has to correct the settings. Until then, the queue must not be lost.
@@ -237,15 +255,26 @@ def _type(error: Exception | None) -> str:
     return type(error).__name__
 
 
-def _unreadable(name: object, alias: object, error: Exception) -> None:
-    logger.error("Message %s from %r cannot be read: %s", name, alias, error)
+def _unreadable(ticket: object, error: BaseException) -> None:
+    """Tell that a message was not delivered because it, or its `ticket`, could not be read."""
+    known: Mapping[str, Any] = ticket if isinstance(ticket, Mapping) else {}
+    name, alias = known.get("id"), known.get("alias")
+    text = f"cannot be read: {error}"
+    if not isinstance(error, Exception) or is_injected(error):
+        text = f"was not read: {type(error).__name__}"
+    lines.write(logging.ERROR, "Message %s from %r %s", name, alias, text)
     # There is no message. The type says that there is one, for all other results.
     nothing: Any = None
     mail_finished.send_robust(
         sender=_sender(alias),
         alias=alias,
         message=None,
-        result=SendResult(nothing, "failed", error=error),
+        result=SendResult(
+            nothing,
+            "failed",
+            error=error if isinstance(error, Exception) else None,
+            reason="" if isinstance(error, Exception) else type(error).__name__,
+        ),
     )
 
 
@@ -253,5 +282,8 @@ def _sender(alias: Any) -> Any:
     """Return the class of the background mailer `alias`; None if the settings here lack it."""
     try:
         return type(mail.mailers[alias])
-    except ImproperlyConfigured:
+    except Exception as error:
+        # Whatever raises here, what became of the message is told.
+        if is_injected(error):
+            raise
         return None

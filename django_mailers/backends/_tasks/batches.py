@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.policy
 import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,13 +12,14 @@ from django_mailers.delivery.codec import dump, load
 from django_mailers.delivery.copies import shallow_copy
 from django_mailers.delivery.identity import fix_identity
 from django_mailers.errors import NotQueued
+from django_mailers.render import normally
+from django_mailers.render.direct import written
 from django_mailers.signals import mail_finished, mail_queued
 from django_mailers.smtp import is_injected
+from django_mailers.tasks import lines
 from django_mailers.tasks.queueing import enqueue
 from django_mailers.tasks.tickets import Ticket
 from django_mailers.types import Mailer, Message
-
-logger = logging.getLogger("django_mailers.tasks")
 
 
 class Stored(NamedTuple):
@@ -75,27 +77,32 @@ class Batch:
 
         Nothing could catch an exception here, so an error is logged.
         """
-        failures = []
-        for stored in later:
-            result = self._enqueue(None, stored)
-            if result.status != "queued":
-                failures.append(result)
-            if mail_queued.receivers or mail_finished.receivers:
-                self._tell(result.about(load(stored.text)))
-        if failures:
-            logger.error(
-                "MAILERS[%r]: %s",
-                self._alias,
-                NotQueued(len(failures), len(later), _cause(failures[0])),
-            )
+        queued = 0
+        cause: Any = None
+        try:
+            for stored in later:
+                result = self._enqueue(None, stored)
+                queued += result.status == "queued"
+                if result.error is not None:
+                    cause = cause or result.error.__cause__
+                if mail_queued.receivers or mail_finished.receivers:
+                    self._tell(result.about(load(stored.text)))
+        except BaseException as error:
+            # A job's time limit, for example. The rest of them is lost.
+            cause = error
+            raise
+        finally:
+            if queued < len(later):
+                lost = NotQueued(len(later) - queued, len(later), cause)
+                lines.write(logging.ERROR, "MAILERS[%r]: %s", self._alias, lost)
+            # A traceback in it has all that is queued.
+            del cause
 
     def _store(self, message: Message, ticket: Ticket) -> Stored | SendResult:
         """Return `message` as JSON, or the result that says why that is not possible."""
         try:
             fixed = fix_identity(message)
-            # What is wrong with it is found here, where it was made. A copy, as some render a
-            # template into themselves, which the worker is to do once.
-            shallow_copy(fixed).message()
+            _render(fixed)
             text = dump(fixed)
             if len(text) > self._max_size:
                 raise ValueError(
@@ -113,7 +120,8 @@ class Batch:
         status, error = enqueue(self._task, stored.ticket, stored.text, self._database)
         if status == "queued":
             return SendResult(message, "queued", via=self._alias)
-        logger.warning(
+        lines.write(
+            logging.WARNING,
             "Message %s from %r was not queued: %s.",
             stored.ticket.id,
             self._alias,
@@ -128,5 +136,10 @@ class Batch:
         )
 
 
-def _cause(result: SendResult) -> Any:
-    return None if result.error is None else result.error.__cause__
+def _render(message: Message) -> None:
+    """Raise what is wrong with `message` here, where it was made."""
+    # A copy, as some render a template into themselves, which the worker is to do once.
+    copied: Any = shallow_copy(message)
+    if written(copied) is None:
+        # The policy takes addresses that services with an API take, and only some servers.
+        normally(copied, email.policy.SMTPUTF8)

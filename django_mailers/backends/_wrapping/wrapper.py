@@ -149,8 +149,8 @@ class Wrapper(ReportingBackend):
     def named(self) -> Iterator[tuple[str, str]]:
         """Yield each option that names other mailers together with an alias in it."""
         for option in self.alias_options:
-            value = getattr(self, option) or ()
-            for alias in [value] if isinstance(value, str) else value:
+            value = getattr(self, option)
+            for alias in [value] if isinstance(value, str) else value or ():
                 yield option, alias
 
     # The contract
