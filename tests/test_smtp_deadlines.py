@@ -18,7 +18,7 @@ from django_mailers.smtp import session as session_module
 from .support.messages import ADA, BOB
 from .support.pools import borrowed, send_one
 from .support.servers import HOST, STALL, TIMEOUT, certificates, enter, server_context
-from .support.sink import Sink
+from .support.sink import Sink, interrupts
 from .support.smtp import Limit, envelope
 
 
@@ -213,28 +213,22 @@ class AlarmTests(SimpleTestCase):
     def setUp(self):
         self.sink = enter(self, Sink())
         self.addCleanup(signal.signal, signal.SIGALRM, signal.getsignal(signal.SIGALRM))
-        self.addCleanup(signal.setitimer, signal.ITIMER_REAL, 0)
         self.pool = Pool(Server(HOST, self.sink.port, timeout=TIMEOUT), PoolOptions(check_after=0))
         self.addCleanup(self.pool.close)
 
+    @contextlib.contextmanager
     def interrupt_at(self, verb, kind):
-        """Let the server stall at `verb`, and an alarm go off after that."""
+        """Let the server stall at `verb`, and an alarm go off after that, in the block."""
+        with interrupts(kind("The job takes too long.")) as interrupt:
+            self.sink.behave = lambda line: (
+                interrupt(0.05) or STALL if line.lower().startswith(verb) else None
+            )
+            yield
 
-        def handle(*args):
-            raise kind("The job takes too long.")
-
-        def behave(line):
-            if not line.lower().startswith(verb):
-                return None
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            return STALL
-
-        signal.signal(signal.SIGALRM, handle)
-        self.sink.behave = behave
-
-    def is_raised(self, kind, function):
+    def is_raised(self, kind, verb, function):
+        """Check that the alarm ends `function`, for which the server stalls at `verb`."""
         started = time.monotonic()
-        with self.assertRaises(kind) as caught:
+        with self.interrupt_at(verb, kind), self.assertRaises(kind) as caught:
             function()
         self.assertIs(type(caught.exception), kind)
         self.assertEqual(caught.exception.args, ("The job takes too long.",))
@@ -248,19 +242,16 @@ class AlarmTests(SimpleTestCase):
             with self.subTest(kind=kind, at="ehlo"):
                 self.pool.close()
                 self.pool = Pool(self.pool.server, self.pool.options)
-                self.interrupt_at("ehlo", kind)
-                self.is_raised(kind, self.pool.acquire)
+                self.is_raised(kind, "ehlo", self.pool.acquire)
             with self.subTest(kind=kind, at="noop"):
-                self.interrupt_at("noop", kind)
-                self.is_raised(kind, self.pool.acquire)
+                self.is_raised(kind, "noop", self.pool.acquire)
         self.addCleanup(self.pool.close)
 
     def test_quit(self):
         for kind in [TimeoutError, Limit]:
             with self.subTest(kind=kind):
                 self.assertEqual(send_one(self.pool, envelope()).status, "sent")
-                self.interrupt_at("quit", kind)
-                self.is_raised(kind, self.pool.close)
+                self.is_raised(kind, "quit", self.pool.close)
                 # It keeps nothing any more.
                 self.pool = Pool(self.pool.server, self.pool.options)
                 self.addCleanup(self.pool.close)
@@ -268,13 +259,12 @@ class AlarmTests(SimpleTestCase):
     def test_a_reply(self):
         for kind in [TimeoutError, Limit]:
             with self.subTest(kind=kind):
-                self.interrupt_at("rset", kind)
 
                 def reset():
                     with borrowed(self.pool) as session:
                         session.rset()
 
-                self.is_raised(kind, reset)
+                self.is_raised(kind, "rset", reset)
 
     def test_the_next_address_is_not_tried(self):
         def handle(*args):
