@@ -12,8 +12,7 @@ from django.core import mail
 from django.core.mail import mailers, send_mail
 from django.test import SimpleTestCase, override_settings
 from django.utils.functional import lazystr
-from hypothesis import HealthCheck, assume, example, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from django_mailers.backends.smtp import EmailBackend
@@ -21,6 +20,7 @@ from django_mailers.smtp.wire import normalize
 
 from .backend_contract import BackendContract
 from .support import corpus
+from .support.generated import DETERMINISTIC
 from .support.messages import message
 from .support.servers import SMTPServer, enter
 from .support.sink import Sink
@@ -266,10 +266,7 @@ class AddressTests(SimpleTestCase):
         except Exception as error:
             return type(error), str(error)
 
-    # On a machine that is busy, everything is slow.
-    @hypothesis_settings(
-        max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-    )
+    @DETERMINISTIC
     @given(addresses, st.booleans())
     @example("a@b.c\0", True)
     @example("Ada <a@b.c>\n", True)
