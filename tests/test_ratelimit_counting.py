@@ -130,6 +130,7 @@ class Turns:
     def __init__(self, order):
         self._order = iter(order)
         self._condition = threading.Condition()
+        self._local = threading.local()
         self._waiting = {}
         self._expected = 0
         self.errors = []
@@ -148,7 +149,6 @@ class Turns:
             raise self.errors[0]
 
     def _run(self, number, function):
-        self._local = self._local if hasattr(self, "_local") else threading.local()
         self._local.number = number
         try:
             function()
