@@ -25,7 +25,7 @@ from .support.servers import (
     trusting_the_ca,
 )
 from .support.sink import DROP_REPLY, RESET, Sink
-from .support.smtp import subjects, wait_until
+from .support.smtp import SHORT_TIMEOUT, subjects, wait_until
 from .support.utils import OURS, SMTP
 
 # The first word of a command, what a server does then, and who has the message in the end.
@@ -155,7 +155,7 @@ class PhasesTests(ServersTestCase):
     def test_it_is_silent_after_the_content(self):
         stalling = enter(self, ScriptedServer(spoilt(".", STALL)))
         for backend in (OURS, SMTP):
-            first = self.entry(stalling, backend, timeout=0.3)
+            first = self.entry(stalling, backend, timeout=SHORT_TIMEOUT)
             with self.subTest(backend), self.over(first), Levels(self, ["WARNING"]):
                 self.assertEqual(self.outcomes("m"), [UNKNOWN])
                 self.assertEqual(self.outcomes("n"), [MOVED])

@@ -19,7 +19,7 @@ from .support.messages import ADA, BOB
 from .support.pools import borrowed, send_one
 from .support.servers import HOST, STALL, TIMEOUT, certificates, enter, server_context
 from .support.sink import Sink, interrupts
-from .support.smtp import Limit, envelope
+from .support.smtp import SHORT_TIMEOUT, Limit, envelope
 
 
 class Dripping:
@@ -85,7 +85,7 @@ class DeadlineTests(SimpleTestCase):
         return value
 
     def fails(self, function):
-        """Check that `function` fails when its timeout of 0.2 seconds is over."""
+        """Check that `function` fails when its timeout is over."""
 
         def failing():
             with self.assertRaises(OSError) as caught:
@@ -93,10 +93,10 @@ class DeadlineTests(SimpleTestCase):
             return caught.exception
 
         # A byte came every 0.02 seconds, without an end.
-        return self.lasts(failing, 0.2, 5)
+        return self.lasts(failing, SHORT_TIMEOUT, TIMEOUT)
 
     def server(self, dripping, **options):
-        return Server(HOST, dripping.port, timeout=0.2, **options)
+        return Server(HOST, dripping.port, timeout=SHORT_TIMEOUT, **options)
 
     def test_greeting_and_ehlo(self):
         for replies in [[b"2"], [b"220-x\r\n"], [GREETING, b"2"], [GREETING, b"250-x\r\n"]]:
@@ -128,7 +128,7 @@ class DeadlineTests(SimpleTestCase):
     def test_message(self):
         dripping = enter(self, Dripping(GREETING, EHLO, b"2"))
         session = self.server(dripping).connect()
-        result = self.lasts(lambda: session.deliver([envelope()])[0], 0.2, 5)
+        result = self.lasts(lambda: session.deliver([envelope()])[0], SHORT_TIMEOUT, TIMEOUT)
         self.assertEqual((result.status, session.is_open), ("failed", False))
 
     def test_a_slow_reply_in_time(self):
@@ -196,7 +196,7 @@ class DeadlineTests(SimpleTestCase):
     def test_a_mailer_of_djangos_timeout(self):
         self.addCleanup(close_pools)
         dripping = enter(self, Dripping(b"2", pause=0.1))
-        options = {"host": HOST, "port": dripping.port, "timeout": 0.2}
+        options = {"host": HOST, "port": dripping.port, "timeout": SHORT_TIMEOUT}
         backend = "django_mailers.backends.smtp.EmailBackend"
         with override_settings(MAILERS={"default": {"BACKEND": backend, "OPTIONS": options}}):
             error = self.fails(lambda: send_mail("Hello", "", ADA, [BOB]))
