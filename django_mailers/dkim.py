@@ -33,7 +33,7 @@ MIN_BITS = 1024
 WIDTH = 76
 MAX_PATH = 255
 
-# More than one blank, or another one than a space.
+# More than one blank, or a blank that is not a space.
 WHITESPACE = re.compile(rb"[ \t]{2,}|\t")
 TRAILING = re.compile(rb"[ \t]+(?=\r\n)")
 FIELD_END = re.compile(rb"\r\n(?![ \t])")
@@ -41,13 +41,13 @@ FIELD_END = re.compile(rb"\r\n(?![ \t])")
 Key = str | os.PathLike[str] | Callable[[], str]
 
 logger = logging.getLogger("django_mailers.dkim")
-# The domains for which nothing is signed, and of which the log knows.
+# The domains for which nothing is signed, and which were logged.
 _unsigned: set[str] = set()
 MAX_UNSIGNED = 1000
 
 
 class DKIMError(ValueError):
-    """A key or an option with which nothing can be signed."""
+    """A key or an option cannot be used for signing."""
 
 
 class Signer:
@@ -118,7 +118,7 @@ class Signer:
 
 
 class Signing:
-    """The option `dkim` of a mailer: what is signed, for which domains.
+    """The option `dkim` of a mailer: what is signed, and for which domains.
 
     {"domain": "example.com", "selector": "2026", "key": "/etc/dkim/example.pem"}, or with several
     domains {"selector": "2026", "key": {"example.com": …, "example.org": …}}. `headers` are those
@@ -152,7 +152,7 @@ class Signing:
         return content
 
     def signer(self, domain: str) -> Signer | None:
-        """Return who signs for mail from `domain`: of several domains the longest."""
+        """Return the signer for mail from `domain`; of several that fit, the longest domain's."""
         aligned = [name for name in self._keys() if is_aligned(domain, name)]
         if not aligned:
             return None
@@ -218,7 +218,7 @@ def domain_of(mailbox: str) -> str:
     """Return the domain in `mailbox`, an address with or without a name, in lower case."""
     domain = parseaddr(mailbox)[1].rpartition("@")[2].lower()
     try:
-        # With SMTPUTF8 it may be in letters.
+        # With SMTPUTF8 it may be in Unicode.
         return domain.encode("idna").decode("ascii")
     except UnicodeError:
         return domain

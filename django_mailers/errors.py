@@ -1,4 +1,4 @@
-"""The exceptions of composed mailers. Each is what an old `except` of its place expects."""
+"""The exceptions of composed mailers. Each derives from one that an old `except` expects."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["CancelSend", "MailersFailed", "NotQueued", "RateLimited"]
 class MailersFailed(smtplib.SMTPException):
     """Not one of several mailers could be given a message.
 
-    `errors` has the exception of each mailer that was tried, by alias, in the order in which they
-    were tried. The first of them is the cause.
+    `errors` has the exception of each mailer that was tried, by alias, in the order of the
+    attempts. The first of them is the cause.
     """
 
     def __init__(self, errors: Mapping[str, Exception], alias: str | None = None) -> None:
@@ -53,7 +53,7 @@ class CancelSend(Exception):
 
 
 class NotQueued(smtplib.SMTPException):
-    """Messages were not handed to a task engine: `count` of `total`, or it cannot be known.
+    """`count` of `total` messages were not handed to a task engine, or that cannot be known.
 
     The exception of the engine, the first one, is the cause.
     """
@@ -65,7 +65,7 @@ class NotQueued(smtplib.SMTPException):
         self.__cause__ = cause
 
     def __str__(self) -> str:
-        # Only the type: the text may have the content of a table.
+        # Only the type: the text may contain rows of a table.
         reason = "" if self.__cause__ is None else f": {type(self.__cause__).__name__}"
         if self.total == 1:
             return f"The message was not queued{reason}."

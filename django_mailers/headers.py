@@ -1,4 +1,4 @@
-"""Headers that are easily got wrong: `list_unsubscribe()`."""
+"""Headers that are easy to get wrong: `list_unsubscribe()`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django_mailers.delivery.uris import MAX_LINE, NAME, URIHeader
 
 __all__ = ["list_unsubscribe"]
 
-# Those that may not stand between angle brackets (RFC 2369, 2).
+# Characters that may not stand between angle brackets (RFC 2369, 2).
 FORBIDDEN = re.compile(r"[^!-~]|[<>\"\\]")
 
 
@@ -40,7 +40,7 @@ def _https(url: str) -> str:
     if parts.scheme.lower() != "https" or not parts.netloc:
         # RFC 8058, 3.1: nothing else is used for one click.
         raise ValueError("The URL to unsubscribe must be absolute, and begin with https://.")
-    # A line break would be quoted, or dropped by urlsplit(); it is somebody's attempt.
+    # A line break would be quoted, or dropped by urlsplit(); it may be an attack.
     return _uri(str(iri_to_uri(url)) if url.isprintable() else url, "URL")
 
 

@@ -79,7 +79,7 @@ SOURCE = Kind(
     (str, tuple),
     lambda value: isinstance(value, str) or [*map(type, value)] == [str, int],
 )
-# What is in it is for `dkim.complaint()` to say.
+# `dkim.complaint()` checks its content.
 DKIM = Kind("a dict with 'domain', 'selector' and 'key'", (Mapping,))
 # Other mailers, by which one that has such an option sends.
 ALIAS = Kind("the alias of a mailer", (str,))
@@ -120,7 +120,7 @@ def import_callable(value: Any, option: str, alias: str | None) -> Callable[...,
     """
     if callable(value):
         return value
-    # Not before: this module may be imported before the app is installed.
+    # Imported here because this module may be imported before the app is installed.
     from django.core.mail import InvalidMailer
     from django.utils.module_loading import import_string
 
@@ -128,10 +128,10 @@ def import_callable(value: Any, option: str, alias: str | None) -> Callable[...,
         found = import_string(value)
     except ImportError as error:
         raise InvalidMailer(
-            f"Could not import {option!r} {value!r}: {error}", alias=alias
+            f"Could not import OPTIONS {option!r} {value!r}: {error}", alias=alias
         ) from error
     if not callable(found):
-        raise InvalidMailer(f"OPTIONS {option!r}: {value!r} is not callable.", alias=alias)
+        raise InvalidMailer(f"OPTIONS {option!r} {value!r} is not callable.", alias=alias)
     return found
 
 
@@ -165,7 +165,8 @@ HEADERS = Kind(
 )
 
 
-_RATE = re.compile("([1-9][0-9]{0,8})/([1-9][0-9]{0,2})?([smhd])")
+# Compiled when it is needed: that takes time, and most processes have no rate.
+_RATE = "([1-9][0-9]{0,8})/([1-9][0-9]{0,2})?([smhd])"
 _PERIODS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 
 
@@ -175,7 +176,7 @@ def read_rates(value: Any) -> list[tuple[int, int]]:
     The list is empty if `value` is not valid: also if it has two rates for the same period.
     """
     texts = [value] if isinstance(value, str) else value
-    found = [isinstance(text, str) and _RATE.fullmatch(text) for text in texts]
+    found = [isinstance(text, str) and re.fullmatch(_RATE, text) for text in texts]
     if not all(found):
         return []
     rates = [(int(it[1]), int(it[2] or 1) * _PERIODS[it[3]]) for it in found if it]
@@ -257,7 +258,7 @@ class TakesOptions:
                 setattr(self, name, value)
             problem = self.option_conflict(vars(self))
         if problem is not None:
-            # Not before: this module may be imported before the app is installed.
+            # Imported here because this module may be imported before the app is installed.
             from django.core.mail import InvalidMailer
 
             raise InvalidMailer(problem, alias=self.alias)

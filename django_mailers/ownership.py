@@ -53,6 +53,11 @@ def is_internal(module: str) -> bool:
     return _is_within(module, DJANGO) or _is_within(module, OURS)
 
 
+def is_ours(name: str) -> bool:
+    """Whether the dotted `name` is that of a module of ours, or of something in one."""
+    return _is_within(name, OURS)
+
+
 def _is_within(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 

@@ -1,7 +1,7 @@
-"""Fixtures for pytest, which knows this module by an entry point.
+"""Fixtures for pytest, which finds this module by an entry point.
 
-None of them does anything for a test that does not ask for it. Importing this module imports
-nothing of Django: pytest does so in projects that have nothing to do with it, too.
+They have no effect on tests that do not request them. Importing this module does not import Django,
+as pytest imports it in all projects, also in those without Django.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def mailers_outbox() -> Iterator[SentMail]:
     """The messages that the test has sent until now, as a list.
 
-    Without a test environment, which pytest-django sets up, mailers are for memory from here on to
+    Without a test environment, which pytest-django sets up, mailers keep messages in memory until
     the end of the test.
     """
     from django_mailers.testing import captureMail
@@ -57,7 +57,7 @@ def override_mailers() -> Iterator[Callable[..., None]]:
 
 @pytest.fixture
 def failing_mailer() -> Iterator[Callable[..., Fault]]:
-    """A function that lets a mailer fail until the end of the test; it returns the Fault.
+    """A function that makes a mailer fail until the end of the test; it returns the Fault.
 
     Its arguments are those of `django_mailers.testing.failing`.
     """

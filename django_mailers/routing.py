@@ -26,7 +26,7 @@ __all__ = ["build_mailer", "current_mailer", "use_mailer"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-# What stands for a mailer: an alias, or what an entry of MAILERS may be.
+# A mailer is chosen by an alias, or by a dict like an entry of MAILERS.
 Choice: TypeAlias = str | Mapping[str, Any]
 
 LOCMEM = f"{BACKENDS}.locmem.EmailBackend"
@@ -38,13 +38,13 @@ def build_mailer(config: Mapping[str, Any], alias: str = "tenant") -> Mailer:
     `alias` is the mailer's name in errors, logs and reports. It need not be one of MAILERS.
 
     A mailer is made each time. There is no need to keep it: mailers of the SMTP backend of this
-    package share their sessions if their options are equal. While the default mailer is the backend
-    for memory, as in tests, so is the one that is returned.
+    package share their sessions if their options are equal. While the default mailer keeps mail in
+    memory, as in tests, so does the one that is returned.
 
-    Raises InvalidMailer if `config` could not be an entry of MAILERS, and for keys that are not
-    known. No error has the values of options in it, nor frames that do.
+    Raises InvalidMailer if `config` could not be an entry of MAILERS, or has unknown keys. Neither
+    an error nor the frames of its traceback contain the values of options.
     """
-    # When an error leaves it, this frame must not have the options, which a debug page would show.
+    # When an error leaves this frame, it must not have the options: a debug page would show them.
     problem: Exception | None = _problem(config, alias)
     if problem is None:
         entry = {"BACKEND": LOCMEM} if _is_mail_kept_in_memory() else config
@@ -99,7 +99,7 @@ def _is_mail_kept_in_memory() -> bool:
         return getattr(settings._wrapped, "EMAIL_BACKEND", None) == LOCMEM
     mailers: Any = settings.MAILERS
     if not mailers:
-        # There is nothing that shows it, but for the outbox.
+        # Only the outbox shows it.
         return hasattr(mail, "outbox")
     default: str = mail.DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined, unused-ignore]
     entries = [mailers[default]] if default in mailers else mailers.values()
@@ -107,7 +107,7 @@ def _is_mail_kept_in_memory() -> bool:
 
 
 class _Block:
-    """A block of `use_mailer()` that is being executed, inside of another one or None."""
+    """A block of `use_mailer()` that is being executed, and the one around it, or None."""
 
     def __init__(self, choice: Choice | None, outer: _Block | None) -> None:
         self.choice = choice
@@ -120,8 +120,8 @@ _current: ContextVar[_Block | None] = ContextVar("_current", default=None)
 class use_mailer:
     """Say through which mailer the resolver `current_mailer` sends: in a block, or a function.
 
-    `mailer` is an alias, a dict like an entry of MAILERS, or None for the mailer that there is
-    without any `use_mailer()`.
+    `mailer` is an alias, a dict like an entry of MAILERS, or None for the mailer that is used
+    outside of any `use_mailer()`.
 
         with use_mailer("acme"):
             send_mail(…)
@@ -130,9 +130,9 @@ class use_mailer:
         def remind(): …
 
     It decorates functions and coroutine functions. It is kept in a context variable: blocks may
-    be nested, threads and tasks do not disturb each other, and a task of asyncio has what was in
-    use when it was made, as has what `asend()` and Django's `sync_to_async()` run in threads. A
-    thread of your own starts without.
+    be nested, and threads and tasks do not affect each other. A task of asyncio has the mailer that
+    was in use when the task was made, and so has code that `asend()` and Django's `sync_to_async()`
+    run in threads. A thread of your own starts without one.
     """
 
     def __init__(self, mailer: Choice | None) -> None:
@@ -154,7 +154,7 @@ class use_mailer:
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             # Its body would run outside of the block.
-            raise TypeError("use_mailer() cannot decorate a generator. Use `with` inside of it.")
+            raise TypeError("use_mailer() cannot decorate a generator. Use `with` inside it.")
         called: Any = function
         if iscoroutinefunction(function):
 

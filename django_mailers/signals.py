@@ -17,22 +17,22 @@ __all__ = [
 # Arguments: message, alias (of that mailer).
 pre_send = Signal()
 
-# A message has been sent by the backend `observe`, or it could not be, or was cancelled.
+# The backend `observe` has sent a message, could not send it, or it was cancelled.
 # Arguments: message, alias (of that mailer), result (a SendResult), duration (of the whole batch,
 # in seconds).
 post_send = Signal()
 
-# A mailer of a failover or round robin is left alone for a while, after a fault.
+# After a fault, a mailer of a failover or round robin is not used for a while.
 # Arguments: alias (of the mailer that rests), mailer (the alias of the failover), fault (its kind,
 # a str), seconds (of rest).
 mailer_rested = Signal()
 
-# It has taken a message again. Arguments: alias, mailer.
+# That mailer has taken a message again. Arguments: alias, mailer.
 mailer_recovered = Signal()
 
 # A message was handed to a task engine. Arguments: message, alias, result (a SendResult).
 mail_queued = Signal()
 
-# It is decided what becomes of a message that was queued: no task will try it again.
+# The result of a message that was queued is final: no task will try it again.
 # Arguments: message (None if it cannot be read any more), alias, result (a SendResult).
 mail_finished = Signal()

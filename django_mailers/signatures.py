@@ -23,6 +23,13 @@ from django_mailers.options import TakesOptions
 BACKENDS = "django.core.mail.backends"
 SMTP = SMTP_BACKEND
 FILEBASED = f"{BACKENDS}.filebased.EmailBackend"
+# They keep or print messages, and send none.
+DEVELOPMENT = (
+    f"{BACKENDS}.console.EmailBackend",
+    f"{BACKENDS}.dummy.EmailBackend",
+    FILEBASED,
+    f"{BACKENDS}.locmem.EmailBackend",
+)
 
 # The arguments of Django's own backends, which are the same on every Django with MAILERS. Their
 # signatures do not say it all (the console's `stream` is among its **kwargs), and below 6.1 they

@@ -38,7 +38,7 @@ FORM = """<form method="post">
 # A mail program sends the POST, which has neither a cookie nor a token of a form.
 @method_decorator([csrf_exempt, never_cache], name="dispatch")
 class OneClickUnsubscribeView(View):
-    """Unsubscribe whom the signed token in the URL names (RFC 8058).
+    """Unsubscribe the recipient that the signed token in the URL names (RFC 8058).
 
     A subclass defines `unsubscribe()`. Its URL has the `token` that `make_token()` returns:
 
@@ -50,26 +50,26 @@ class OneClickUnsubscribeView(View):
 
     # Tokens are valid for this view only, if its subclasses have different ones.
     salt: ClassVar[str] = "django_mailers.views.OneClickUnsubscribeView"
-    # Seconds for which a link can be used. By default it can be as long as the mail is there.
+    # Seconds for which a link can be used; None for ever, as mail may be kept for long.
     max_age: ClassVar[int | None] = None
 
     @classmethod
     def make_token(cls, subscription: Any) -> str:
-        """Return the token for `subscription`: a str, a number, or what else JSON can store.
+        """Return the token for `subscription`: a str, a number, or anything else JSON can store.
 
-        Everybody who has the mail can read it: take a primary key, and not an address.
+        Everybody who has the mail can read it: use a primary key, not an address.
         """
         return signing.dumps(subscription, salt=cls.salt)
 
     def unsubscribe(self, subscription: Any) -> None:
         """End `subscription`, as it was given to `make_token()`.
 
-        It may be called again for a subscription that has ended, and does nothing then.
+        It may be called again for a subscription that has ended, and must do nothing then.
         """
         raise NotImplementedError(f"{type(self).__name__} must define unsubscribe().")
 
     def page(self, request: HttpRequest, subscription: Any, *, is_done: bool) -> HttpResponse:
-        """Return the page that asks, or that says that it `is_done`; for projects to override.
+        """Return the page that asks, or says that it `is_done`. Projects may override it.
 
         A form on it needs the hidden field of `List-Unsubscribe`, with the value `One-Click`, and
         no csrf_token.

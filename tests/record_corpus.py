@@ -26,7 +26,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def provide_what_python_lacks() -> None:
+def provide_what_python_lacks():
     """Make 6.1's `django.core.mail.message` importable; neither name plays a part in a message."""
     if sys.version_info < (3, 11):
         datetime.UTC = datetime.timezone.utc
@@ -34,7 +34,7 @@ def provide_what_python_lacks() -> None:
         inspect.markcoroutinefunction = None
 
 
-def record() -> str:
+def record():
     """Let the Django on the path, which must be a native 6.1, make every message."""
     import django
     from django.apps import apps
@@ -47,7 +47,8 @@ def record() -> str:
     settings.configure()
     apps.populate(())  # not django.setup(): that imports half of Django, more than 3.10 can
 
-    from tests.support.corpus import CORPUS, POLICIES, Recordings, email_package, render
+    from tests.support.corpus import CORPUS
+    from tests.support.recordings import POLICIES, Recordings, email_package, render
 
     recordings = Recordings.load()
     recordings.django = django.__version__
@@ -62,7 +63,7 @@ def record() -> str:
     return f"Django {django.__version__}, Python {python}: {len(CORPUS)} messages recorded."
 
 
-def main() -> None:
+def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--django", type=Path, help="site-packages that hold Django 6.1")
     options = parser.parse_args()

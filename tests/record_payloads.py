@@ -37,7 +37,8 @@ def main():
 
     from django_mailers.delivery.codec import dump
 
-    from .support.corpus import CORPUS, SETTINGS, pinned
+    from .support.corpus import CORPUS, SETTINGS
+    from .support.recordings import pinned
 
     recorded = json.loads(FILE.read_text()) if FILE.exists() else {}
     payloads = recorded[".".join(map(str, django.VERSION[:2]))] = {}

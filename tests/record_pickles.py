@@ -13,7 +13,6 @@ import json
 import pickle
 from email.mime.image import MIMEImage
 from pathlib import Path
-from typing import Any
 
 import django
 from django.conf import settings
@@ -25,13 +24,13 @@ LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
 PROTOCOL = 4
 
 
-def plain() -> Any:
+def plain():
     return mail.EmailMessage(
         "Plain", "Text.", "from@example.com", ["to@example.com"], headers={"X-Shop": "1"}
     )
 
 
-def full() -> Any:
+def full():
     message = mail.EmailMultiAlternatives(
         "Gr\xfc\xdfe",
         "Text.",
@@ -46,13 +45,13 @@ def full() -> Any:
     return message
 
 
-def with_image() -> Any:
+def with_image():
     message = mail.EmailMessage("Image", "Text.", "from@example.com", ["to@example.com"])
     message.attach(MIMEImage(b"\x89PNG\r\n\x1a\n", "png"))
     return message
 
 
-def sent() -> Any:
+def sent():
     """One that has been sent, and holds the backend that did."""
     mail.outbox = []
     message = plain()
@@ -63,7 +62,7 @@ def sent() -> Any:
 MESSAGES = (plain, full, with_image, sent)
 
 
-def main() -> None:
+def main():
     settings.configure(EMAIL_BACKEND=LOCMEM, USE_TZ=True)
     django.setup()
     series = ".".join(map(str, django.VERSION[:2]))

@@ -13,7 +13,6 @@ import json
 import re
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import django
 from django.core.management import get_commands, load_command_class
@@ -98,7 +97,7 @@ INTERNAL = {
 }
 
 
-def describe_signature(function: Any) -> str:
+def describe_signature(function):
     """The parameters: names, kinds and defaults. Annotations, of which Django has none, are not."""
     signature = inspect.signature(function)
     signature = signature.replace(
@@ -111,7 +110,7 @@ def describe_signature(function: Any) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", str(signature))
 
 
-def describe(value: Any) -> str:
+def describe(value):
     if isinstance(value, type) and hasattr(value, "_fields"):
         text = f"namedtuple({', '.join(value._fields)})"
     elif isinstance(value, type):
@@ -132,7 +131,7 @@ def describe(value: Any) -> str:
     return text
 
 
-def describe_class(name: str, cls: type) -> dict[str, str]:
+def describe_class(name, cls):
     """The class and what it defines itself; what it inherits is described where it is defined."""
     table = {name: describe(cls)}
     if not issubclass(cls, tuple):
@@ -145,7 +144,7 @@ def describe_class(name: str, cls: type) -> dict[str, str]:
     return table
 
 
-def describe_command(name: str) -> dict[str, str]:
+def describe_command(name):
     """What the command adds to the options of every command."""
     command = load_command_class(get_commands()[name], name)
     common = {action.dest for action in BaseCommand().create_parser("", name)._actions}
@@ -163,7 +162,7 @@ def describe_command(name: str) -> dict[str, str]:
     return table
 
 
-def describe_django() -> dict[str, str]:
+def describe_django():
     """The table of the Django that is installed. A name that is missing there is left out."""
     table = {}
     for module_name, names in PUBLIC.items():
@@ -184,7 +183,7 @@ def describe_django() -> dict[str, str]:
     return table | describe_command("sendtestemail")
 
 
-def forgotten() -> list[str]:
+def forgotten():
     """What the modules of mail define beside PUBLIC and LEGACY: a newer Django has more."""
     names = []
     for module_name, known in PUBLIC.items():
@@ -201,7 +200,7 @@ def forgotten() -> list[str]:
     return names
 
 
-def main() -> None:
+def main():
     if django.VERSION[:2] != (6, 1):
         raise SystemExit(f"Record on Django 6.1, not on {django.__version__}.")
     if names := forgotten():

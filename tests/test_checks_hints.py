@@ -1,5 +1,6 @@
 """The hints of the checks lead to what was meant."""
 
+import pkgutil
 import tempfile
 from pathlib import Path
 
@@ -7,7 +8,10 @@ from django.test import SimpleTestCase, override_settings
 from django.test.utils import extend_sys_path
 from django.utils.module_loading import import_string
 
-from django_mailers.checks import check_mailers, constructor
+from django_mailers import backends
+from django_mailers.backends.base import ReportingBackend, Wrapper
+from django_mailers.checks import check_mailers
+from django_mailers.options import ALIAS, NAME, Option
 
 from .support.utils import LOCMEM, OURS, SMTP
 
@@ -21,10 +25,20 @@ class PathTests(SimpleTestCase):
             (found,) = check_mailers(None)
         return found.id, found.hint
 
-    def test_ours_exist(self):
-        for path in constructor.OURS:
-            backend = import_string(path)
-            self.assertEqual(f"{backend.__module__}.{backend.__qualname__}", path)
+    def test_each_of_ours(self):
+        """Also one that was added later; not the private modules, nor `base`."""
+        modules = [module.name for module in pkgutil.iter_modules(backends.__path__)]
+        names = [name for name in modules if not name.startswith("_") and name != "base"]
+        self.assertLess({"smtp", "maildir", "failover"}, {*names})
+        for name in names:
+            path = f"django_mailers.backends.{name}.EmailBackend"
+            with self.subTest(name):
+                self.assertEqual(import_string(path).__module__, f"django_mailers.backends.{name}")
+                for wrong in (f"django_mailers.{name}.EmailBackend", f"{path}s"):
+                    expected = ("mailers.E004", f"Did you mean '{path}'?")
+                    self.assertEqual(self.meant(wrong), expected)
+        for wrong in ("django_mailers.backends.base.Wrappr", "django_mailers.mailboxes.X"):
+            self.assertEqual(self.meant(wrong), ("mailers.E004", f"Did you mean '{OURS}'?"))
 
     def test_misspelt(self):
         for path, meant in [
@@ -77,3 +91,35 @@ class PathTests(SimpleTestCase):
         for path in ("mailprovider.EmailBackend", "smtp", "", "django_mailers_x.Backend"):
             with self.subTest(path):
                 self.assertEqual(self.meant(path), ("mailers.E004", cure))
+
+
+class Archiving(Wrapper):
+    option_kinds = {"using": Option(ALIAS), "archive": Option(ALIAS)}
+
+
+class InDatabase(ReportingBackend):
+    """Its `using` is a database."""
+
+    option_kinds = {"using": Option(NAME)}
+
+
+class ReferenceTests(SimpleTestCase):
+    def test_options_by_their_kind(self):
+        """An option of the kind ALIAS refers to a mailer, whatever its name, and no other does."""
+        archiving = {"using": "default", "archive": "defualt"}
+        with override_settings(
+            MAILERS={
+                "default": {"BACKEND": LOCMEM},
+                "it": {"BACKEND": f"{__name__}.Archiving", "OPTIONS": archiving},
+                "kept": {"BACKEND": f"{__name__}.InDatabase", "OPTIONS": {"using": "replica"}},
+            }
+        ):
+            (found,) = check_mailers(None)
+        self.assertEqual(
+            (found.id, found.msg, found.hint),
+            (
+                "mailers.E012",
+                "MAILERS['it']: OPTIONS 'archive' names 'defualt', which is not in MAILERS.",
+                "Did you mean 'default'?",
+            ),
+        )

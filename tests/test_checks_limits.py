@@ -108,6 +108,12 @@ class LimitsTests(SimpleTestCase):
                 {"bulk": self.limit(cache=cache)}, found("mailers.E030", text, hint), CACHES=caches
             )
         self.assertFound({"bulk": self.limit(cache="redis")}, CACHES=caches)
+        text = "MAILERS['bulk']: OPTIONS 'cache' names 'default', which is not in CACHES."
+        self.assertFound(
+            {"bulk": self.limit()},
+            found("mailers.E030", text, "CACHES defines nothing."),
+            CACHES={},
+        )
         self.assertFound(
             {"bulk": self.limit(cache=1)},
             found(
@@ -138,14 +144,14 @@ class LimitsTests(SimpleTestCase):
             {"bulk": self.limit(using="retry"), "retry": retry},
             found(
                 "mailers.W034",
-                "MAILERS['bulk']: What 'retry' tries again is not counted: 'bulk' -> 'retry'.",
+                "MAILERS['bulk']: The attempts of 'retry' are not counted: 'bulk' -> 'retry'.",
             ),
         )
         self.assertFound(
             {"bulk": self.limit(using="f"), "f": route, "retry": retry},
             found(
                 "mailers.W034",
-                "MAILERS['bulk']: What 'retry' tries again is not counted: "
+                "MAILERS['bulk']: The attempts of 'retry' are not counted: "
                 "'bulk' -> 'f' -> 'retry'.",
             ),
         )
@@ -160,8 +166,7 @@ class LimitsTests(SimpleTestCase):
             },
             found(
                 "mailers.W032",
-                "MAILERS['bulk']: What 'retry' tries again is tried again, each time: "
-                "'bulk' -> 'retry'.",
+                "MAILERS['bulk']: The attempts of 'retry' are repeated: 'bulk' -> 'retry'.",
             ),
         )
 

@@ -33,12 +33,12 @@ class CallableTests(SimpleTestCase):
             [
                 message(
                     "E040",
-                    "MAILERS['it']: Could not import 'transforms' 'nowhere.shout': No module named "
-                    "'nowhere'",
+                    "MAILERS['it']: Could not import OPTIONS 'transforms' 'nowhere.shout': No "
+                    "module named 'nowhere'",
                 ),
                 message(
                     "E040",
-                    f"MAILERS['it']: OPTIONS 'transforms': '{HERE}.not_callable' is not callable.",
+                    f"MAILERS['it']: OPTIONS 'transforms' '{HERE}.not_callable' is not callable.",
                 ),
             ],
         )
@@ -49,7 +49,10 @@ class CallableTests(SimpleTestCase):
             with extend_sys_path(folder):
                 found = self.found("failing_transform.shout")
         self.assertNotIn("failing_transform", sys.modules)
-        text = "MAILERS['it']: Importing 'transforms' 'failing_transform.shout' raised ValueError."
+        text = (
+            "MAILERS['it']: Could not import OPTIONS 'transforms' 'failing_transform.shout': it "
+            "raised ValueError."
+        )
         self.assertEqual(found, [message("E040", text)])
 
     def test_any_option_of_that_kind(self):
@@ -63,7 +66,7 @@ class CallableTests(SimpleTestCase):
         with override_settings(MAILERS={"default": {"BACKEND": OURS, "OPTIONS": options}}):
             found = run()
         text = (
-            "MAILERS['default']: Could not import 'token' 'nowhere.token': No module named "
+            "MAILERS['default']: Could not import OPTIONS 'token' 'nowhere.token': No module named "
             "'nowhere'"
         )
         self.assertEqual(found, [message("E040", text)])
@@ -131,7 +134,7 @@ class RedirectTests(SimpleTestCase):
         with override_settings(MAILERS={"default": redirect, "smtp": SMTP, "bulk": SMTP}):
             text = (
                 "MAILERS['bulk']: It sends to anybody, although MAILERS['default'] redirects mail. "
-                "That mailer is not on its way."
+                "Its messages do not go through that mailer."
             )
             self.assertEqual(run(), [message("W041", text)])
 

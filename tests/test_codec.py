@@ -27,8 +27,9 @@ from django_mailers.delivery.codec import UnreadableMessage, dump, load
 from django_mailers.headers import list_unsubscribe
 
 from .record_payloads import FILE, NAMES
-from .support.corpus import CORPUS, POLICIES, SETTINGS, normalise, pinned, render
+from .support.corpus import CORPUS, SETTINGS
 from .support.messages import message
+from .support.recordings import POLICIES, normalise, pinned, render
 from .support.utils import ExactErrors, ignore_deprecations
 
 # Django cannot render them, as it does not know this type of text as such. What is stored is text.

@@ -182,7 +182,7 @@ class FaultTests(VerifyTestCase):
     def test_no_starttls(self):
         with SMTPServer() as server:
             found = self.verify(entry(server, use_tls=True))
-        self.assertFails(found, "tls", "does not offer STARTTLS", "port for submission")
+        self.assertFails(found, "tls", "does not offer STARTTLS", "submission port")
 
     def test_certificates(self):
         enter(self, trusting_the_ca())
@@ -269,7 +269,7 @@ class HintTests(SimpleTestCase):
     def test_connections(self):
         for error, hint in [
             (TimeoutError("timed out"), "A firewall may block port 25"),
-            (OSError(101, "Network is unreachable"), "Look at the network of this machine"),
+            (OSError(101, "Network is unreachable"), "Check the network of this machine"),
         ]:
             self.assertIn(hint, hints.of_connection(error, 25))
 
@@ -280,7 +280,7 @@ class HintTests(SimpleTestCase):
         self.assertIn("refuse this machine", hints.of_silence(25, None, is_timeout=False))
 
     def test_banners(self):
-        self.assertIn("something else than a mail server", hints.of_banner(-1, 80))
+        self.assertIn("is not that of a mail server", hints.of_banner(-1, 80))
 
     def test_starttls_on_the_port_for_tls(self):
         self.assertIn("set 'use_ssl'", hints.of_starttls(465))

@@ -86,7 +86,7 @@ class DNSTests(SimpleTestCase):
             (
                 ["v=spf1 -all", "v=spf1 ~all"],
                 {},
-                (False, "example.com has 2 SPF records, which is as good as none."),
+                (False, "example.com has 2 SPF records, and receivers accept only one."),
             ),
             (["v=spf10 -all"], {}, (False, "example.com has no SPF record.")),
             (["v=spf1 +all"], {}, (False, "v=spf1 +all (0 look-ups)")),
@@ -114,7 +114,7 @@ class DNSTests(SimpleTestCase):
                 (
                     False,
                     "v=spf1 include:gone.example -all (gone.example has no TXT record.)",
-                    "Receivers take that for an error: remove the term.",
+                    "Receivers treat this as an error: remove the term.",
                 ),
             ),
             (

@@ -18,7 +18,8 @@ from django_mailers.render import render
 from django_mailers.smtp.wire import normalize
 from django_mailers.testing.server import SMTPServer
 
-from .support.corpus import CORPUS, SETTINGS, pinned
+from .support.corpus import CORPUS, SETTINGS
+from .support.recordings import pinned
 from .support.servers import TIMEOUT, enter
 from .support.utils import OURS
 

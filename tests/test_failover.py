@@ -160,7 +160,7 @@ class OneMessageTests(ExactErrors, ProvidersTestCase):
             logs.output,
             [
                 "ERROR:django_mailers.failover:MAILERS['it']: 'a' refuses the sender of 2 of 3 "
-                "messages. Another mailer takes these, but the account has to be put right."
+                "messages. Another mailer takes them, but the account needs attention."
             ],
         )
 
@@ -300,7 +300,8 @@ class ClassifyTests(ProvidersTestCase):
             send_many([message("m")], using="it")
         self.assertEqual(
             str(caught.exception),
-            "MAILERS['it']: Could not import 'classify' 'nowhere.f': No module named 'nowhere'",
+            "MAILERS['it']: Could not import OPTIONS 'classify' 'nowhere.f': No module named "
+            "'nowhere'",
         )
 
 

@@ -118,7 +118,7 @@ class FailoverCheckTests(SimpleTestCase):
                 (
                     "mailers.W024",
                     "OPTIONS 'cache' names 'reddis', which is not in CACHES.",
-                    "CACHES defines 'default', 'dummy', 'redis' and 'missing'.",
+                    "Did you mean 'redis'?",
                 )
             ],
             cache="reddis",

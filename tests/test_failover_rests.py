@@ -1,17 +1,14 @@
 """When a mailer of a failover rests, who tries it afterwards, and what others learn of it."""
 
 import json
-import os
 import threading
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from unittest import mock
 
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.mail import mailers
-from django.test import SimpleTestCase, override_settings
+from django.test import override_settings
 
 from django_mailers import send_many
 from django_mailers.backends._failover import health, keys
@@ -21,6 +18,7 @@ from django_mailers.errors import MailersFailed
 from django_mailers.signals import mailer_recovered, mailer_rested
 
 from .support.messages import message
+from .support.processes import in_child
 from .support.providers import PROVIDER, ProvidersTestCase, providers
 from .support.servers import TIMEOUT, enter
 
@@ -378,31 +376,13 @@ class ProbeTests(RestsTestCase):
 
 
 class ForkTests(RestsTestCase):
-    def in_child(self, function):
-        """Return what `function` returns in a forked process."""
-        reading, writing = os.pipe()
-        with warnings.catch_warnings():
-            # Python warns of threads. The child needs none of them.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if not child:
-            try:
-                os.write(writing, json.dumps(function()).encode())
-            finally:
-                os._exit(0)
-        os.close(writing)
-        with open(reading) as stream:
-            text = stream.read()
-        os.waitpid(child, 0)
-        return json.loads(text)
-
     def test_a_child_knows_what_rests(self):
         with self.failover():
             self.down("a", 1)
             self.send()
-            self.assertEqual(self.in_child(self.send), "b")
+            self.assertEqual(in_child(self.send), "b")
             self.clock.advance(60)
-            self.assertEqual(self.in_child(self.send), "a")
+            self.assertEqual(in_child(self.send), "a")
 
     def test_a_child_does_not_wait_for_a_thread_of_its_parent(self):
         """Neither for the lock, nor for the one that tries a mailer."""
@@ -423,7 +403,7 @@ class ForkTests(RestsTestCase):
                 providers["a"].on_message = lambda one: None
                 lock = rests.lock
                 threads.submit(lock.acquire).result(TIMEOUT)
-                taken = self.in_child(self.send)
+                taken = in_child(self.send)
                 rests.renew_lock()
                 go.set()
                 self.assertEqual(first.result(TIMEOUT), "a")
@@ -674,49 +654,3 @@ class CacheTests(RestsTestCase):
     def test_an_interrupt_is_not_a_fault_of_the_cache(self):
         with self.broken(KeyboardInterrupt), self.assertRaises(KeyboardInterrupt):
             self.send_in("x")
-
-
-class KeysTests(SimpleTestCase):
-    def digest(self, backend=PROVIDER, **options):
-        with override_settings(MAILERS={"a": {"BACKEND": backend, "OPTIONS": options}}):
-            return keys.key_of("a")
-
-    def test_no_secret_is_in_it(self):
-        for options in [
-            {"password": "s3cr3t"},
-            {"api_key": "s3cr3t"},
-            {"url": "https://shop:s3cr3t@example.com"},
-            {"credentials": ["s3cr3t"]},
-            {"object": object()},
-        ]:
-            with self.subTest(options):
-                self.assertEqual(self.digest(name="x", **options), self.digest(name="x"))
-        self.assertEqual(
-            self.digest(host="h", password="s3cr3t"), self.digest(host="h", password="other")
-        )
-
-    def test_what_tells_mailers_apart(self):
-        different = [
-            self.digest(),
-            self.digest(name="x"),
-            self.digest(name="y"),
-            self.digest(names=["x", 1]),
-            self.digest("other.EmailBackend", name="x"),
-            self.digest(host="h"),
-            self.digest(host="i"),
-            self.digest(host="h", port=25),
-            self.digest(host="h", username="u"),
-        ]
-        self.assertEqual(len(set(different)), len(different))
-        self.assertEqual(self.digest(host="h", timeout=3), self.digest(host="h"))
-
-    def test_aliases_that_no_cache_would_take(self):
-        with override_settings(MAILERS={"a b:\n" + "x" * 300: {"BACKEND": PROVIDER}}):
-            [alias] = mailers
-            self.assertRegex(keys.key_of(alias), r"^[!-~]{50,200}$")
-
-    def test_timeouts(self):
-        for timeout, expected in [(3, 3), (2.5, 2.5), (None, 30), (True, 30), ("9", 30), (0, 30)]:
-            entry = {"BACKEND": PROVIDER, "OPTIONS": {"timeout": timeout}}
-            with self.subTest(timeout), override_settings(MAILERS={"a": entry, "b": {}}):
-                self.assertEqual([keys.timeout_of("a"), keys.timeout_of("b")], [expected, 30])

@@ -14,8 +14,8 @@ from django.test import SimpleTestCase
 from django_mailers import send_many
 from django_mailers.render import localparts, render
 
-from .support.corpus import pinned
 from .support.messages import message
+from .support.recordings import pinned
 from .support.rendering import by_django, is_local_part, outcome
 from .support.smtp import ALIAS, SMTPBackendTestCase, statuses, subjects
 

@@ -31,7 +31,7 @@ class QueuedTests(SimpleTestCase):
         with background():
             self.assertEqual(
                 output("queued"),
-                "TASKS['default']\n  This engine has no list of its tasks. Its own tools may.\n",
+                "TASKS['default']\n  This engine cannot list its tasks. Use its own tools.\n",
             )
 
     def test_a_problem(self):

@@ -18,7 +18,8 @@ from django.utils.safestring import mark_safe
 from django_mailers import render as rendering
 from django_mailers.render import bodies, direct, eligible, headers, render
 
-from .support.corpus import CORPUS, PNG, SETTINGS, inline_image, normalise, pinned
+from .support.corpus import CORPUS, PNG, SETTINGS, inline_image
+from .support.recordings import normalise, pinned
 from .support.rendering import RenderTestCase, by_django, hook, outcome, simple
 
 # What of the corpus is left to Django: what it refuses or changes on its way (IDNA), other

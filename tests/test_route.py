@@ -475,7 +475,7 @@ class ResolverTests(RouteTestCase):
 
     def test_checks_of_a_module_that_raises(self):
         with (
-            mock.patch.object(checks.resolvers, "import_string", side_effect=OSError("hunter2")),
+            mock.patch.object(checks.callables, "import_callable", side_effect=OSError("hunter2")),
             self.route("some.path", default={"BACKEND": CONSOLE}),
         ):
             [found] = self.found()

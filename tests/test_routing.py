@@ -232,7 +232,7 @@ class UseMailerTests(ExactErrors, SimpleTestCase):
 
         for function in (generator, asynchronous):
             with self.assertRaisesExactly(
-                TypeError, "use_mailer() cannot decorate a generator. Use `with` inside of it."
+                TypeError, "use_mailer() cannot decorate a generator. Use `with` inside it."
             ):
                 use_mailer("a")(function)
 

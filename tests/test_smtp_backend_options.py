@@ -115,7 +115,7 @@ class InvalidOptionTests(SMTPBackendTestCase):
         self.serve(auth="xoauth2", username="ada", token="tests.no_such.token", fail_silently=True)
         backend = mailers[ALIAS]
         text = (
-            f"MAILERS[{ALIAS!r}]: Could not import 'token' 'tests.no_such.token': "
+            f"MAILERS[{ALIAS!r}]: Could not import OPTIONS 'token' 'tests.no_such.token': "
             "No module named 'tests.no_such'"
         )
         for function in (

@@ -404,7 +404,7 @@ class SecretTests(SMTPBackendTestCase):
 
         self.assertNothingShown(TypeError, unhashable)
         error = self.assertNothingShown(InvalidMailer, missing)
-        self.assertIn("Could not import 'token' 'tests.nowhere.get_token'", str(error))
+        self.assertIn("Could not import OPTIONS 'token' 'tests.nowhere.get_token'", str(error))
 
     def test_invalid_mailer(self):
         """Made by hand: the frame of what looks MAILERS up is Django's, and shows its OPTIONS."""

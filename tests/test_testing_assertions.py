@@ -341,7 +341,9 @@ class FailureTests(FailureTestCase):
         outbox = mail.outbox
         del mail.outbox
         self.addCleanup(setattr, mail, "outbox", outbox)
-        with self.assertRaisesMessage(AssertionError, "There is no mail.outbox: nobody has called"):
+        with self.assertRaisesMessage(
+            AssertionError, "There is no mail.outbox: setup_test_environment"
+        ):
             assertMailSent()
 
 
@@ -428,7 +430,7 @@ class OnCommitTests(TestCase):
         self.assertEqual(
             str(caught.exception),
             "Expected 1 message, and found 0.\nNothing was sent.\n"
-            "1 function waits for a commit (transaction.on_commit()), which does not come in a "
+            "1 function waits for a commit (transaction.on_commit()), which never happens in a "
             "TestCase: use captureMail(on_commit=True).",
         )
 

@@ -343,7 +343,7 @@ class MistakeTests(SimpleTestCase):
             ),
             (
                 {"code": "refused"},
-                "'refused' is a connection that is not made: use it at='connect'.",
+                "'refused' needs at='connect': there is no connection.",
             ),
             ({"rate": 2}, "'rate' must be from 0 to 1."),
             ({"at": "auth", "recipients": BOB}, "At 'auth' no recipients are known yet."),

@@ -93,7 +93,7 @@ class MessageTests(ServerTestCase):
 
     def test_wait_for(self):
         server = self.serve()
-        with self.assertRaisesMessage(TimeoutError, "0 of 1 messages have come."):
+        with self.assertRaisesMessage(TimeoutError, "0 of 1 messages have arrived."):
             server.wait_for(1, timeout=0.01)
 
         def send():

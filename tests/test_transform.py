@@ -133,20 +133,21 @@ class TransformTests(ExactErrors, SimpleTestCase):
         for path, problem in [
             (
                 "nowhere.at_all",
-                "Could not import 'transforms' 'nowhere.at_all': No module named 'nowhere'",
+                "Could not import OPTIONS 'transforms' 'nowhere.at_all': No module named 'nowhere'",
             ),
             (
                 f"{HERE}.missing",
-                f"Could not import 'transforms' '{HERE}.missing': Module \"{HERE}\" does not "
-                'define a "missing" attribute/class',
+                f"Could not import OPTIONS 'transforms' '{HERE}.missing': Module \"{HERE}\" does "
+                'not define a "missing" attribute/class',
             ),
             (
                 "shout",
-                "Could not import 'transforms' 'shout': shout doesn't look like a module path",
+                "Could not import OPTIONS 'transforms' 'shout': shout doesn't look like a module "
+                "path",
             ),
             (
                 f"{HERE}.not_callable",
-                f"OPTIONS 'transforms': '{HERE}.not_callable' is not callable.",
+                f"OPTIONS 'transforms' '{HERE}.not_callable' is not callable.",
             ),
         ]:
             with (

@@ -48,6 +48,29 @@ class WithoutBackportTests(ProcessTestCase):
         )
         self.assertGreater(int(printed), 10)
 
+    def test_all_other_modules(self):
+        """None of them needs it, not even one that most projects never import."""
+        printed = self.without(
+            """
+            import importlib, pkgutil
+            configure()
+            import django_mailers
+            # They need packages that a project may not have.
+            extras = {"cryptography", "dns", "django_tasks_db", "health_check", "libcst", "pytest"}
+            count = 0
+            for module in pkgutil.walk_packages(django_mailers.__path__, "django_mailers."):
+                if module.name.endswith((".backport", ".__main__")):
+                    continue
+                try:
+                    importlib.import_module(module.name)
+                except ModuleNotFoundError as error:
+                    assert (error.name or "").partition(".")[0] in extras, (module.name, error)
+                count += 1
+            print(count)
+            """
+        )
+        self.assertGreater(int(printed), 150)
+
     def test_sends(self):
         self.without(
             """

@@ -1,4 +1,4 @@
-"""Django's SMTP backend, with our bytes and our errors: what subclasses written for it build on."""
+"""Django's SMTP backend with our bytes and our errors, for subclasses written for Django's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class DjangosBackend(django_smtp.EmailBackend):
-    """Django's backend. Its addresses and its bytes are ours, and its errors tell no secrets."""
+    """Django's backend, but with our addresses and bytes. Its errors show no secrets."""
 
     # Django's attributes
     alias: str | None
@@ -35,7 +35,7 @@ class DjangosBackend(django_smtp.EmailBackend):
         plain = addr_spec(address)
         if plain:
             return plain
-        # Not before: most processes never need them.
+        # Imported here because most processes never need them.
         from django_mailers.mailboxes import unnamed
 
         bare: Any = unnamed(address)
@@ -84,7 +84,7 @@ class DjangosBackend(django_smtp.EmailBackend):
             return method(*args)
         except Exception as error:
             self._annotate(error)
-            # It is of no use, and Django keeps it until the garbage collector comes.
+            # It is useless, and Django keeps it until the garbage collector runs.
             partial, self._partial_connection = self._partial_connection, None
             if partial is not None:
                 partial.close()

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def utf8_envelope(
     backend: EmailBackend, message: Message, recipients: Sequence[Any]
 ) -> Envelope | None:
-    """Return the envelope of `message` with headers in UTF-8; None if it does not need that.
+    """Return the envelope of `message` with headers in UTF-8; None if it does not need them.
 
-    If the server does not offer SMTPUTF8, the message gets the error that it has without the
-    option.
+    If the server does not offer SMTPUTF8, the message gets the error that it would get without
+    the option.
     """
     address = localparts.first_in(message)
     # (H26) A message() written for old Djangos cannot write its headers in another way.

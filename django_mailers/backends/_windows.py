@@ -1,4 +1,4 @@
-"""Render messages, as many at a time as may be held in memory."""
+"""Render messages, no more at a time than may be held in memory."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WINDOW_SIZE = 4 * 1024 * 1024
 def windows(
     messages: Iterable[Message], render: Callable[[Message], Envelope | Result]
 ) -> Iterator[list[Envelope | Result]]:
-    """Render the messages; yield as many of them at a time as may be held in memory.
+    """Render the messages; yield no more of them at a time than may be held in memory.
 
-    What `messages` raises is raised when those before are sent.
+    An exception of `messages` is raised after the messages before it have been sent.
     """
     window: list[Envelope | Result] = []
     size = 0

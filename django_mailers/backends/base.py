@@ -9,8 +9,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from django_mailers.options import TakesOptions
 
-# Of `delivery` nothing is imported before it is needed: for one message that is sent by the SMTP
-# backend nothing is.
+# Nothing of `delivery` is imported before it is needed: the SMTP backend sends one message without
+# it.
 if TYPE_CHECKING:
     from typing import ClassVar, Protocol, Self
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._wrapping.wrapper import Wrapper
 
     class Outcome(Protocol):
-        """What is counted: a SendResult, or a Result of `smtp`."""
+        """A result that can be counted: a SendResult, or a Result of `smtp`."""
 
         @property
         def status(self) -> str: ...

@@ -14,9 +14,9 @@ from django_mailers.types import Message
 from ._wrapping.addresses import address_of
 from .base import Wrapper
 
-# Headers that are not for `headers`, and the options for them.
+# Headers that have an option of their own.
 OTHER_OPTIONS = {"from": "from_email", "reply-to": "reply_to", "cc": "cc", "bcc": "bcc"}
-# Headers of which each message has its own.
+# Headers that differ between messages.
 EACH_ITS_OWN = {
     *("subject", "to", "date", "message-id", "mime-version"),
     *("content-type", "content-transfer-encoding"),
@@ -24,12 +24,12 @@ EACH_ITS_OWN = {
 
 
 class EmailBackend(Wrapper):
-    """Sends through `using` what it is given, with the options for what a message does not have.
+    """Sends messages through `using`, and adds what they lack from its options.
 
     A message has a sender of its own if that is not DEFAULT_FROM_EMAIL. It has a Reply-To or a Cc
-    if the attribute or the header is not empty. A header is compared by its name in any case, and
-    a prefix is not put before a subject that starts with it. Nobody who gets the message already is
-    added in `cc` or `bcc`.
+    if the attribute or the header is not empty. Names of headers are compared without regard to
+    case, and a subject that starts with the prefix does not get it again. An address that gets the
+    message already is not added to `cc` or `bcc`.
     """
 
     option_kinds: ClassVar[Mapping[str, Option]] = {
@@ -61,7 +61,7 @@ class EmailBackend(Wrapper):
         return None
 
     def outgoing(self, message: Message) -> Message | SendResult:
-        """Return a copy of `message` with what it lacks; or itself, if that is nothing."""
+        """Return a copy of `message` with what it lacks, or `message` if it lacks nothing."""
         added = self._added(message)
         if not added:
             return message
@@ -71,7 +71,7 @@ class EmailBackend(Wrapper):
         return changed
 
     def _added(self, message: Message) -> dict[str, Any]:
-        """Return the attributes that are not those of `message`."""
+        """Return the attributes that differ from those of `message`."""
         own: Mapping[str, Any] = message.extra_headers or {}
         given = {name.lower() for name, value in own.items() if value}
         added: dict[str, Any] = {}

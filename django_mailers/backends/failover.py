@@ -24,11 +24,12 @@ from .base import Wrapper
 
 
 class EmailBackend(Wrapper):
-    """Hands each message to the first of `mailers`, and to the next one if that cannot take it.
+    """Hands each message to the first of `mailers`, or to the next one if that cannot take it.
 
-    That is decided for each message by what went wrong (`delivery/faults.py`). A message that a
-    mailer has taken, or may have taken, is never given to another one, unless `unknown="next"`
-    allows it. A mailer that fails rests, and is tried by one message afterwards: see `Health`.
+    Whether it goes to the next one depends on what went wrong (`delivery/faults.py`). A message
+    that a mailer has taken, or may have taken, is never given to another one, unless
+    `unknown="next"` allows it. A mailer that fails rests, and is tried by one message afterwards:
+    see `Health`.
 
     If no mailer takes a message, its error is a `MailersFailed`.
     """
@@ -70,8 +71,8 @@ class EmailBackend(Wrapper):
     def open(self) -> bool | None:
         """Open the first of the mailers that can be opened, until `close()`.
 
-        A mailer that cannot rests. Returns what the `open()` of the mailer returns, and raises
-        `MailersFailed` if not one can be opened.
+        A mailer that cannot be opened rests. Returns what the `open()` of the mailer returns, and
+        raises `MailersFailed` if none can be opened.
         """
         check_aliases(self)
         health, forced = Health(self), False
@@ -96,7 +97,7 @@ class EmailBackend(Wrapper):
 
     @staticmethod
     def option_conflict(options: Mapping[str, Any]) -> str | None:
-        """Say which of `options`, whose values are possible each by itself, do not go together."""
+        """Say which of `options`, each of which is valid by itself, do not go together."""
         get = options.get
         rest, max_rest = get("rest", EmailBackend.rest), get("max_rest", EmailBackend.max_rest)
         if rest > max_rest:
@@ -128,7 +129,7 @@ class EmailBackend(Wrapper):
                 health.release(attempt)
             waiting, moving = numbers[count:], batch.pending(numbers[:count])
             if waiting and moving:
-                # What is wrong is not about the message: the others move together with it.
+                # The fault is not the message's: the others move on together with it.
                 batch.share(tries[0], waiting)
             if moving or not waiting:
                 tried.add(attempt.alias)
@@ -136,7 +137,7 @@ class EmailBackend(Wrapper):
         batch.give_up(numbers)
 
     def _not_opened(self, health: Health, attempt: Attempt, error: Exception) -> None:
-        """Let a mailer that could not be opened rest, unless it would be the same with the next."""
+        """Make a mailer that could not be opened rest, unless the next one would fail likewise."""
         fault = fault_of_error(error, handed_over=False)
         if not fault.moves:
             raise error

@@ -1,7 +1,7 @@
 """Mail in a folder: `"BACKEND": "django_mailers.backends.maildir.EmailBackend"`.
 
-For tests of code in other processes, whose `mail.outbox` nobody sees: `outbox_from()` of
-django_mailers.testing reads it. Any mail program that knows the format Maildir can, too.
+For tests of code in other processes, whose `mail.outbox` the test cannot see. `outbox_from()` of
+`django_mailers.testing` reads it, as can any mail program that knows the Maildir format.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django_mailers.delivery import SendResult
 from django_mailers.options import FLAG, PATH, Option
 from django_mailers.render import render
 from django_mailers.smtp import is_injected
-from django_mailers.smtp.locks import Lockable, locked
+from django_mailers.smtp.locks import Lockable, after_fork, locked
 from django_mailers.types import Message
 
 from .base import ReportingBackend
@@ -28,7 +28,7 @@ ATTRIBUTES = "X-Django-Mailers"
 
 
 class _Writer(Lockable):
-    """mailbox.Maildir counts its files without a lock, and the count is in their names."""
+    """A lock for mailbox.Maildir, which counts its files without one, and names them by it."""
 
     @locked
     def add(self, box: mailbox.Maildir, content: bytes) -> None:
@@ -36,13 +36,12 @@ class _Writer(Lockable):
 
 
 _writer = _Writer()
-# A child has no thread that could unlock it.
-if hasattr(os, "register_at_fork"):  # Not on Windows.
-    os.register_at_fork(after_in_child=_writer.renew_lock)
+# A forked child has no thread that could unlock it.
+after_fork(_writer.renew_lock)
 
 
 class EmailBackend(ReportingBackend):
-    """Keeps each message in a file of the Maildir `path`, which is made if it is not there.
+    """Keeps each message in a file of the Maildir `path`, which is made if it does not exist.
 
     Several processes may use it at the same time. A file appears when it is complete.
     """
@@ -81,7 +80,7 @@ class EmailBackend(ReportingBackend):
         return SendResult(message, "sent")
 
     def _content(self, message: Message) -> bytes:
-        # First, as a message of the project's own may write itself when it is rendered.
+        # Rendered first, as a project's own message may fill in its attributes then.
         rendered = render(message).replace(b"\r\n", b"\n")
         # JSON escapes everything but ASCII, line breaks included.
         return f"{ATTRIBUTES}: {json.dumps(_attributes(self.alias, message))}\n".encode() + rendered

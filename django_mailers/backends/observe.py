@@ -21,17 +21,17 @@ from .base import Wrapper
 
 
 class EmailBackend(Wrapper):
-    """Sends through `using`, and the signals `pre_send` and `post_send` for each message.
+    """Sends messages through `using`, with the signals `pre_send` and `post_send` for each.
 
     A receiver of `pre_send` that raises CancelSend keeps its message from being sent, which is then
-    "skipped". Any other exception is about that message, too, which is then "failed". An exception
-    of a receiver of `post_send` is logged by Django, and changes nothing.
+    "skipped". After any other exception it is "failed". If a receiver of `post_send` raises an
+    exception, Django logs it, and nothing else changes.
     """
 
     option_kinds: ClassVar[Mapping[str, Option]] = {"using": Option(ALIAS, is_required=True)}
 
     def outgoing(self, message: Message) -> Message | SendResult:
-        """Send `pre_send`; return `message`, or that it was cancelled."""
+        """Send `pre_send`; return `message`, or a result if it was cancelled."""
         try:
             pre_send.send(type(self), message=message, alias=self.alias)
         except CancelSend as error:
@@ -65,10 +65,10 @@ class EmailBackend(Wrapper):
                     duration=duration,
                 )
                 for _, response in responses:
-                    # Not the receiver's, but a job's time limit for example.
+                    # An interrupt, such as a job's time limit, is not the receiver's.
                     if isinstance(response, Exception) and is_injected(response):
                         raise response
         except BaseException as error:
-            # An interrupt. It is not to hide that the messages were sent (H50).
+            # An interrupt must not hide that the messages were sent (H50).
             attach_report(error, results, self.alias)
             raise

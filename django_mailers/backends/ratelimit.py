@@ -1,4 +1,4 @@
-"""A mailer that sends no more than so many messages in a period, counted for all processes."""
+"""A mailer that limits how many messages are sent in a period, counted for all processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger("django_mailers.backends")
 
 # Results of messages that were not handed over.
 NOT_HANDED_OVER = frozenset({"failed", "skipped"})
-# The mailers whose cache was broken the last time, in this process.
+# The mailers whose cache was broken when this process last used it.
 _broken: set[str | None] = set()
 # The place of a message that a broken cache let through.
 UNCOUNTED = Place({}, 0)
@@ -84,7 +84,7 @@ class EmailBackend(Wrapper):
             elapsed = clock.monotonic() - begun
             left = {n: it.seconds - elapsed for n, it in outcomes.items() if isinstance(it, Full)}
             waiting = [*left]
-            # No less, or it would ask the cache without a pause.
+            # Not less, or it would ask the cache without a pause.
             pause = max(min(left.values(), default=0), MOMENT)
             if pause > patience:
                 results.update((n, self._limited(messages[n], left[n])) for n in waiting)
@@ -105,13 +105,13 @@ class EmailBackend(Wrapper):
         return caches[self.cache]
 
     def _take(self, ledger: Ledger, costs: Sequence[Cost]) -> Sequence[Place | Full]:
-        """Count messages that cost so much; if the cache is broken, all are let through."""
+        """Count messages with these costs; if the cache is broken, let all of them through."""
         try:
             outcomes = ledger.take(costs)
         except ImproperlyConfigured:
             raise
         except Exception as error:
-            # A cache raises errors of its client's own kind (H56).
+            # A cache raises the errors of its client (H56).
             if is_injected(error):
                 raise
             if self.alias not in _broken:
@@ -152,7 +152,7 @@ class EmailBackend(Wrapper):
         try:
             ledger.give_back(unused)
         except Exception as error:
-            # The cache's: the places stay taken until their time has passed.
+            # An error of the cache: the places stay taken until their time has passed.
             if is_injected(error):
                 raise
 

@@ -23,10 +23,10 @@ from .base import Wrapper
 class EmailBackend(Wrapper):
     """Sends through `using`, but only to the recipients that `allow` names.
 
-    Each pattern in `allow` is one for fnmatch, in any case. These recipients get the message. In
-    the place of all others `to` gets a copy: a message of its own, with `subject_prefix` before its
-    subject and the original recipients in its headers X-Original-To, X-Original-Cc and
-    X-Original-Bcc. A recipient is allowed only if it is beyond doubt which address that is.
+    The patterns in `allow` are those of fnmatch, without regard to case. Recipients that match one
+    get the message. Instead of all others `to` gets a copy: a message of its own, with
+    `subject_prefix` before its subject and the original recipients in its headers X-Original-To,
+    X-Original-Cc and X-Original-Bcc. A recipient is allowed only if its address is beyond doubt.
 
     A message is "sent" if both of its parts were. If only one was, or that is not known, it is
     "unknown". A message that may have recipients in another way is "failed".
@@ -72,7 +72,7 @@ class EmailBackend(Wrapper):
         return results_of(given)
 
     def _split(self, message: Message) -> list[Message]:
-        """Return what is sent in the place of `message`: one message, or two."""
+        """Return what is sent instead of `message`: one message, or two."""
         leftovers = Leftovers(message, self._is_header_allowed)
         everybody = [*(mailbox for name in FIELDS for mailbox in getattr(message, name) or ())]
         if not leftovers and all(map(self._is_allowed, [*everybody, *message.recipients()])):
@@ -97,7 +97,7 @@ class EmailBackend(Wrapper):
         leftovers.remove_from(part)
         blind = [mailbox for mailbox in message.bcc or () if self._is_redirected(mailbox)]
         originals = original_headers(message, blind)
-        # Two with the same Message-ID would be one to those who get both.
+        # Someone who gets both would see only one if they had the same Message-ID.
         replaced = ORIGINALS if is_alone else {*ORIGINALS, "message-id"}
         kept = {n: value for n, value in part.extra_headers.items() if n.lower() not in replaced}
         part.extra_headers = {**kept, **originals}
@@ -118,7 +118,7 @@ class EmailBackend(Wrapper):
         return address is not None and self._matches(address)
 
     def _is_redirected(self, mailbox: object) -> bool:
-        """Whether it is a recipient, and not allowed. Django ignores what is empty."""
+        """Whether it is a recipient that is not allowed. Django ignores empty ones."""
         return bool(mailbox) and not self._is_allowed(mailbox)
 
     def _is_header_allowed(self, value: object) -> bool:

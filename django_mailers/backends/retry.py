@@ -28,7 +28,7 @@ OPTIONS = {
 
 
 class EmailBackend(Wrapper):
-    """Sends again through `using` what was certainly not sent, if that may succeed later.
+    """Sends through `using`, and sends again what was certainly not sent and may succeed later.
 
     It waits between the attempts, in the thread that sends: use it in workers, not in requests. No
     connection of a pool is held meanwhile. The results are those of each message's last attempt.
@@ -66,7 +66,7 @@ class EmailBackend(Wrapper):
             try:
                 return super().open()
             except Exception as error:
-                # Of any backend, and what that says decides.
+                # An error of any backend; its fault decides.
                 if is_injected(error):
                     raise
                 faults = {0: fault_of_error(error, handed_over=False)}

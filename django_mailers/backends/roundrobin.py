@@ -19,7 +19,7 @@ class EmailBackend(failover.EmailBackend):
     """Hands the messages to its `mailers` in turn, by their `weights`, which are all 1 by default.
 
     A batch is divided into one group for each mailer. Mailers that rest are left out. If a mailer
-    cannot take a message, the next one gets it, by the rules of the failover, which see.
+    cannot take a message, the next one gets it, by the rules of the failover.
     """
 
     option_kinds: ClassVar[Mapping[str, Option]] = {"weights": Option(WEIGHTS)}
@@ -32,14 +32,14 @@ class EmailBackend(failover.EmailBackend):
 
     @staticmethod
     def option_conflict(options: Mapping[str, Any]) -> str | None:
-        """Say which of `options`, whose values are possible each by itself, do not go together."""
+        """Say which of `options`, each of which is valid by itself, do not go together."""
         mailers, weights = options.get("mailers"), options.get("weights")
         if mailers is not None and weights is not None and len(mailers) != len(weights):
             return "OPTIONS 'weights' must have one item for each of 'mailers'."
         return failover.EmailBackend.option_conflict(options)
 
     def _groups(self, count: int) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
-        """Yield the numbers of the messages for each mailer, and it with those behind it."""
+        """Yield the numbers of the messages of each group, and the mailers to try in order."""
         aliases, health = self.mailers, Health(self)
         health.refresh(aliases)
         working = [alias for alias in aliases if not health.is_resting(alias)]

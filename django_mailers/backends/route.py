@@ -9,10 +9,9 @@ from typing import Any
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import InvalidMailer
-from django.utils.module_loading import import_string
 
 from django_mailers.delivery import SendResult
-from django_mailers.options import ALIAS, CALLABLE, Option
+from django_mailers.options import ALIAS, CALLABLE, Option, import_callable
 from django_mailers.routing import build_mailer
 from django_mailers.smtp import is_injected
 from django_mailers.types import Mailer, Message
@@ -27,12 +26,12 @@ OPTIONS = {"resolver": Option(CALLABLE, is_required=True), "using": Option(ALIAS
 class EmailBackend(Wrapper):
     """Sends each message through the mailer that a callable chooses for it.
 
-    `resolver(message)` returns an alias, or a dict like an entry of MAILERS, of which a mailer is
+    `resolver(message)` returns an alias; or a dict like an entry of MAILERS, from which a mailer is
     built; or None: then the message goes through `using`. Without `using` it is not sent, so that
-    nothing leaves through a mailer that is not meant for it.
+    no message leaves through a mailer that is not meant for it.
 
-    Messages for the same mailer are handed on together. What is wrong with the choice for a message
-    is an error of that message: the others are sent.
+    Messages for the same mailer are handed on together. If the choice for a message fails, only
+    that message fails: the others are sent.
     """
 
     option_kinds = OPTIONS
@@ -40,7 +39,7 @@ class EmailBackend(Wrapper):
     resolver: str | Resolver
 
     def send_through(self, messages: Sequence[Message]) -> list[SendResult]:
-        resolve = self._import_resolver()
+        resolve: Resolver = import_callable(self.resolver, "resolver", self.alias)
         results: dict[int, SendResult] = {}
         groups: dict[str | Configuration, list[int]] = {}
         # All are asked before anything is sent.
@@ -60,14 +59,14 @@ class EmailBackend(Wrapper):
         return [results[number] for number in range(len(messages))]
 
     def _choose(self, resolve: Resolver, message: Message) -> str | Configuration | SendResult:
-        """Return where `message` goes, or what becomes of it if it goes nowhere."""
+        """Return where `message` goes, or its result if it goes nowhere."""
         try:
             return self._checked(resolve(message))
         except Exception as error:
             if is_injected(error):
                 raise
-            # The project's code, and what it has read: this is about the one message, which goes
-            # by no other way (H51).
+            # An error of the project's code, or of its data: this one message fails, and does not
+            # go another way (H51).
             return SendResult(message, "failed", error=error)
 
     def _checked(self, choice: Any) -> str | Configuration:
@@ -92,14 +91,14 @@ class EmailBackend(Wrapper):
         if inspect.iscoroutine(choice):
             choice.close()  # It would warn that nobody has awaited it.
             text += " It has to be a function that is not asynchronous."
-        # It may have a secret in it, which a page about the error would show.
+        # It may contain a secret, which an error page would show.
         del choice
         raise TypeError(text)
 
     def _hand_to_configured(
         self, configuration: Configuration, messages: Sequence[Message]
     ) -> list[SendResult]:
-        """Hand `messages` on to the mailer of a configuration; all errors are about them."""
+        """Hand `messages` on to the mailer of a configuration; an error is one of theirs."""
         call = current_call(self)
         alias = self._alias
         try:
@@ -126,21 +125,6 @@ class EmailBackend(Wrapper):
             alias=self.alias,
         )
 
-    def _import_resolver(self) -> Resolver:
-        if not isinstance(self.resolver, str):
-            return self.resolver
-        try:
-            resolver: Resolver = import_string(self.resolver)
-        except ImportError as error:
-            raise InvalidMailer(
-                f"Could not import OPTIONS 'resolver' {self.resolver!r}: {error}", alias=self.alias
-            ) from error
-        if not callable(resolver):
-            raise InvalidMailer(
-                f"OPTIONS 'resolver' {self.resolver!r} is not callable.", alias=self.alias
-            )
-        return resolver
-
     @property
     def _name(self) -> str:
         if isinstance(self.resolver, str):
@@ -149,7 +133,7 @@ class EmailBackend(Wrapper):
 
     @property
     def _alias(self) -> str:
-        """What the mailers of configurations are called."""
+        """The alias of mailers that are built from configurations."""
         return "tenant" if self.alias is None else self.alias
 
 
@@ -172,7 +156,7 @@ class Configuration:
 
 
 def _frozen(value: Any) -> Hashable:
-    """Return something that is equal for equal values, and can be the key of a dict."""
+    """Return a hashable object that is equal for equal values."""
     if isinstance(value, Mapping):
         return frozenset((name, _frozen(part)) for name, part in value.items())
     if isinstance(value, list | tuple):

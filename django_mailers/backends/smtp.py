@@ -8,11 +8,10 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.core.mail import DNS_NAME, InvalidMailer
+from django.core.mail import DNS_NAME
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.functional import cached_property
-from django.utils.module_loading import import_string
 
 from django_mailers.options import (
     AUTO,
@@ -26,6 +25,7 @@ from django_mailers.options import (
     SIZE,
     SOURCE,
     Option,
+    import_callable,
     one_of,
 )
 
@@ -197,7 +197,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         Raises only what is not about a message: a `token` that cannot be imported, for example.
         """
         if self._is_djangos((*SENDING_HOOKS, "send_messages")):
-            # Not before: most processes never need it.
+            # Imported here because most processes never need it.
             from ..delivery.onebyone import send_one_by_one
 
             return send_one_by_one(self, messages, keep_open=self.connection is not None)
@@ -217,7 +217,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
 
         It ends early if nothing of what was held could be sent, as there is no session to be had.
         """
-        # Not before: most processes send one message at a time.
+        # Imported here because most processes send one message at a time.
         from ._windows import windows
 
         sent = total = 0
@@ -249,7 +249,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
             if recipients is None:
                 recipients = message.recipients()
             if self.smtputf8 == "auto":
-                # Not before: most processes never need it.
+                # Imported here because most processes never need it.
                 from ._utf8 import utf8_envelope
 
                 envelope = utf8_envelope(self, message, recipients)
@@ -274,7 +274,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         """Return `content`, a whole message, with a signature if the option `dkim` asks for one."""
         if self.dkim is None:
             return content
-        # Not before: most processes never need them.
+        # Imported here because most processes never need them.
         from ..dkim import Signing
         from ..smtp.wire import normalize
 
@@ -349,18 +349,10 @@ class EmailBackend(ReportingBackend, DjangosBackend):
         return TLSConfig(*options) if any(options) else NO_TLS_OPTIONS
 
     def _authenticate(self) -> Callable[[Any], object]:
-        token: Any = self.token
-        if isinstance(token, str):
-            try:
-                token = import_string(token)
-            except ImportError as error:
-                raise InvalidMailer(
-                    f"Could not import 'token' {self.token!r}: {error}", alias=self.alias
-                ) from error
-        # Not before: most processes never need it.
+        # Imported here because most processes never need it.
         from ..smtp.auth import XOAuth2
 
-        return XOAuth2(self.username, token)
+        return XOAuth2(self.username, import_callable(self.token, "token", self.alias))
 
     @staticmethod
     def option_conflict(options: Mapping[str, Any]) -> str | None:
@@ -383,7 +375,7 @@ class EmailBackend(ReportingBackend, DjangosBackend):
 
 
 def _dkim_complaint(option: Any) -> str | None:
-    # Not before: most processes never need it.
+    # Imported here because most processes never need it.
     from ..dkim import complaint
 
     return complaint(option)

@@ -50,7 +50,7 @@ class EmailBackend(Wrapper):
                   rely on the engine.
     max_size      the bytes of JSON that a message may have.
 
-    A message is rendered when it is sent, so that what is wrong with it is raised there.
+    A message is rendered when it is sent, so that an error in it is raised there.
     """
 
     option_kinds: ClassVar[Mapping[str, Option]] = {
@@ -101,14 +101,14 @@ class EmailBackend(Wrapper):
 
         results, later = batch.store(messages)
         if later:
-            # The project's other callbacks run, whatever happens in this one.
+            # The project's other callbacks run even if this one fails.
             transaction.on_commit(
                 partial(batch.enqueue_stored, later), using=self.database, robust=True
             )
         return results
 
     def open(self) -> bool | None:
-        """Do nothing: engines keep their own connections, and workers have the mailer's."""
+        """Do nothing: engines keep their own connections, and workers open the mailer's."""
         return None
 
     def ticket(self) -> Ticket:
@@ -142,7 +142,7 @@ class EmailBackend(Wrapper):
         try:
             raise first
         finally:
-            # Else its traceback would keep the messages until the garbage collector comes.
+            # Otherwise its traceback would keep the messages until the garbage collector runs.
             del first, results, result
 
     def _task(self) -> tuple[Any, str | None]:

@@ -22,10 +22,10 @@ logger = logging.getLogger("django_mailers.backends")
 
 
 class EmailBackend(Wrapper):
-    """Sends through `using`, and then gives what that has taken to each of `also`, too.
+    """Sends through `using`, and then sends copies of what that has taken through each of `also`.
 
-    The results are those of `using`. What goes wrong with the others is logged, and not raised.
-    What `using` did not take, or may not have taken, is not given to them.
+    The results are those of `using`. Errors of the others are logged, and not raised. A message
+    that `using` did not take, or may not have taken, is not given to them.
 
     Raises InvalidMailer for an unknown alias in `also`, before anything is sent.
     """
@@ -39,7 +39,7 @@ class EmailBackend(Wrapper):
 
     @staticmethod
     def option_conflict(options: Mapping[str, Any]) -> str | None:
-        """Say which mailer would get everything twice."""
+        """Say which mailer would get every message twice."""
         seen = {options.get("using")}
         for alias in options.get("also") or ():
             if alias in seen:
@@ -73,22 +73,22 @@ class EmailBackend(Wrapper):
             for alias in self.also:
                 self._give(alias, taken)
         except BaseException as error:
-            # An interrupt. It is not to hide that the messages were sent.
+            # An interrupt must not hide that the messages were sent.
             attach_report(error, results, self.alias)
             raise
 
     def _give(self, alias: str, messages: Sequence[Message]) -> None:
-        """Send copies of `messages` through the mailer `alias`; log what goes wrong."""
+        """Send copies of `messages` through the mailer `alias`; log errors."""
         try:
-            # Copies, as what a backend adds to a message is to be that of `using`.
+            # Copies, so that the attributes which a backend adds to a message are those of `using`.
             copies = [self.copy(message) for message in messages]
             with current_call(self).aside():
                 report = SendReport(self.hand_on(alias, copies))
         except Exception as error:
             if is_injected(error):
                 raise
-            # Of any backend, its configuration included: the messages are sent, and an error would
-            # make the caller send them again (H50).
+            # An error of any backend, or of its configuration. The messages are sent, and raising
+            # it would make the caller send them again (H50).
             _log(
                 self.alias,
                 f"Sending copies of them through {alias!r} raised {type(error).__name__}.",
@@ -96,12 +96,12 @@ class EmailBackend(Wrapper):
             return
         failures = report.failures
         if failures:
-            # Only the types: a text may be the server's, and name anybody.
+            # Only the types: the text may be the server's, and contain addresses.
             types = {type(one.error).__name__ for one in failures if one.error is not None}
             because = f" ({', '.join(sorted(types))})" if types else ""
             _log(self.alias, f"Of their copies through {alias!r}: {report.summary()}{because}.")
 
 
 def _log(alias: str | None, what: str) -> None:
-    # A warning, and not an error: an error report may be sent by this very mailer.
+    # A warning, not an error: an error report might be sent by this very mailer.
     logger.warning("MAILERS[%r]: Messages were sent. %s", alias, what)

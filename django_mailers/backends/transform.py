@@ -16,11 +16,11 @@ from .base import Wrapper
 
 
 class EmailBackend(Wrapper):
-    """Sends through `using` what the callables in `transforms` make of a copy of each message.
+    """Applies the callables in `transforms` to a copy of each message; sends through `using`.
 
-    Each is called with what the one before it has returned, and returns a message: the same one,
-    changed, or another. If one returns None, the message is "skipped". What one raises is about
-    that message, which is then "failed".
+    Each is called with what the previous one has returned, and returns a message: the same one,
+    changed, or another. If one returns None, the message is "skipped". If one raises an exception,
+    the message is "failed".
 
     Raises InvalidMailer, before anything is sent, if a path cannot be imported.
     """
@@ -58,7 +58,7 @@ class EmailBackend(Wrapper):
 
 
 def _name(transform: Any) -> str:
-    """Return the path of a transform; without its repr(), which may have anything in it."""
+    """Return the path of a transform, but not its repr(), which may contain anything."""
     if isinstance(transform, str):
         return transform
     named = transform if hasattr(transform, "__qualname__") else type(transform)

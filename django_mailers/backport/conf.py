@@ -15,7 +15,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django_mailers.conf import is_polyfilled
 from django_mailers.deprecation import (
     effective_caller,
-    module_of,
     warn_about_external_use,
     warn_about_use,
 )
@@ -139,7 +138,7 @@ def _warn_about_setting(name: str) -> None:
 
 
 def _is_settings_code(frame: FrameType) -> bool:
-    return module_of(frame) == __name__ or is_settings_code_of_django(frame)
+    return frame.f_globals is globals() or is_settings_code_of_django(frame)
 
 
 def forget_cached(lazy: Any) -> None:

@@ -1,9 +1,9 @@
 """System checks of MAILERS, on every Django. `django_mailers.checks.table` has all their ids.
 
-Django reads an entry of MAILERS when it is first used, which may be in the night in which something
-fails, and replaces all entries in tests (H33). These checks read every entry whenever `manage.py`
-checks the project. They do not use the network, the disk or a database, as they never make a
-backend (see `django_mailers.signatures`); only `check --deploy` reads the files of DKIM keys.
+Django reads an entry of MAILERS when it is first used, which for error reports may be the night of
+the first error, and replaces all entries in tests (H33). These checks read every entry whenever
+`manage.py` checks the project. They do not use the network, the disk or a database, as they never
+make a backend (see `django_mailers.signatures`). Only `check --deploy` reads files: DKIM keys.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 
-from django_mailers.signatures import path_of
+from django_mailers.signatures import DEVELOPMENT, path_of
 
 from . import (
     addresses,
@@ -31,7 +31,6 @@ from . import (
     resolvers,
     signing,
 )
-from .constructor import DEVELOPMENT
 from .table import check_message
 
 __all__ = ["check_deployment", "check_mailers"]

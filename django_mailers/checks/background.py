@@ -13,8 +13,8 @@ from django.core.mail import DEFAULT_MAILER_ALIAS  # type: ignore[attr-defined]
 from django_mailers.wording import listed
 
 from .entries import Mailer
-from .references import import_or_none, is_subclass, targets_of
-from .table import check_message, closest
+from .references import guess, import_or_none, is_subclass, reachable, targets_of
+from .table import check_message
 
 # Fewer entries than this are not enough for the claims of a week.
 ENTRIES = 100_000
@@ -22,7 +22,7 @@ ENTRIES = 100_000
 
 def check_mailers(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Check the settings that the background mailers among `mailers` refer to."""
-    background = [mailer for mailer in mailers if _is_background(mailer)]
+    background = [mailer for mailer in mailers if mailer.derives_from("tasks")]
     for mailer in background:
         engine, problem = _engine(mailer)
         if problem is not None:
@@ -30,7 +30,7 @@ def check_mailers(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
         yield from _check_database(mailer)
         yield from _check_claims(mailer, engine)
         if engine is not None and not engine.supports_defer and not _is_for_development(engine):
-            text = f"The engine {_option(mailer, 'task_backend')!r} cannot run a task later."
+            text = f"The engine {mailer.value('task_backend')!r} cannot run a task later."
             yield check_message("mailers.W064", text, alias=mailer.alias)
     if background:
         yield from _check_reports(mailers)
@@ -39,35 +39,18 @@ def check_mailers(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
 def check_deployment(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Check that the engines have workers."""
     for mailer in mailers:
-        if _is_background(mailer):
+        if mailer.derives_from("tasks"):
             engine, _ = _engine(mailer)
             if _is_for_development(engine):
-                text = f"The engine {_option(mailer, 'task_backend')!r} has no workers."
+                text = f"The engine {mailer.value('task_backend')!r} has no workers."
                 yield check_message("mailers.W060", text, alias=mailer.alias)
-
-
-def _is_background(mailer: Mailer) -> bool:
-    # The name first, so that a project without such a mailer does not import it.
-    if not hasattr(mailer.backend, "task_backend"):
-        return False
-    from django_mailers.backends.tasks import EmailBackend
-
-    return issubclass(mailer.backend, EmailBackend)
-
-
-def _option(mailer: Mailer, name: str) -> Any:
-    value = mailer.options.get(name)
-    if value is not None or (name == "claims" and name in mailer.options):
-        return value
-    backend: Any = mailer.backend
-    return backend.all_options[name].default
 
 
 def _engine(mailer: Mailer) -> tuple[Any, CheckMessage | None]:
     """Return the engine, or None and what is wrong with it."""
     from django_mailers.tasks import frameworks, make_task
 
-    alias, queue = _option(mailer, "task_backend"), _option(mailer, "queue_name")
+    alias, queue = mailer.value("task_backend"), mailer.value("queue_name")
     tasks = frameworks.framework()
     hint = None
     if tasks is None:
@@ -76,12 +59,11 @@ def _engine(mailer: Mailer) -> tuple[Any, CheckMessage | None]:
         try:
             engine = frameworks.engine(alias)
         except frameworks.CannotQueue as error:
-            meant = closest(alias, tasks.task_backends.settings)
-            hint = None if meant in {None, alias} else f"Did you mean {meant!r}?"
+            hint = guess(alias, tasks.task_backends.settings)
             problem = "mailers.E061", f"OPTIONS 'task_backend': {error}"
         else:
             try:
-                make_task(alias, queue, _option(mailer, "priority"))
+                make_task(alias, queue, mailer.value("priority"))
             except frameworks.CannotQueue as error:
                 known = listed(map(repr, sorted(engine.queues)))
                 if engine.queues and queue not in engine.queues:
@@ -105,12 +87,11 @@ def _is_for_development(engine: Any) -> bool:
 
 
 def _check_database(mailer: Mailer) -> Iterator[CheckMessage]:
-    database = _option(mailer, "database")
+    database = mailer.value("database")
     # "default" is there in any case.
     if isinstance(database, str) and database not in {*settings.DATABASES, "default"}:
-        meant = closest(database, settings.DATABASES)
         text = f"OPTIONS 'database' names {database!r}, which is not in DATABASES."
-        hint = None if meant is None else f"Did you mean {meant!r}?"
+        hint = guess(database, settings.DATABASES)
         yield check_message("mailers.E063", text, alias=mailer.alias, hint=hint)
 
 
@@ -120,14 +101,14 @@ def _check_claims(mailer: Mailer, engine: Any) -> Iterator[CheckMessage]:
     from django.core.cache.backends.filebased import FileBasedCache
     from django.core.cache.backends.locmem import LocMemCache
 
-    alias = _option(mailer, "claims")
-    if not isinstance(alias, str):
+    alias = mailer.value("claims")
+    # Of this option None is a value, and not the default.
+    if not isinstance(alias, str) or mailer.options.get("claims", "") is None:
         return
     entry = settings.CACHES.get(alias)
     if entry is None:
-        meant = closest(alias, settings.CACHES)
         text = f"OPTIONS 'claims' names {alias!r}, which is not in CACHES."
-        hint = None if meant is None else f"Did you mean {meant!r}?"
+        hint = guess(alias, settings.CACHES)
         yield check_message("mailers.E064", text, alias=mailer.alias, hint=hint)
         return
     if engine is None or _is_for_development(engine) or not isinstance(entry, Mapping):
@@ -155,9 +136,11 @@ def _max_entries(entry: Mapping[str, Any]) -> int:
 
 def _check_reports(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Check that error reports do not need the queue or the database that they are about (H63)."""
-    by_alias = {mailer.alias: mailer for mailer in mailers}
+    graph = {mailer.alias: targets_of(mailer) for mailer in mailers}
+    background = [mailer.alias for mailer in mailers if mailer.derives_from("tasks")]
     for origin, alias in _reporters():
-        if any(_is_background(by_alias[name]) for name in _reached(alias, by_alias)):
+        found = reachable([alias], graph)
+        if any(name in found for name in background):
             yield check_message(
                 "mailers.W063", f"{origin} mails through {alias!r}, which sends in the background."
             )
@@ -174,15 +157,3 @@ def _reporters() -> Iterator[tuple[str, str]]:
     # Django's own handler, unless the project replaces it.
     if settings.ADMINS and settings.LOGGING_CONFIG and "django" not in config.get("loggers", {}):
         yield "Django's handler of errors", DEFAULT_MAILER_ALIAS
-
-
-def _reached(alias: str, by_alias: Mapping[Any, Mailer]) -> list[str]:
-    """Return the aliases of the mailers that mail to `alias` may go through."""
-    way = [alias] if alias in by_alias else []
-    for name in way:
-        way += [
-            target
-            for target in targets_of(by_alias[name])
-            if target in by_alias and target not in way
-        ]
-    return way

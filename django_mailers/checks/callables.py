@@ -1,4 +1,4 @@
-"""The check of options that are callables, or the paths of such."""
+"""The check of options that are callables, or the paths of callables."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ def check(mailer: Mailer) -> Iterator[CheckMessage]:
         if not kind.allows(value):
             continue  # `entries` says so.
         for path in value if kind is CALLABLES else [value]:
-            problem = _problem(path, name)
+            problem = import_problem(path, name)
             if problem is not None:
                 yield check_message("mailers.E040", problem, alias=mailer.alias)
 
 
-def _problem(path: object, option: str) -> str | None:
+def import_problem(path: object, option: str) -> str | None:
+    """Return why `path`, the value of an option, does not give a callable; None if it does."""
     try:
         import_callable(path, option, None)
     except InvalidMailer as error:
@@ -38,5 +39,5 @@ def _problem(path: object, option: str) -> str | None:
         return str(error)
     except Exception as error:
         # A module may raise anything when it is imported. Its text may contain a secret.
-        return f"Importing {option!r} {path!r} raised {type(error).__name__}."
+        return f"Could not import OPTIONS {option!r} {path!r}: it raised {type(error).__name__}."
     return None

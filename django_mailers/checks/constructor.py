@@ -8,29 +8,6 @@ from typing import Any
 from django_mailers.options import FLAG, NAME, PATH, SECONDS, Kind, TakesOptions
 from django_mailers.signatures import BACKENDS, FILEBASED, SMTP, Signature, path_of
 
-DEVELOPMENT = (
-    f"{BACKENDS}.console.EmailBackend",
-    f"{BACKENDS}.dummy.EmailBackend",
-    FILEBASED,
-    f"{BACKENDS}.locmem.EmailBackend",
-)
-ROUTE = "django_mailers.backends.route.EmailBackend"
-FAILOVER = "django_mailers.backends.failover.EmailBackend"
-OURS = (
-    "django_mailers.backends.smtp.EmailBackend",
-    "django_mailers.backends.defaults.EmailBackend",
-    FAILOVER,
-    "django_mailers.backends.observe.EmailBackend",
-    "django_mailers.backends.ratelimit.EmailBackend",
-    "django_mailers.backends.redirect.EmailBackend",
-    "django_mailers.backends.retry.EmailBackend",
-    "django_mailers.backends.roundrobin.EmailBackend",
-    ROUTE,
-    "django_mailers.backends.tasks.EmailBackend",
-    "django_mailers.backends.tee.EmailBackend",
-    "django_mailers.backends.transform.EmailBackend",
-)
-
 TEXT = Kind("a str", (str,))
 # Sockets accept a string of digits: see W002.
 PORT = Kind("an int from 0 to 65535", (int, str), lambda port: 0 <= _int(port) <= 65535)

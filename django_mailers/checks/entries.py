@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +12,13 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
-from django_mailers import conf
+from django_mailers import backends, conf
 from django_mailers.options import EHLO_NAME, FLAG, RATE, Kind
-from django_mailers.signatures import SMTP, Signature, signature_of
+from django_mailers.ownership import is_ours
+from django_mailers.signatures import DEVELOPMENT, SMTP, Signature, signature_of
 from django_mailers.wording import listed
 
-from .constructor import DEVELOPMENT, DJANGO, OURS, PORT, kinds_of
+from .constructor import DJANGO, PORT, kinds_of
 from .table import check_message, closest
 
 
@@ -34,6 +37,17 @@ class Mailer:
     def has(self, name: str) -> bool:
         """Whether the option `name` reaches Django's SMTP backend, unchanged."""
         return self.signature.ends_in == SMTP and self.kinds.get(name) is not None
+
+    def derives_from(self, name: str) -> bool:
+        """Whether the backend is the one of this app with that `name`, or derives from it."""
+        # Its module is only imported if some backend in MAILERS needs it.
+        module = sys.modules.get(f"{backends.__name__}.{name}")
+        return module is not None and issubclass(self.backend, module.EmailBackend)
+
+    def value(self, name: str) -> Any:
+        """Return the value of an option, which is the default if it is None or missing."""
+        value = self.options.get(name)
+        return getattr(self.backend, name, None) if value is None else value
 
 
 def read(mailers: Mapping[Any, Any]) -> tuple[list[Mailer], list[CheckMessage]]:
@@ -163,7 +177,7 @@ def _meant(path: str) -> str | None:
         module = None
     if isinstance(getattr(module, "EmailBackend", None), type):
         return f"{path}.EmailBackend"
-    if path.partition(".")[0] == __name__.partition(".")[0]:
+    if is_ours(path):
         return _meant_of_ours(path)
     # The paths of all backends look somewhat alike.
     return closest(path, [SMTP, *DEVELOPMENT], likeness=0.85)
@@ -171,13 +185,22 @@ def _meant(path: str) -> str | None:
 
 def _meant_of_ours(path: str) -> str | None:
     """Return the backend of this app whose module the wrong `path` names, or the first, or None."""
-    modules = {ours.split(".")[-2]: ours for ours in OURS}
+    # Names with an underscore are private, and `base` has no backend.
+    names = [
+        name
+        for _, name, _ in pkgutil.iter_modules(backends.__path__)
+        if not name.startswith("_") and name != "base"
+    ]
     for part in path.split(".")[1:]:
         # The rest of all their paths is the same.
-        meant = closest(part, modules, likeness=0.75)
+        meant = closest(part, names, likeness=0.75)
         if meant is not None:
-            return modules[meant]
-    return closest(path, OURS[:1])
+            return _path_of_ours(meant)
+    return closest(path, [_path_of_ours("smtp")])
+
+
+def _path_of_ours(name: str) -> str:
+    return f"{backends.__name__}.{name}.EmailBackend"
 
 
 def _check_constructor(mailer: Mailer) -> Iterator[CheckMessage]:

@@ -10,12 +10,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 
 from django_mailers.options import FLAG, TakesOptions
-from django_mailers.signatures import path_of
+from django_mailers.signatures import DEVELOPMENT, path_of
 from django_mailers.wording import listed
 
-from .constructor import DEVELOPMENT, FAILOVER
 from .entries import Mailer
-from .references import import_or_none
+from .references import hint_for, import_or_none
 from .table import check_message
 
 
@@ -23,7 +22,7 @@ def check_failovers(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Check each failover, and round robin, together with the mailers that it names."""
     by_alias = {mailer.alias: mailer for mailer in mailers}
     for mailer in mailers:
-        if not any(path_of(ancestor) == FAILOVER for ancestor in mailer.backend.__mro__):
+        if not mailer.derives_from("failover"):
             continue
         named = mailer.options.get("mailers")
         kind = mailer.kinds.get("mailers")
@@ -60,7 +59,7 @@ def _check_same(
 
 
 def _account(target: Mailer) -> Any:
-    """Return what is the same for mailers that use the same account; None if that is harmless."""
+    """Return a value that mailers with the same account share; None if sharing it is harmless."""
     if path_of(target.backend) in DEVELOPMENT:
         return None
     host = target.options.get("host")
@@ -111,7 +110,7 @@ def _check_cache(mailer: Mailer) -> Iterator[CheckMessage]:
         return
     if alias not in settings.CACHES:
         text = f"OPTIONS 'cache' names {alias!r}, which is not in CACHES."
-        hint = f"CACHES defines {listed(map(repr, settings.CACHES))}."
+        hint = hint_for(alias, settings.CACHES, "CACHES")
         yield check_message("mailers.W024", text, alias=mailer.alias, hint=hint)
         return
     # Imported here, as most projects have no failover.

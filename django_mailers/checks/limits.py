@@ -9,34 +9,29 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage
 
-from django_mailers.options import ALIAS, ALIASES, RATE
-from django_mailers.wording import listed
-
 from .entries import Mailer
-from .references import import_or_none
-from .table import check_message, closest
+from .references import hint_for, import_or_none, targets_of
+from .table import check_message
 
 
 def check_limits(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Check the mailers whose backends are `ratelimit` or `retry`, or derive from those."""
     by_alias = {mailer.alias: mailer for mailer in mailers}
     for mailer in mailers:
-        if mailer.kinds.get("rate") is RATE:
+        if mailer.derives_from("ratelimit"):
             yield from _check_cache(mailer)
             yield from _check_over_retry(mailer, by_alias, "mailers.W034")
-        elif _is_retry(mailer):
+        elif mailer.derives_from("retry"):
             yield from _check_over_retry(mailer, by_alias, "mailers.W032")
             yield from _check_delay(mailer)
 
 
 def _check_cache(mailer: Mailer) -> Iterator[CheckMessage]:
-    alias = _value(mailer, "cache")
+    alias = mailer.value("cache")
     if not isinstance(alias, str) or not isinstance(settings.CACHES, Mapping):
         return
     if alias not in settings.CACHES:
-        meant = closest(alias, settings.CACHES)
-        defined = listed(map(repr, settings.CACHES))
-        hint = f"Did you mean {meant!r}?" if meant else f"CACHES defines {defined}."
+        hint = hint_for(alias, settings.CACHES, "CACHES")
         text = f"OPTIONS 'cache' names {alias!r}, which is not in CACHES."
         yield check_message("mailers.E030", text, alias=mailer.alias, hint=hint)
         return
@@ -80,50 +75,25 @@ def _check_over_retry(
     ways: list[list[Any]] = [[mailer.alias]]
     seen = {mailer.alias}
     for way in ways:
-        if len(way) > 1 and _is_retry(by_alias[way[-1]]):
-            what = "is not counted" if problem == "mailers.W034" else "is tried again, each time"
+        if len(way) > 1 and by_alias[way[-1]].derives_from("retry"):
+            what = "not counted" if problem == "mailers.W034" else "repeated"
             path = " -> ".join(map(repr, way))
-            text = f"What {way[-1]!r} tries again {what}: {path}."
+            text = f"The attempts of {way[-1]!r} are {what}: {path}."
             yield check_message(problem, text, alias=mailer.alias)
             return
-        for target in _targets(by_alias[way[-1]]):
+        for target in targets_of(by_alias[way[-1]]):
             if target in by_alias and target not in seen:
                 seen.add(target)
                 ways.append([*way, target])
 
 
 def _check_delay(mailer: Mailer) -> Iterator[CheckMessage]:
-    delay = _value(mailer, "delay")
+    delay = mailer.value("delay")
     for name in ("max_delay", "deadline"):
-        longest = _value(mailer, name)
+        longest = mailer.value(name)
         if _is_number(delay) and _is_number(longest) and longest < delay:
             text = f"OPTIONS {name!r} is shorter than 'delay'."
             yield check_message("mailers.W033", text, alias=mailer.alias)
-
-
-def _targets(mailer: Mailer) -> Iterator[Any]:
-    """Yield the aliases that `mailer` sends through."""
-    for name, kind in mailer.kinds.items():
-        value = mailer.options.get(name)
-        if kind is ALIAS and isinstance(value, str):
-            yield value
-        elif kind is ALIASES and isinstance(value, list | tuple):
-            yield from (alias for alias in value if isinstance(alias, str))
-
-
-def _is_retry(mailer: Mailer) -> bool:
-    # Not imported before there is one that looks like it.
-    if not {"attempts", "max_delay", "deadline"} <= mailer.kinds.keys():
-        return False
-    from django_mailers.backends.retry import EmailBackend
-
-    return issubclass(mailer.backend, EmailBackend)
-
-
-def _value(mailer: Mailer, name: str) -> Any:
-    """Return the value of an option, which may be the default."""
-    value = mailer.options.get(name)
-    return getattr(mailer.backend, name, None) if value is None else value
 
 
 def _is_number(value: Any) -> bool:

@@ -1,56 +1,44 @@
-"""Checks of mailers that redirect mail: where they should not be, and what goes past them."""
+"""Checks of mailers that redirect mail: in production, and of mailers that bypass them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from django.core.checks import CheckMessage
 
-from django_mailers.signatures import path_of
+from django_mailers.signatures import DEVELOPMENT, path_of
 
-from .constructor import DEVELOPMENT
 from .entries import Mailer
-from .references import targets_of
+from .references import reachable, targets_of
 from .table import check_message
 
 
 def check_deployment(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Report each mailer that redirects: in production, customers would not get their mail."""
     for mailer in mailers:
-        if _redirects(mailer):
+        if mailer.derives_from("redirect"):
             text = "Only the recipients in OPTIONS 'allow' get mail. All other mail goes to 'to'."
             yield check_message("mailers.W040", text, alias=mailer.alias)
 
 
 def check_mailers(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     """Report mailers that send to anybody although another one redirects mail."""
-    redirecting = [mailer.alias for mailer in mailers if _redirects(mailer)]
+    redirecting = [mailer.alias for mailer in mailers if mailer.derives_from("redirect")]
     if not redirecting:
         return
     graph = {mailer.alias: targets_of(mailer) for mailer in mailers}
-    behind = _reachable(redirecting, graph)
-    sending = {mailer.alias for mailer in mailers if _sends(mailer)}
+    behind = reachable(redirecting, graph)
+    sending = [mailer.alias for mailer in mailers if _sends(mailer)]
     for mailer in mailers:
         if mailer.alias in behind:
             continue
-        # Not through those that redirect.
-        found = _reachable(
-            [mailer.alias], {a: () if a in redirecting else named for a, named in graph.items()}
-        )
-        if found & sending:
+        found = reachable([mailer.alias], graph, stops=redirecting)
+        if any(alias in found for alias in sending):
             text = (
-                f"It sends to anybody, although MAILERS[{redirecting[0]!r}] redirects mail. That "
-                "mailer is not on its way."
+                f"It sends to anybody, although MAILERS[{redirecting[0]!r}] redirects mail. Its "
+                "messages do not go through that mailer."
             )
             yield check_message("mailers.W041", text, alias=mailer.alias)
-
-
-def _redirects(mailer: Mailer) -> bool:
-    # Imported here because most projects have none.
-    from django_mailers.backends.redirect import EmailBackend
-
-    return issubclass(mailer.backend, EmailBackend)
 
 
 def _sends(mailer: Mailer) -> bool:
@@ -60,14 +48,3 @@ def _sends(mailer: Mailer) -> bool:
     return not issubclass(mailer.backend, Wrapper) and (
         not targets_of(mailer) and path_of(mailer.backend) not in DEVELOPMENT
     )
-
-
-def _reachable(starts: Sequence[Any], graph: Mapping[Any, Sequence[Any]]) -> set[Any]:
-    """Return the aliases to which `graph` leads from `starts`, those included."""
-    found, left = set(starts), list(starts)
-    while left:
-        for alias in graph.get(left.pop(), ()):
-            if alias not in found:
-                found.add(alias)
-                left.append(alias)
-    return found

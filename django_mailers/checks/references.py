@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,17 +10,18 @@ from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from django_mailers.options import ALIAS, ALIASES
+from django_mailers.ownership import is_internal
 from django_mailers.wording import listed
 
 from .entries import Mailer
 from .table import check_message, closest
 
-# The options of wrappers that refer to other mailers, and what each must be.
-TARGETS = {"using": ALIAS.expected, "mailers": ALIASES.expected, "also": ALIASES.expected}
+# The options that refer to other mailers in a wrapper that does not say what they must be.
+TARGETS = {"using": ALIAS, "mailers": ALIASES, "also": ALIASES}
 
 
 def check_mailers(mailers: Sequence[Mailer], aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
-    """Check the mailers whose options `using`, `mailers` or `also` refer to other mailers."""
+    """Check the mailers whose options, such as `using` or `mailers`, refer to other mailers."""
     graph: dict[Any, list[str]] = {}
     for mailer in mailers:
         graph[mailer.alias] = []
@@ -31,7 +32,7 @@ def check_mailers(mailers: Sequence[Mailer], aliases: Mapping[Any, Any]) -> Iter
                 graph[mailer.alias].append(target)
                 if target not in aliases:
                     text = f"OPTIONS {option!r} names {target!r}, which is not in MAILERS."
-                    hint = _hint(target, aliases)
+                    hint = hint_for(target, aliases)
                     yield check_message("mailers.E012", text, alias=mailer.alias, hint=hint)
     reported: set[frozenset[Any]] = set()
     for alias in graph:
@@ -57,7 +58,7 @@ def check_logging(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
             text = (
                 f"LOGGING['handlers'][{name!r}]: 'using' names {using!r}, which is not in MAILERS."
             )
-            yield check_message("mailers.E014", text, hint=_hint(using, aliases))
+            yield check_message("mailers.E014", text, hint=hint_for(using, aliases))
 
 
 def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
@@ -65,8 +66,8 @@ def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
     from django.middleware.common import BrokenLinkEmailsMiddleware
 
     for path in settings.MIDDLEWARE:
-        # Django's own never set it, and importing them would slow down every command.
-        if path.startswith("django."):
+        # Neither Django's nor ours set it, and importing them would slow down every command.
+        if is_internal(path):
             continue
         middleware = import_or_none(path)
         if not is_subclass(middleware, BrokenLinkEmailsMiddleware):
@@ -74,7 +75,7 @@ def check_middleware(aliases: Mapping[Any, Any]) -> Iterator[CheckMessage]:
         using = middleware.using
         if using is not None and using not in list(aliases):
             text = f"MIDDLEWARE: 'using' of {path!r} names {using!r}, which is not in MAILERS."
-            yield check_message("mailers.E015", text, hint=_hint(using, aliases))
+            yield check_message("mailers.E015", text, hint=hint_for(using, aliases))
 
 
 def targets_of(mailer: Mailer) -> list[str]:
@@ -84,17 +85,18 @@ def targets_of(mailer: Mailer) -> list[str]:
 
 def _targets(mailer: Mailer) -> Iterator[tuple[str, list[str], CheckMessage | None]]:
     """Yield the options that refer to other mailers, each with these, or with a problem."""
-    for option, expected in TARGETS.items():
+    for option, known in mailer.kinds.items():
         value = mailer.options.get(option)
-        if value is None or option not in mailer.kinds:
+        kind = known or TARGETS.get(option)
+        if value is None or (kind is not ALIAS and kind is not ALIASES):
             continue
-        targets = [value] if option == "using" else value
+        targets = [value] if kind is ALIAS else value
         if isinstance(targets, list | tuple | Mapping) and all(
             isinstance(target, str) for target in targets
         ):
             yield option, list(targets), None
-        elif mailer.kinds[option] is None:  # otherwise `entries` checks its value
-            text = f"OPTIONS {option!r} must be {expected}."
+        elif known is None:  # otherwise `entries` checks its value
+            text = f"OPTIONS {option!r} must be {kind.expected}."
             hint = f"The value is of type {type(value).__name__}."
             problem = check_message("mailers.E010", text, alias=mailer.alias, hint=hint)
             yield option, [], problem
@@ -114,9 +116,33 @@ def _way_back(alias: Any, graph: Mapping[Any, Sequence[Any]]) -> list[Any] | Non
     return None
 
 
-def _hint(name: object, aliases: Mapping[Any, Any]) -> str:
-    meant = closest(name, aliases)
-    return f"Did you mean {meant!r}?" if meant else f"MAILERS defines {listed(map(repr, aliases))}."
+def reachable(
+    starts: Iterable[Any], graph: Mapping[Any, Sequence[Any]], *, stops: Container[Any] = ()
+) -> dict[Any, None]:
+    """Return the aliases to which `graph` leads from `starts`, those included, the nearest first.
+
+    It does not lead further from an alias in `stops`, or one that it does not have.
+    """
+    found = dict.fromkeys(starts)
+    left = list(found)
+    for alias in left:
+        for target in graph.get(alias, ()) if alias not in stops else ():
+            if target not in found:
+                found[target] = None
+                left.append(target)
+    return found
+
+
+def guess(name: object, known: Iterable[Any]) -> str | None:
+    """Return the hint that `name` is a misspelling of one of the `known`, or None if it is not."""
+    meant = closest(name, known)
+    return None if meant in {None, name} else f"Did you mean {meant!r}?"
+
+
+def hint_for(name: object, defined: Mapping[Any, Any], setting: str = "MAILERS") -> str:
+    """Return what to do about a `name` that is not among those that `setting` defines."""
+    names = listed(map(repr, defined)) if defined else "nothing"
+    return guess(name, defined) or f"{setting} defines {names}."
 
 
 def is_subclass(candidate: Any, base: type) -> bool:

@@ -1,4 +1,4 @@
-"""Checks of what a mailer with the backend `route` asks where its messages go."""
+"""Checks of the resolvers of mailers with the backend `route`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from asgiref.sync import iscoroutinefunction
 from django.core.checks import CheckMessage
-from django.utils.module_loading import import_string
 
-from django_mailers.signatures import path_of
+from django_mailers.options import import_callable
 
-from .constructor import ROUTE
+from .callables import import_problem
 from .entries import Mailer
 from .table import check_message
 
 
 def check_resolvers(mailers: Sequence[Mailer]) -> Iterator[CheckMessage]:
     for mailer in mailers:
-        if any(path_of(ancestor) == ROUTE for ancestor in mailer.backend.__mro__):
+        if mailer.derives_from("route"):
             yield from _check(mailer)
 
 
@@ -26,21 +25,9 @@ def _check(mailer: Mailer) -> Iterator[CheckMessage]:
     kind = mailer.kinds.get("resolver")
     if resolver is None or kind is None or not kind.allows(resolver):
         return  # `entries` says so.
-    if isinstance(resolver, str):
-        text = f"Could not import OPTIONS 'resolver' {resolver!r}"
-        try:
-            resolver, path = import_string(resolver), resolver
-        except ImportError as error:
-            yield check_message("mailers.E050", f"{text}: {error}", alias=mailer.alias)
-            return
-        except Exception as error:
-            # A module may raise anything when it is imported. Its text may contain a secret.
-            text = f"{text}: it raised {type(error).__name__}."
-            yield check_message("mailers.E050", text, alias=mailer.alias)
-            return
-        if not callable(resolver):
-            text = f"OPTIONS 'resolver' {path!r} is not callable."
-            yield check_message("mailers.E050", text, alias=mailer.alias)
-    if iscoroutinefunction(resolver):
+    problem = import_problem(resolver, "resolver")
+    if problem is not None:
+        yield check_message("mailers.E050", problem, alias=mailer.alias)
+    elif iscoroutinefunction(import_callable(resolver, "resolver", None)):
         text = "OPTIONS 'resolver' is an asynchronous function."
         yield check_message("mailers.E051", text, alias=mailer.alias)

@@ -1,4 +1,4 @@
-"""Checks of the option `dkim`: whether the sender's domain is signed for, and the key is one."""
+"""Checks of the option `dkim`: that the sender's domain is signed for, and the key can be used."""
 
 from __future__ import annotations
 

@@ -163,20 +163,20 @@ PROBLEMS = (
         "mailers.E040",
         "A callable in ``OPTIONS`` could not be imported.",
         "The path is misspelled, the module raises an error when it is imported, or the object is "
-        "not a function: an option such as ``'transforms'`` names it.",
-        "Correct the path. It is that of a function or another callable, with its module.",
+        "not a function. An option such as ``'transforms'`` names it.",
+        "Correct the path: the module, a dot, and the name of a function or another callable.",
     ),
     Problem(
         "mailers.E050",
         "The ``'resolver'`` of a mailer that routes could not be imported.",
-        "The path is misspelled, the module raises an error when it is imported, or what it leads "
-        "to cannot be called.",
+        "The path is misspelled, the module raises an error when it is imported, or the object at "
+        "the path cannot be called.",
         "Correct the path. It ends with the name of a function that takes a message.",
     ),
     Problem(
         "mailers.E051",
         "The ``'resolver'`` of a mailer that routes is asynchronous.",
-        "It is a coroutine function, but it is called while a message is sent, which blocks.",
+        "It is a coroutine function, but messages are sent by code that cannot await it.",
         "Write it as ``def``, not as ``async def``.",
     ),
     Problem(
@@ -213,9 +213,9 @@ PROBLEMS = (
     Problem(
         "mailers.E070",
         "A DKIM key cannot be used.",
-        "The file cannot be read, what it contains is not a private RSA key in PEM, or the package "
+        "The file cannot be read, it does not contain a private RSA key in PEM, or the package "
         "``cryptography`` is not installed. Part of ``check --deploy``.",
-        "Correct ``'key'`` in the option ``'dkim'``; the text says what is wrong with it.",
+        "Correct ``'key'`` in the option ``'dkim'``; the message says what is wrong with it.",
     ),
     Problem(
         "mailers.W001",
@@ -300,13 +300,13 @@ PROBLEMS = (
     Problem(
         "mailers.W020",
         "A failover or round robin has one mailer only.",
-        "``'mailers'`` names one alias. Nothing can take over when that mailer fails.",
-        "Name at least two mailers, or send through the one itself.",
+        "``'mailers'`` names one alias. No other mailer can take over when that one fails.",
+        "Name at least two mailers, or send through that one directly.",
     ),
     Problem(
         "mailers.W021",
         "A mailer of a failover or round robin hides its errors.",
-        "It sets ``'fail_silently'``, so that it does not tell why a message was not sent. That "
+        "It sets ``'fail_silently'``, so it does not tell why a message was not sent. That reason "
         "decides whether another mailer gets the message.",
         "Remove ``'fail_silently'`` from that mailer, and catch ``OSError`` where mail is sent.",
     ),
@@ -314,15 +314,15 @@ PROBLEMS = (
         "mailers.W022",
         "A mailer of a failover or round robin has no timeout.",
         "If ``'timeout'`` is not set, Django's SMTP backend waits for ever for a server that does "
-        "not answer. The next mailer would never have its turn.",
+        "not answer, and the next mailer is never tried.",
         "Set ``'timeout'`` of that mailer, such as ``10`` (seconds), or use "
         "``django_mailers.backends.smtp.EmailBackend``, which has one.",
     ),
     Problem(
         "mailers.W023",
         "Mailers of a failover or round robin are one and the same.",
-        "They have the same host, port and user, or the same options, and fail together. Or an "
-        "alias stands in ``'mailers'`` twice.",
+        "They have the same host, port and user, or the same options, and fail together. Or "
+        "``'mailers'`` names an alias twice.",
         "Let each of ``'mailers'`` use a server, or an account, of its own.",
     ),
     Problem(
@@ -343,15 +343,15 @@ PROBLEMS = (
     Problem(
         "mailers.W031",
         "A rate limit counts in a cache that does not count exactly.",
-        "What two processes count at the same moment may be counted once: the caches in files and "
-        "in the database read and write, and Redis with several servers reads from replicas. More "
-        "is sent than the limit allows.",
+        "Messages that two processes count at the same moment may be counted once: caches in files "
+        "and in the database read and then write, and Redis with several servers reads from "
+        "replicas. More is sent than the limit allows.",
         "Name a cache on Memcached, or on Redis with a single server in ``LOCATION``.",
     ),
     Problem(
         "mailers.W032",
         "A mailer that tries again sends through another one that does.",
-        "The attempts are multiplied: three times three are nine, with the waiting between them.",
+        "The attempts are multiplied: three times three are nine, and so are the waits.",
         "Keep one of the two.",
     ),
     Problem(
@@ -364,8 +364,8 @@ PROBLEMS = (
     Problem(
         "mailers.W034",
         "A rate limit sends through a mailer that tries again.",
-        "The limit counts a message once. What is sent again is not counted, and the server may "
-        "get more than the limit allows.",
+        "The limit counts a message once. Further attempts are not counted, and the server may get "
+        "more messages than the limit allows.",
         "Turn the two around: let the mailer that tries again use the rate limit.",
     ),
     Problem(
@@ -423,7 +423,7 @@ PROBLEMS = (
     ),
     Problem(
         "mailers.W070",
-        "A mailer signs for another domain than that of the sender.",
+        "A mailer does not sign for the domain of the sender.",
         "The domain of ``DEFAULT_FROM_EMAIL`` is neither the ``'domain'`` of the option ``'dkim'`` "
         "nor below it. Mail from it is sent without a signature, or refused with ``'required'``.",
         "Set ``DEFAULT_FROM_EMAIL`` to an address of the domain, or sign for the other domain.",

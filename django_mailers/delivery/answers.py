@@ -1,4 +1,4 @@
-"""What the reply of an SMTP server means: its enhanced code or its words first, then its code."""
+"""The meaning of an SMTP server's reply: by its enhanced code or its words, then by its code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 from .faulttable import ACCOUNT, MESSAGE, NETWORK, SENDER, Fault, busy, limited, worst
 from .judging import decode, is_refusal
 
-# What a reply answers. "content" is DATA or its end.
+# The command that a reply answers. "content" is DATA or its end.
 Phase = Literal["greeting", "login", "sender", "recipient", "content"]
 PHASES: dict[type[smtplib.SMTPResponseException], Phase] = {
     smtplib.SMTPConnectError: "greeting",
@@ -39,7 +39,7 @@ SUBJECTS = {
 MAILBOX = {"2.1", "2.2"}
 # Gmail: too much from this network.
 TOO_MUCH = "7.28"
-# The codes of RFC 4954 for who has not logged in, or cannot.
+# The codes of RFC 4954 for a client that has not logged in, or cannot.
 LOGIN_CODES = {530, 534, 535, 538}
 
 LIMIT = re.compile(
@@ -98,7 +98,7 @@ def fault_of_recipients(replies: Iterable[tuple[object, object]]) -> Fault:
 
 
 def fault_of_smtp(error: BaseException) -> Fault | None:
-    """Judge what smtplib raises for a reply, or for want of an extension; None for all else."""
+    """Judge what smtplib raises for a reply, or for a missing extension; None for anything else."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         replies = error.recipients
         return fault_of_recipients(replies.values() if isinstance(replies, dict) else ())
@@ -152,7 +152,7 @@ def _temporary(code: int, enhanced: str, text: str, phase: Phase) -> Fault:
 
 
 def _words(text: object) -> str:
-    """Return the text of a reply, whatever it is, without what nobody reads."""
+    """Return the beginning of the text of a reply, of any type, as a str."""
     return decode(text)[:MAX_TEXT] if isinstance(text, bytes | str) else ""
 
 

@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 
 from django_mailers.types import Message
 
-from .copies import attributes_of, restored
+from .copies import CONNECTIONS, attributes_of, restored
 from .mimeparts import read_part, write_part
 from .values import read, unstorable, write
 
@@ -31,14 +31,13 @@ __all__ = ["VERSION", "UnreadableMessage", "dump", "load"]
 VERSION = 1
 # Names of Django's classes, wherever it defines them.
 _DJANGOS = ("EmailMessage", "EmailMultiAlternatives")
-# What belongs to one sending, and not to the message: the connection of an old `connection=`, and
-# what Anymail has made of it the last time.
-_CONNECTION = frozenset({"connection", "_connection"})
-_NOT_STORED = _CONNECTION | {"anymail_status"}
+# Attributes of one sending, and not of the message: the connection of an old `connection=`, and
+# the status that Anymail set the last time.
+_NOT_STORED = frozenset({*CONNECTIONS, "anymail_status"})
 
 
 class UnreadableMessage(ValueError):
-    """What is in the queue is not a message that this version of the project can read."""
+    """The queue does not contain a message that this version of the project can read."""
 
 
 def dump(message: Message) -> str:
@@ -50,7 +49,7 @@ def dump(message: Message) -> str:
     if not isinstance(message, EmailMessage):
         raise unstorable(message, "The class")
     try:
-        # Engines log the beginning of an argument, which is to have no address.
+        # Engines log the beginning of an argument, which must not contain an address.
         beginning = {"version": VERSION, "written_by": f"{__name__}, Django {django.__version__}"}
         return json.dumps({**beginning, **_write_message(message, "")})
     except RecursionError:
@@ -95,8 +94,8 @@ def _write_message(message: Message, prefix: str) -> dict[str, Any]:
 def _read_message(stored: Any) -> Message:
     cls = _class_of(stored["class"])
     attributes = {name: read(value, _read_other) for name, value in stored["attributes"].items()}
-    # Its name depends on Django.
-    connection = vars(EmailMessage()).keys() & _CONNECTION
+    # Django 6.0: the name depends on the version.
+    connection = vars(EmailMessage()).keys() & {*CONNECTIONS}
     return restored(cls, {**attributes, **dict.fromkeys(connection)})
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from django_mailers.types import Message
 
 _MISSING = object()
-# Where messages keep the mailer that they were made with; below Django 6.1 it is the second one.
+# Where messages keep the mailer that they were made with.
+# Django 6.0: the second name.
 CONNECTIONS = ("_connection", "connection")
-# What nearly all attributes are, and need no closer look.
+# The types of nearly all attributes, which need no closer look.
 _CONTAINERS = frozenset({list, dict, set})
 _SIMPLE = frozenset({str, bool, int, type(None)})
 
@@ -61,10 +62,10 @@ def restored(cls: Any, attributes: Mapping[str, Any]) -> Message:
 
 
 def without_connection(message: Message) -> Message:
-    """Return `message`, or a copy of it if it was made with a mailer, which the copy has not.
+    """Return `message`, or a copy without its mailer if it was made with one.
 
-    send_mass_mail() makes them so. With a mailer, which has a lock, no message can be copied deeply
-    or pickled, as backends for memory and for queues do (H46).
+    send_mass_mail() makes such messages. A mailer has a lock, so a message with one can neither be
+    copied deeply nor pickled, as backends for memory and for queues do (H46).
     """
     attributes = getattr(message, "__dict__", {})
     if all(attributes.get(name) is None for name in CONNECTIONS):

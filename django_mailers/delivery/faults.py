@@ -1,8 +1,8 @@
 """One judgement of what went wrong, for all that has to decide what happens next.
 
-Whatever sends a message another time (a failover, a retry, a task) asks here whether it may. The
+All code that may send a message again (a failover, a retry, a task) asks here whether it may. The
 most specific answer wins: the enhanced code or the words of a reply, then the command that it
-answers and its code, then the shape of an exception. What is not certain is "unknown".
+answers and its code, then the shape of an exception. If none is certain, it is "unknown".
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _of_one(error: Exception, handed_over: bool | None, *, is_about_message: boo
     told = fault_of_shape(error)
     if told == UNKNOWN:
         told = _of_opening(error) or (MESSAGE if is_about_message else NETWORK)
-    # What is told to somebody who logs in, with a token for example, is about that.
+    # An answer during the login, for example to a token, is about the account.
     return ACCOUNT if told == MESSAGE and not is_about_message else told
 
 

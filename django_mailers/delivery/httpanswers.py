@@ -1,4 +1,4 @@
-"""What an exception tells of an answer by HTTP, and what that answer means."""
+"""The answer by HTTP that an exception tells of, and its meaning."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _header(headers: Any, name: str) -> str | None:
     try:
         value = headers.get(name) or headers.get(name.lower())
     except Exception as error:
-        # Anybody's object, or none.
+        # The object may be of any class, or None.
         if is_injected(error):
             raise
         return None

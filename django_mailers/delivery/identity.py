@@ -1,12 +1,12 @@
 """The Message-ID and the Date of a message that may be sent twice, fixed before the first time.
 
 Django makes new ones each time it renders a message. If a message goes to a second mailer, or
-again to the same one, because its first reply was lost, a receiver can only drop the double if both
-have the same Message-ID (RFC 5322, 3.6.4; H42).
+again to the same one, because its first reply was lost, a receiver can only drop the duplicate if
+both have the same Message-ID (RFC 5322, 3.6.4; H42).
 
 They become headers of a copy. A backend that calls an API would send those as custom headers, which
-some providers refuse. So `for_mailer()` takes them off again for any mailer that is not known to
-render MIME. There they are only kept with the message, for a backend that wants a key.
+some providers refuse. So `for_mailer()` removes them again for any mailer that is not known to
+render MIME. `identity_of()` still has them then, for a backend that wants a key.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from django_mailers.types import Message
 
 from .report import Phase, RecipientResult, SendResult, Status
 
-# What Anymail says of a recipient who does not get the message.
+# Anymail's statuses of a recipient who does not get the message.
 NO = frozenset({"failed", "invalid", "rejected"})
 
 
@@ -25,7 +25,7 @@ def judge_return(returned: Any) -> Status:
 
 
 def is_refused_for_all(message: Message, before: Any) -> bool:
-    """Whether Anymail says on `message` that the service takes it for nobody.
+    """Whether Anymail says on `message` that the service takes it for no recipient.
 
     With its "ignore_recipient_status" it counts such a message as sent. `before` is what the
     message had there before it was sent, of another mailer perhaps.
@@ -59,7 +59,7 @@ def judge(message: Message, error: Exception, *, handed_over: bool | None) -> Se
 
 def _status(error: Exception) -> Status:
     """Return what became of a message by the fault that its `error` shows."""
-    # Not before: most processes never need it.
+    # Imported here, as most processes never need it.
     from .faults import fault_of_error
     from .shapes import is_answer
 

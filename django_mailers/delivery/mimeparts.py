@@ -55,7 +55,7 @@ _PLAIN_SETTINGS = (
 def write_part(part: email.message.Message, where: str, others: Writer) -> Any:
     """Return `part` as JSON. Raises TypeError if it, or something in it, cannot be stored."""
     names = {cls: name for name, cls in classes().items()}
-    # Below Django 6.0 messages are of a class of this package, which is a detail of the install.
+    # Django 5.2: messages are of a class of this package, which is a detail of the install.
     cls: Any = next(cls for cls in type(part).__mro__ if not is_stand_in(cls.__module__))
     if cls not in names:
         raise unstorable(part, where)

@@ -36,7 +36,7 @@ class SendResult(NamedTuple):
     """What became of one message. Its repr() has no address, no reply and nothing of the message.
 
     message     the EmailMessage, as it was given.
-    status      "sent"     the server (or whatever the backend sends to) has taken it for at least
+    status      "sent"     the server (or the service, or the file) has taken it for at least
                            one recipient.
                 "queued"   a task engine has taken it; nothing has been sent yet.
                 "refused"  the server has refused it for every recipient.
@@ -89,7 +89,7 @@ class SendResult(NamedTuple):
     @property
     def fault(self) -> "Fault | None":
         """What went wrong, and what follows from it; None if nothing did. See `faults`."""
-        # Not before: a process whose mail is sent never needs it.
+        # Imported here, as a process whose mail is sent never needs it.
         from .faults import fault_of
 
         return fault_of(self)

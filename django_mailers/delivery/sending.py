@@ -87,7 +87,7 @@ def _ask(mailer: Mailer, messages: list[Message], keep_open: bool) -> Sequence[S
     """Send `messages`, which have recipients; return what the backend, or a judge, says of them."""
     knows = getattr(mailer, "send_many", None)
     if knows is None:
-        # Not before: most processes never need it.
+        # Imported here because most processes never need it.
         from .onebyone import send_one_by_one
 
         return send_one_by_one(mailer, messages, keep_open=keep_open)

@@ -1,7 +1,7 @@
-"""What an exception of any backend tells by its shape: nobody's exceptions are imported.
+"""What the shape of an exception of any backend tells. No library is imported for its exceptions.
 
-An exception may have come at any time, also after the message was handed over. So only those have a
-fault that cannot have come then, or that say what the service has answered.
+An exception may have come at any time, also after the message was handed over. So only exceptions
+that cannot have come then, or that say what the service has answered, are judged.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ HANDSHAKE = re.compile(
     "CERTIFICATE|HANDSHAKE|WRONG_VERSION|PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS"
     "|CIPHER|UNKNOWN_CA|UNRECOGNIZED_NAME"
 )
-# Not that the sides did not like each other, but that one of them is gone.
+# Not that one side did not trust the other, but that one of them is gone.
 ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
@@ -73,7 +73,7 @@ def is_answer(error: BaseException) -> bool:
 
 
 def is_distrust(error: BaseException) -> bool:
-    """Whether `error` came from a TLS handshake in which one side did not like the other."""
+    """Whether `error` came from a TLS handshake in which one side did not trust the other."""
     if not isinstance(error, ssl.SSLError) or isinstance(error, ENDS):
         return False
     return (
@@ -125,7 +125,7 @@ def explanation(
 
 
 def _verdict(parts: list[BaseException]) -> Fault:
-    """Return the fault that the first of `parts` tells which tells any."""
+    """Return the fault of the first of `parts` that has one."""
     if any(map(_is_receivers, parts)):
         return UNKNOWN
     told = [(n, fault) for n, part in enumerate(parts) if (fault := _told(part)) is not None]

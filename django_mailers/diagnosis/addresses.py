@@ -1,6 +1,6 @@
 """Which addresses and ports a form for credentials may connect to.
 
-A user who enters a host makes our server connect to it: to the database beside it, to the
+A user who enters a host makes our server connect to it: to a database next to it, to the
 metadata of the cloud, to any service behind the firewall (server-side request forgery; H67).
 """
 

@@ -1,8 +1,8 @@
 """The records of a sender's domain: MX, SPF, DKIM and DMARC, as receivers read them.
 
 It needs the package dnspython, which is in the extra "dns". No step claims more than the record
-says: whether this server's address is among those that SPF allows, or a message is signed, only a
-receiver can see.
+says: only a receiver can see whether SPF allows this server's address, and whether a message is
+signed.
 """
 
 from __future__ import annotations
@@ -122,10 +122,10 @@ def _spf(domain: str, records: Records) -> Found:
     try:
         lookups = _count_lookups(record, records, seen={domain})
     except Missing as error:
-        return False, f"{record} ({error})", "Receivers take that for an error: remove the term."
+        return False, f"{record} ({error})", "Receivers treat this as an error: remove the term."
     if lookups > MAX_LOOKUPS:
         detail = f"{record} ({lookups} look-ups; at most {MAX_LOOKUPS} are allowed)"
-        return False, detail, "Receivers stop there: remove what you do not use."
+        return False, detail, "Receivers stop there: remove terms that you do not use."
     ok, hint = _judge_all(record)
     return ok, f"{record} ({lookups} look-up{'' if lookups == 1 else 's'})", hint
 
@@ -135,7 +135,7 @@ def _spf_record(domain: str, records: Records) -> str:
     if not found:
         raise Missing(f"{domain} has no SPF record.")
     if len(found) > 1:
-        raise Missing(f"{domain} has {len(found)} SPF records, which is as good as none.")
+        raise Missing(f"{domain} has {len(found)} SPF records, and receivers accept only one.")
     return found[0]
 
 
@@ -165,7 +165,7 @@ def _judge_all(record: str) -> tuple[bool, str]:
         return True, "It says nothing about other servers: end it with -all or ~all."
     qualifier = last[1] or "+"
     if qualifier == "+":
-        return False, "It allows every server of the world: end it with -all or ~all."
+        return False, "It allows every server in the world: end it with -all or ~all."
     if qualifier == "?":
         return True, "It says nothing about other servers: end it with -all or ~all."
     return True, ""
@@ -179,7 +179,7 @@ def _dkim(name: str, records: Records) -> Found:
     if not found:
         raise Missing(f"{name} has no DKIM key.")
     if len(found) > 1:
-        return False, f"{name} has {len(found)} keys.", "Keep one of them: the result is undefined."
+        return False, f"{name} has {len(found)} keys.", "Keep only one of them."
     [tags] = found
     if not tags["p"]:
         return False, f"{name}: the key was withdrawn.", "Sign with another selector."
@@ -209,7 +209,7 @@ def _dmarc_record(domain: str, records: Records) -> tuple[str, dict[str, str]]:
         if len(found) == 1:
             return name, _tags(found[0])
         if found:
-            raise Missing(f"_dmarc.{name} has {len(found)} records, which is as good as none.")
+            raise Missing(f"_dmarc.{name} has {len(found)} records, and receivers accept only one.")
     raise Missing(f"_dmarc.{domain} has no DMARC record.")
 
 
@@ -221,14 +221,14 @@ def _dmarc(domain: str, records: Records) -> Found:
     hint = ""
     if policy == "none":
         hint = (
-            "It asks receivers for reports only. Ask for quarantine or reject when these are good."
+            "It only asks receivers for reports. Ask for quarantine or reject when these look good."
         )
     reports = "with" if tags.get("rua") else "without"
     return True, f"_dmarc.{name}: {policy}, {reports} reports", hint
 
 
 def _alignment(domain: str, signing: str, records: Records) -> Step:
-    """Judge if a signature of `signing` counts for a message from `domain` (RFC 7489, 3.1.1)."""
+    """Judge whether a signature of `signing` counts for mail from `domain` (RFC 7489, 3.1.1)."""
     try:
         strict = _dmarc_record(domain, records)[1].get("adkim", "r") == "s"
     except (Missing, Unreachable):

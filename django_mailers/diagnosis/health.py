@@ -20,7 +20,7 @@ from .verifying import verify
 class MailerCheck(HealthCheck):  # type: ignore[misc, unused-ignore]
     """Verify the mailer `alias`, and those that it sends through. No message is sent.
 
-    Its error names the step, and neither an address of a server nor its replies: the page may be
+    Its error names the step, but neither the address of a server nor its replies: the page may be
     public.
     """
 

@@ -1,4 +1,4 @@
-"""The way out of what a verification has found: what to change, and where."""
+"""Hints for problems that a verification has found: what to change, and where."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ def of_connection(error: OSError, port: int) -> str:
         return "Nothing listens there. Correct 'host' and 'port', or start the server."
     if isinstance(error, TimeoutError | socket.timeout):
         return (
-            f"A firewall may block port {port}, as many providers of machines do. Try 587, 465 or "
-            "2525, or ask them."
+            f"A firewall may block port {port}, as many hosting providers do. Try 587, 465 or "
+            "2525, or ask the provider."
         )
-    return "Look at the network of this machine, and at its firewall."
+    return "Check the network of this machine, and its firewall."
 
 
 def of_silence(port: int, security: str | None, *, is_timeout: bool) -> str:
-    """What to do where no greeting came."""
+    """What to do if no greeting came."""
     if security != "tls" and port == 465:
         return "Port 465 speaks TLS from the first byte: set 'use_ssl' instead of 'use_tls'."
     if is_timeout:
-        return "If the server waits for TLS, set 'use_ssl'; else it is too slow for this timeout."
+        return "If the server waits for TLS, set 'use_ssl'; otherwise it is slower than 'timeout'."
     return "If the server waits for TLS, set 'use_ssl'. It may also refuse this machine's address."
 
 
 def of_banner(code: int, port: int) -> str:
     if code in {421, 450, 451, 452, 454}:
-        return "The server does not take mail at the moment: try again later."
+        return "The server does not accept mail at the moment: try again later."
     if 500 <= code < 600:
-        return "The server refuses this machine. Use the port for submission (587), or ask them."
-    return f"Correct 'host' and 'port': something else than a mail server listens on port {port}."
+        return "The server refuses this machine. Use the submission port (587), or ask its owner."
+    return f"Correct 'host' and 'port': port {port} is not that of a mail server."
 
 
 def of_starttls(port: int) -> str:
     if port == 465:
         return "Port 465 speaks TLS from the first byte: set 'use_ssl' instead of 'use_tls'."
-    return "Use the server's port for submission, mostly 587; something between may also remove it."
+    return "Use the server's submission port, mostly 587; a firewall may also remove STARTTLS."
 
 
 def of_tls(error: Exception, port: int, *, starttls: bool) -> str:
@@ -88,7 +88,7 @@ def of_login(error: Exception, *, is_encrypted: bool) -> str:
             )
         if error.smtp_code < 500:
             return "The server cannot log in anybody at the moment, or there were too many logins."
-        return "Look at what the provider says about this code."
+        return "Read what the provider says about this code."
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return "" if is_encrypted else "Most servers offer a login only after TLS: set 'use_tls'."
     return ""

@@ -1,4 +1,4 @@
-"""What is in MAILERS, for a table: each mailer, and those that it sends through. Never a secret."""
+"""MAILERS as a table: each mailer, and those that it sends through. It contains no secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django_mailers.checks.references import targets_of
 
 @dataclass(frozen=True)
 class Row:
-    """A mailer in the tree; `depth` says how many mailers it is below.
+    """A mailer in the tree; `depth` says how many mailers are above it.
 
     problems  what `manage.py check` says about it.
     """
@@ -43,7 +43,7 @@ def overview() -> list[Row]:
 
 
 def roots() -> list[str]:
-    """Return the aliases that no other mailer names; and one of each circle."""
+    """Return the aliases that no other mailer names, and one of each circle."""
     aliases = _configured()
     targets = {mailer.alias: targets_of(mailer) for mailer in read(aliases)[0]}
     named = {target for names in targets.values() for target in names}

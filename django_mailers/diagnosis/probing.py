@@ -17,7 +17,7 @@ from . import hints
 from .addresses import Address, is_public, resolve
 from .steps import Step, Stopwatch
 
-# Days before a certificate expires from which on that is said.
+# A hint is given if a certificate expires in fewer days than this.
 EXPIRES_SOON = 14
 DAY = 24 * 3600
 
@@ -42,7 +42,7 @@ class Target:
 
 
 class Failed(Exception):
-    """A step failed, and there is nothing to go on with."""
+    """A step failed, and the next ones cannot be tried."""
 
     def __init__(self, step: Step) -> None:
         super().__init__(step.name)
@@ -134,7 +134,7 @@ def _greeted(target: Target, session: Session) -> Iterator[Step]:
     watch = Stopwatch()
     code, text = _said(target, "banner", session.getreply, is_banner=True)
     if code != 220:
-        # It may be another service's, and its secret.
+        # It may be the reply of another service, and secret.
         shown = f"{code} {_decoded(text)}" if 400 <= code < 600 and not target.only_public else ""
         detail = shown or "The service that answered does not speak SMTP."
         raise Failed(Step("banner", False, detail, hints.of_banner(code, target.port), watch.ms))
@@ -261,7 +261,7 @@ def _text(error: Exception) -> str:
 
 def _decoded(text: bytes | str) -> str:
     shown = text.decode(errors="replace") if isinstance(text, bytes) else text
-    # A terminal must not obey what a server says.
+    # A server must not be able to control a terminal.
     return "".join(character if character.isprintable() else " " for character in shown).strip()
 
 

@@ -18,7 +18,7 @@ LONG = timedelta(hours=1)
 
 
 class QueuedMessage(NamedTuple):
-    """A message whose task has not ended well, or not yet.
+    """A message whose task has failed, or has not ended yet.
 
     id        its name in the log; "" if it cannot be read.
     task      the id of the task, by which the engine knows it.
@@ -37,12 +37,12 @@ class QueuedMessage(NamedTuple):
 
     @property
     def may_have_been_sent(self) -> bool:
-        """Whether its worker has probably died. Nobody knows what it had done by then."""
+        """Whether its worker has probably died: it may have sent the message before."""
         return self.state == "RUNNING" and self.age > LONG
 
 
 class Queue(NamedTuple):
-    """What an engine of background mailers has. `messages` is None if the engine has no list."""
+    """The messages that an engine has; `messages` is None if it cannot list them."""
 
     engine: str
     messages: Iterator[QueuedMessage] | None

@@ -1,4 +1,4 @@
-"""The outcome of a verification: steps, each with its reason and the way out."""
+"""The outcome of a verification: steps, each with its details and a hint."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether every step has succeeded, and those of the other mailers."""
+        """Whether every step has succeeded, those of the other mailers included."""
         return all(step.ok for step in self.steps) and all(target.ok for target in self.targets)
 
     @property

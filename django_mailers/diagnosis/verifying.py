@@ -14,7 +14,7 @@ from django.core.mail.backends import smtp
 from django_mailers.backends.base import Wrapper
 from django_mailers.delivery import send_over
 from django_mailers.routing import build_mailer
-from django_mailers.signatures import path_of
+from django_mailers.signatures import DEVELOPMENT, path_of
 from django_mailers.types import Mailer
 
 from .addresses import PORTS
@@ -23,8 +23,6 @@ from .steps import Step, Stopwatch, Verification
 
 # The alias of a mailer that is not in MAILERS.
 UNNAMED = "(not in MAILERS)"
-# Django's own backends that send nothing, and have nothing to try.
-SILENT = ("console", "dummy", "filebased", "locmem")
 CONNECTING_HOOKS = ("open", "connection_class")
 
 OnStep = Callable[[str, Step], None]
@@ -53,22 +51,22 @@ def verify(
     ports: Collection[int] | None = PORTS,
     on_step: OnStep | None = None,
 ) -> Verification:
-    """Find out whether a mailer can send; return the steps, each with its reason and the way out.
+    """Find out whether a mailer can send; return the steps, each with its details and a hint.
 
-    mailer         an alias of MAILERS, or an entry as there is one in it: {"BACKEND", "OPTIONS"}.
+    mailer         an alias of MAILERS, or a dict like an entry of it: {"BACKEND", "OPTIONS"}.
     sender         an address that MAIL is tried with; None to leave that out.
     recipients     addresses that RCPT is tried with. No message is sent.
-    send           whether a message is sent to `recipients`, if all of that has succeeded.
+    send           whether a message is sent to `recipients`, if all steps have succeeded.
     timeout        the most seconds for each operation, if the mailer itself would not give up
                    before.
     allow_private  whether an entry may name a host that is not on the public internet. An alias
                    always may.
     ports          the ports that an entry may name; None for all of them.
-    on_step        called with the alias and each step as soon as it is there, for progress.
+    on_step        called with the alias and each step as soon as it is done, to show progress.
 
-    An entry may be what somebody has entered into a form. So for one with an SMTP backend only
-    public addresses are connected to, and what another service than a mail server says is not
-    shown. Another backend connects by itself: take 'BACKEND' from no form.
+    An entry may come from a form. So for one with an SMTP backend, only public addresses are
+    connected to, and the replies of services that are not mail servers are not shown. Another
+    backend connects by itself: do not take 'BACKEND' from a form.
 
     Raises MailerDoesNotExist for an unknown alias, and ValueError for `send` without an address
     to send to, or for an entry without `allow_private`.
@@ -196,8 +194,7 @@ def _own_steps(own: Callable[[], Any]) -> Iterator[Step]:
 
 
 def _opened(made: Mailer) -> Iterator[Step]:
-    path = path_of(type(made))
-    if path in {f"django.core.mail.backends.{name}.EmailBackend" for name in SILENT}:
+    if path_of(type(made)) in DEVELOPMENT:
         yield Step("open", True, "This backend sends nothing.")
         return
     watch = Stopwatch()
@@ -210,7 +207,7 @@ def _opened(made: Mailer) -> Iterator[Step]:
         # Of any backend.
         yield Step("open", False, f"{type(error).__name__}: {error}", ms=watch.ms)
         return
-    detail = "It can be opened and closed. No more is known of this backend."
+    detail = "It can be opened and closed. Nothing more is known about this backend."
     yield Step("open", True, detail, ms=watch.ms)
 
 

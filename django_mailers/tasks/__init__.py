@@ -1,7 +1,7 @@
 """The task of the background mailer: `deliver`, which an engine of Django's tasks framework runs.
 
-A task is valid for the engines and queues of a project, which do not have to have a "default". So
-it is not made when this module is imported, but when somebody asks for it (H62).
+A task depends on the engines and queues of a project, which need not have a "default". So it is
+made when it is asked for, and not when this module is imported (H62).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-# A worker of Celery imports the module `tasks` of each app, and refuses, which loses them, tasks
-# that do not exist by then.
+# A worker of Celery imports the module `tasks` of each app. It rejects, and so loses, tasks that do
+# not exist by then.
 if "celery" in sys.modules:
     frameworks.make_all(_deliver)

@@ -1,8 +1,8 @@
-"""Claims: a message is handed over by the run of a task that has claimed it, and by no other.
+"""Claims: only the run of a task that has claimed a message hands it over.
 
 Some engines run a task again if its worker has died (H57). Before a run hands a message over, it
-adds a key to a cache, which only one can add. The key is never taken away again (H58): a run that
-finds it there cannot know what the other has done, and does not send.
+adds a key to a cache, which only one run can add. The key is never removed (H58): a run that finds
+it there cannot know what the other run has done, and does not send.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ logger = logging.getLogger("django_mailers.tasks")
 
 # "mine"     this run may hand the message over.
 # "taken"    another run may have handed it over.
-# "revoked"  the process that queued it was told that it is not queued.
+# "revoked"  the process that wanted to queue it was told that it is not queued.
 # "broken"   the cache does not work.
 Claim = Literal["mine", "taken", "revoked", "broken"]
 
 # Engines give up on a task earlier than that.
 SECONDS = 7 * 24 * 60 * 60
-# In the place of a run's token.
+# Instead of the token of a run.
 REVOKED = "revoked"
 
 
@@ -45,7 +45,7 @@ def claim(ticket: Ticket, token: str) -> Claim:
                 return outcome
         return _hold(cache, _key(ticket, ticket.attempt), token)
     except Exception as error:
-        # Clients of caches raise anything.
+        # The client of a cache may raise anything.
         if is_injected(error):
             raise
         logger.error(
@@ -57,7 +57,7 @@ def claim(ticket: Ticket, token: str) -> Claim:
 
 
 def revoke(ticket: Ticket) -> Claim:
-    """See to it that no run hands over the message: "mine" if that is certain now."""
+    """Keep any run from handing the message over; return "mine" if that is certain now."""
     if ticket.claims is None:
         return "broken"
     return claim(ticket, REVOKED)

@@ -1,4 +1,4 @@
-"""Django's tasks framework, wherever it is: in Django itself, or in the package django-tasks."""
+"""The tasks framework, which is in Django itself, or in the package django-tasks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CannotQueue(ImproperlyConfigured):
 
 @lru_cache(maxsize=1)
 def framework() -> Any:
-    """Return the module of the framework; None if there is not one."""
+    """Return the module of the framework, or None if there is no framework."""
     for name in _MODULES:
         try:
             return import_module(name)
@@ -101,7 +101,7 @@ def any_task(function: Callable[..., Any]) -> Any:
 
 
 def make_all(function: Callable[..., Any]) -> None:
-    """Make the task of each engine, for those that register what is made."""
+    """Make the task of each engine, as some engines register tasks when they are made."""
     for alias, one in engines():
         try:
             make_task(function, alias, _some_queue(one))

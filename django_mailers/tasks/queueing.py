@@ -1,4 +1,4 @@
-"""Give a task to its engine, and know whether the engine has it."""
+"""Give a task to its engine, and find out whether the engine has it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def enqueue(
 ) -> tuple[Outcome, Exception | None]:
     """Enqueue `task` with its arguments; return what became of it, and the exception.
 
-    `database` is the one in which the engine has its tasks. What fails there is undone, and leaves
-    a transaction that is under way usable.
+    `database` is the one in which the engine has its tasks. If a query fails there, it is undone,
+    so that a transaction that is under way stays usable.
 
-    An engine that raises an exception may have the task all the same: the reply was lost (H59). So
-    the message is claimed, which keeps any run from sending it; then it certainly "failed".
+    An engine that raises an exception may have the task even so: its reply was lost (H59). So the
+    message is claimed, which keeps any run from sending it; then it has certainly "failed".
     """
     is_in_transaction, has_enqueued = False, False
     try:

@@ -1,4 +1,4 @@
-"""What goes with a stored message: where it is to go, and how often that was tried."""
+"""The data that is stored with a message: where it goes, and how often that was tried."""
 
 # No annotations from the future: a NamedTuple would compile each of them, at import.
 import secrets

@@ -1,4 +1,4 @@
-"""What a worker does with a message from the queue."""
+"""The worker's part: deliver a message from the queue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger("django_mailers.tasks")
 
 
 class NotDelivered(Exception):
-    """A message from the queue was not delivered, or this cannot be known: its task has failed.
+    """A message from the queue was not delivered, or may not have been: its task has failed.
 
     The text has neither addresses nor a reply, as engines store it.
     """
@@ -129,7 +129,7 @@ class _Run:
     def again(self, result: SendResult, wait: Wait) -> dict[str, Any]:
         """Queue the message again, if there is an attempt left and the engine can do that."""
         can_defer = frameworks.can_defer(self._task.backend)
-        # What cannot wait must not go round and round.
+        # A task that cannot wait must not be tried over and over again.
         counts = wait.counts or not can_defer
         following = self._ticket.next(counts=counts, doubt=wait.doubt)
         if following.tries >= self._ticket.attempts or (wait.is_alarming and not can_defer):
@@ -165,7 +165,7 @@ class _Run:
         return outcome
 
     def finish(self, result: SendResult) -> dict[str, Any]:
-        """Tell what became of the message in the end. Raises NotDelivered unless it was sent."""
+        """Report the final result of the message. Raises NotDelivered unless it was sent."""
         self._told(result)
         if result.status not in {"sent", "queued", "skipped"}:
             # Without a cause, whose text may be the server's, and name anybody.
@@ -202,7 +202,7 @@ def _wait(ticket: Ticket, result: SendResult, fault: Fault) -> Wait | None:
         seconds = ticket.wait if fault.retry_after is None else fault.retry_after
         return Wait(seconds, counts=not _is_limited(result.error))
     if fault.kind in {"account", "configuration"}:
-        # Somebody has to do something about it. The whole queue must not be lost until then.
+        # Somebody has to correct the settings. Until then, the queue must not be lost.
         return Wait(ticket.max_delay, is_alarming=True)
     return None
 

@@ -37,7 +37,7 @@ Where: TypeAlias = "Callable[[Message], object] | Sequence[Message]"
 
 
 class Criteria(TypedDict, total=False):
-    """What a message may be asked for: the arguments of `assertMailSent()`."""
+    """The criteria for a message: the arguments of `assertMailSent()`."""
 
     using: Text | None
     to: Addresses | None
@@ -100,8 +100,7 @@ def assertMailSent(
 
     Each text may be a pattern of `re`, which is searched; a str must be equal.
 
-    Raises AssertionError, which says in what the message that comes nearest differs, and what was
-    sent.
+    Raises AssertionError, which says how the most similar message differs, and what was sent.
     """
     __tracebackhide__ = True  # pytest shows the test instead.
     messages, criteria = _look(locals())
@@ -158,7 +157,7 @@ def assertMailCount(n: int, *, using: str | None = None) -> None:
 
 
 def assertMailRenders(message: Message) -> ParsedMessage:
-    """Check that a server would accept what `message` becomes; return that, parsed.
+    """Check that a server would accept `message` as it is rendered; return that, parsed.
 
     It need not have been sent. The message is rendered as for SMTP, with its line breaks, encodings
     and addresses: a line break in a header, an address that cannot be one, a line that is longer
@@ -230,14 +229,14 @@ def _hint(messages: Sequence[Message]) -> str:
     """Say why nothing may have been sent, if it shows."""
     if not hasattr(mail, "outbox"):
         return (
-            "\nThere is no mail.outbox: nobody has called setup_test_environment(), and mailers "
-            "send as in production."
+            "\nThere is no mail.outbox: setup_test_environment() was not called, and mailers send "
+            "as in production."
         )
     waiting = 0 if messages else waiting_functions()
     if waiting:
         functions = "1 function waits" if waiting == 1 else f"{waiting} functions wait"
         return (
-            f"\n{functions} for a commit (transaction.on_commit()), which does not come in a "
+            f"\n{functions} for a commit (transaction.on_commit()), which never happens in a "
             "TestCase: use captureMail(on_commit=True)."
         )
     return ""

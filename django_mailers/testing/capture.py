@@ -17,7 +17,7 @@ logger = logging.getLogger("django_mailers.testing")
 def outbox() -> list[Message]:
     """Return what `mail.outbox` has now.
 
-    (H30) It is another list for each test, and does not exist outside of tests.
+    (H30) It is a new list in each test, and does not exist outside of tests.
     """
     return list(getattr(mail, "outbox", ()))
 
@@ -25,8 +25,8 @@ def outbox() -> list[Message]:
 class SentMail(Sequence[Message]):
     """The messages that have been sent since captureMail() began, until it ends.
 
-    It equals a list of the same messages. Threads and tasks share `mail.outbox`, and so what any of
-    them sends in the meantime is here.
+    It equals a list of the same messages. Threads and tasks share `mail.outbox`, so messages that
+    any of them sends in the meantime are here, too.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class SentMail(Sequence[Message]):
         return f"<SentMail: {self._messages()!r}>"
 
     def end(self) -> None:
-        """Keep what was sent until now, and take no more."""
+        """Keep the messages sent until now, and add no more."""
         self._final = self._messages()
         self._before = []
 
@@ -74,9 +74,9 @@ class SentMail(Sequence[Message]):
 class captureMail:
     """A context, which gives the messages that are sent in it: a SentMail.
 
-    on_commit   Whether to call what the block gives to `transaction.on_commit()`, at the end of the
-                block, if nothing is raised in it: Django's TestCase never commits. Each function is
-                called once, even in nested contexts.
+    on_commit   Whether to call the functions that the block gives to `transaction.on_commit()`, at
+                the end of the block, unless it raises an exception: Django's TestCase never
+                commits. Each function is called once, even in nested contexts.
 
     It may be nested, and used with `async with`, which `on_commit` needs in a coroutine, as
     connections of databases belong to a thread.
@@ -127,7 +127,7 @@ def _commit(alias: str, start: int) -> None:
 
 
 def waiting_functions() -> int:
-    """Return how many functions wait in this thread for a commit that does not come."""
+    """Return how many functions wait in this thread for a commit that never happens."""
     from django.db import connections
 
     return sum(

@@ -8,9 +8,9 @@ import tempfile
 
 
 class Certificate:
-    """A certificate for `host`, of an authority that nobody else has.
+    """A certificate for `host`, signed by an authority of its own.
 
-    Raises ModuleNotFoundError, which names the way out, if trustme is not installed.
+    Raises ModuleNotFoundError, which says what to install, if trustme is not installed.
     """
 
     def __init__(self, host: str) -> None:

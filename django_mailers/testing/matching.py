@@ -1,4 +1,4 @@
-"""Which of the messages that were sent is meant, and in what the others differ."""
+"""Which of the sent messages meet the criteria, and how the others differ."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Mismatch(NamedTuple):
 
 
 def mismatches(message: Message, criteria: Criteria) -> list[Mismatch]:
-    """Return in what `message` differs from what is asked."""
+    """Return how `message` differs from what is asked."""
     return [
         mismatch
         for field, wanted in criteria.items()
@@ -162,7 +162,7 @@ def asked(criteria: Criteria) -> str:
 
 
 def nearest_miss(messages: Sequence[Message], criteria: Criteria) -> str:
-    """Say in what the message that comes nearest differs; the last one of several."""
+    """Say how the most similar message differs; of several, the last one."""
     differences = [mismatches(message, criteria) for message in messages]
     others = [number for number, found in enumerate(differences) if found]
     if not others:

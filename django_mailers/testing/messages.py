@@ -1,4 +1,4 @@
-"""What is in a message: its text, its HTML, its links and its attachments."""
+"""The contents of a message: its text, its HTML, its links and its attachments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LINKING = {"a", "area"}
 
 
 class Attached(NamedTuple):
-    """An attachment, whatever it was made of."""
+    """An attachment in any of the forms that Django allows."""
 
     name: str | None
     content: Any
@@ -46,8 +46,8 @@ def message_html(message: AnyMessage) -> str:
 def links(message: AnyMessage) -> list[str]:
     """Return where the links of a message lead: those of its HTML, then the URLs in its text.
 
-    Each of them once, in order. A link of the HTML may be anything that `href` has, but a place in
-    the message itself; relative ones, too, which lead nowhere in a mail.
+    Each is there once, in order. A link in HTML may be any value of `href` except a place in the
+    message itself. Relative ones are included, though they lead nowhere in a mail.
     """
     reader = _Links()
     reader.feed(message_html(message))

@@ -1,4 +1,4 @@
-"""What other processes have sent, by the backend `maildir`."""
+"""The messages that other processes have sent by the backend `maildir`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def outbox_from(
 ) -> list[EmailMultiAlternatives]:
     """Return the messages that are in the Maildir `path`, in the order in which they were sent.
 
-    They are as those of `mail.outbox`, with the alias in `sent_using`. With `count` it waits until
-    there are so many of them, as another process may still be about to send them.
+    They are like those of `mail.outbox`, with the alias in `sent_using`. With `count` it waits for
+    that many, as another process may still be about to send them.
 
     Raises TimeoutError if there are fewer after `timeout` seconds.
     """
@@ -36,7 +36,7 @@ def outbox_from(
         if count is None or len(files) >= count:
             return [_message(content) for content in files]
         if time.monotonic() > end:
-            raise TimeoutError(f"{len(files)} of {count} messages have come.")
+            raise TimeoutError(f"{len(files)} of {count} messages have arrived.")
         time.sleep(PAUSE)
 
 

@@ -1,4 +1,4 @@
-"""`override_mailers`: other entries of MAILERS for a test."""
+"""`override_mailers`: other entries of MAILERS during a test."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ APPLIED = "_mailer_overrides_are_applied"
 class override_mailers(TestContextDecorator):
     """Override some entries of MAILERS: a context, and a decorator of functions and classes.
 
-    real      An alias, or several: these mailers are what the settings of the project say, and do
-              send. (While tests run, Django has a mailer for memory in the place of each.)
+    real      An alias, or several: these mailers are those of the project's settings, and do send.
+              (While tests run, Django replaces each mailer by one that keeps mail in memory.)
     entries   Other entries, by alias: {"BACKEND": ..., "OPTIONS": ...}.
 
-    All other mailers stay what they are when it begins. On a class of tests it applies to all of
-    them, to those of a SimpleTestCase as `override_settings()` does: `setUpTestData()` has them,
-    and a subclass may override more. Coroutines may be decorated.
+    All other mailers stay what they are when it begins. On a class it applies to all of its tests;
+    on a SimpleTestCase it works as `override_settings()` does: `setUpTestData()` has the mailers,
+    too, and a subclass may override more. Coroutines may be decorated.
 
     Raises MailerDoesNotExist when it begins, if the project has no mailer of an alias in `real`.
     """
@@ -100,7 +100,7 @@ class override_mailers(TestContextDecorator):
 
 
 def project_mailers() -> Mailers:
-    """Return MAILERS as it was before the test environment put memory in the place of each entry.
+    """Return MAILERS as it was before the test environment replaced each entry.
 
     Django and the backport keep it in the same place.
     """
@@ -111,7 +111,7 @@ def project_mailers() -> Mailers:
 
 @contextmanager
 def in_memory() -> Iterator[None]:
-    """Put memory in the place of each mailer, if no test environment has done so."""
+    """Replace each mailer by one for memory, unless a test environment has done so."""
     if hasattr(django_test_utils._TestState, "saved_data"):  # type: ignore[attr-defined, unused-ignore]
         yield
         return

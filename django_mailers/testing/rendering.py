@@ -43,7 +43,7 @@ def _check_envelope(message: Message) -> None:
     recipients = message.recipients()
     if not recipients:
         raise AssertionError("The message has no recipients: it would not be sent.")
-    # It knows what an address of the envelope may be, and does not connect.
+    # It knows the rules for addresses in the envelope, and does not connect.
     backend: Any = make_mailer("assertMailRenders", SMTP)
     for address in (message.from_email, *recipients):
         try:

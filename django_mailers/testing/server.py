@@ -182,13 +182,13 @@ class SMTPServer:
         return alive > self.max_connections
 
     def wait_for(self, count: int, timeout: float = TIMEOUT) -> list[ReceivedMessage]:
-        """Wait until `count` messages have come, for mail that another thread sends.
+        """Wait until `count` messages have arrived, for mail that another thread sends.
 
         Returns them, the first `count`. Raises TimeoutError after `timeout` seconds.
         """
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self.messages) >= count, timeout):
-                raise TimeoutError(f"{len(self.messages)} of {count} messages have come.")
+                raise TimeoutError(f"{len(self.messages)} of {count} messages have arrived.")
             return self.messages[:count]
 
     def __enter__(self) -> SMTPServer:

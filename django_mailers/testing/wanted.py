@@ -1,4 +1,4 @@
-"""Whether a text or an address is the one that a test wants."""
+"""Whether a text or an address is the one that a test expects."""
 
 from __future__ import annotations
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 # The category of Django 6.1's deprecations, by both of its names.
 PENDING = {"RemovedInDjango2028Warning", "RemovedInDjango70Warning"}
 
 
-def kind(bare: dict[str, Any], ours: dict[str, Any]) -> str | None:
+def kind(bare, ours):
     """Return how the outcomes differ, or None.
 
     "sent" if only the one with the app is no error, "refused" if only that is one, "error" if both
@@ -25,7 +23,7 @@ def kind(bare: dict[str, Any], ours: dict[str, Any]) -> str | None:
     return "other" if any(bare.get(part) != ours.get(part) for part in parts) else None
 
 
-def strange_warnings(bare: dict[str, Any], ours: dict[str, Any]) -> list[Any]:
+def strange_warnings(bare, ours):
     """Return the warnings with the app that a project could do nothing about.
 
     Those of a bare Django are as they were, and a pending deprecation names a line of the project.
@@ -40,6 +38,6 @@ def strange_warnings(bare: dict[str, Any], ours: dict[str, Any]) -> list[Any]:
     ]
 
 
-def is_deprecated(outcome: dict[str, Any]) -> bool:
+def is_deprecated(outcome):
     """Whether there was one of Django 6.1's deprecations, at a line of the project."""
     return any(category in PENDING and is_own for category, is_own, _ in outcome["warnings"])

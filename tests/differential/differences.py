@@ -24,19 +24,19 @@ class Difference:
     sometimes: bool = False
 
 
-def sent(reason: str, *names: str, sometimes: bool = False) -> dict[str, Difference]:
+def sent(reason, *names, sometimes=False):
     return {name: Difference("sent", reason, sometimes=sometimes) for name in names}
 
 
-def other(reason: str, *names: str, sometimes: bool = False) -> dict[str, Difference]:
+def other(reason, *names, sometimes=False):
     return {name: Difference("other", reason, sometimes=sometimes) for name in names}
 
 
-def refused(reason: str, *names: str) -> dict[str, Difference]:
+def refused(reason, *names):
     return {name: Difference("refused", reason) for name in names}
 
 
-def error(reason: str, *names: str) -> dict[str, Difference]:
+def error(reason, *names):
     return {name: Difference("error", reason) for name in names}
 
 

@@ -12,7 +12,6 @@ import hashlib
 import re
 from email.header import decode_header, make_header
 from email.utils import getaddresses, parsedate_to_datetime
-from typing import Any
 
 ADDRESSES = {"from", "to", "cc", "bcc", "reply-to", "sender", "resent-from", "resent-to"}
 # Of parts, too: what get_content() and the like make of them is compared.
@@ -21,13 +20,13 @@ MIME = {"content-type", "content-transfer-encoding", "content-disposition"}
 GENERATED = re.compile(r"<\d+\.\d+\.\d+@([^>]*)>")
 
 
-def meaning(content: bytes) -> dict[str, Any]:
+def meaning(content):
     """Return what the message `content` means."""
     # By the API that parses no header unless it is asked: this takes most of the time.
     return _entity(email.message_from_bytes(content), is_part=False)
 
 
-def _entity(part: Any, *, is_part: bool = True) -> dict[str, Any]:
+def _entity(part, *, is_part=True):
     headers = sorted(
         [name.lower(), _value(name.lower(), value)]
         for name, value in part.raw_items()
@@ -58,11 +57,11 @@ def _entity(part: Any, *, is_part: bool = True) -> dict[str, Any]:
     return result
 
 
-def _digest(data: bytes) -> str:
+def _digest(data):
     return f"{len(data)} {hashlib.sha256(data).hexdigest()}"
 
 
-def _value(name: str, value: Any) -> Any:
+def _value(name, value):
     text = re.sub(r"\r?\n(?=[ \t])", "", str(value)).strip(" \t")
     if name == "date":
         # When it was made, no two processes agree on; but on the zone, if there is one.
@@ -79,7 +78,7 @@ def _value(name: str, value: Any) -> Any:
     return _decoded(text)
 
 
-def _decoded(text: str) -> str:
+def _decoded(text):
     try:
         return str(make_header(decode_header(text))).strip(" \t")
     except (LookupError, UnicodeDecodeError, ValueError):

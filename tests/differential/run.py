@@ -20,11 +20,11 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 
 
-def files_of_cases() -> list[str]:
+def files_of_cases():
     return sorted(path.stem for path in HERE.glob("cases_*.py"))
 
 
-def main(way: str, group: str = "main") -> None:
+def main(way, group="main"):
     from .world import CASES, world
 
     with world.server:
@@ -61,7 +61,7 @@ def main(way: str, group: str = "main") -> None:
     json.dump(outcomes, sys.stdout, indent=1, sort_keys=True)
 
 
-def outcome(function: Any) -> dict[str, Any]:
+def outcome(function):
     """Call the function of an entry; return all that can be seen of it."""
     from django.core import mail
 
@@ -92,7 +92,7 @@ def outcome(function: Any) -> dict[str, Any]:
     return json.loads(json.dumps(result))
 
 
-def plain(value: Any) -> Any:
+def plain(value):
     """Return something that JSON can hold, for what an entry returns."""
     if value is None or isinstance(value, str | int | float):
         return value

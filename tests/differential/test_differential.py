@@ -28,7 +28,7 @@ WAYS = ("settings",) if django.VERSION >= (6, 1) else ("settings", "mailers", "p
 Outcomes = dict[str, dict[str, Any]]
 
 
-def run(way: str, group: str) -> Outcomes:
+def run(way, group):
     """Carry out the entries of a group in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     process = subprocess.run(
@@ -51,7 +51,7 @@ class DifferentialTests(SimpleTestCase):
     maxDiff = None
 
     @classmethod
-    def setUpClass(cls) -> None:
+    def setUpClass(cls):
         super().setUpClass()
         groups = [("main", way) for way in ("bare", *WAYS)]
         if SERIES != "6.1":  # which refuses to start with such handlers
@@ -63,15 +63,15 @@ class DifferentialTests(SimpleTestCase):
             for (_, way), outcomes in zip(groups, done, strict=True):
                 cls.outcomes.setdefault(way, {}).update(outcomes)
 
-    def pairs(self, way: str) -> Any:
+    def pairs(self, way):
         for name, ours in self.outcomes[way].items():
             yield name, self.outcomes["bare"][name], ours
 
-    def test_number_of_entries(self) -> None:
+    def test_number_of_entries(self):
         self.assertGreaterEqual(len(self.outcomes["settings"]), 150)
         self.assertEqual(self.outcomes["settings"].keys(), self.outcomes["bare"].keys())
 
-    def test_outcomes(self) -> None:
+    def test_outcomes(self):
         """They are equal, or better, as `differences.py` says with the reason."""
         named = DIFFERENCES.get(SERIES, {})
         for way in WAYS:
@@ -90,12 +90,12 @@ class DifferentialTests(SimpleTestCase):
                 }
                 self.assertEqual(found, expected)
 
-    def test_named_entries_exist(self) -> None:
+    def test_named_entries_exist(self):
         for series, named in DIFFERENCES.items():
             self.assertEqual(named.keys() - self.outcomes["bare"].keys(), set(), series)
         self.assertEqual(REFUSED_BY_61 - self.outcomes["bare"].keys(), set())
 
-    def test_warnings(self) -> None:
+    def test_warnings(self):
         """There are none but pending deprecations, each at a line of the project."""
         for way in WAYS:
             found = {
@@ -107,7 +107,7 @@ class DifferentialTests(SimpleTestCase):
             }
             self.assertEqual(found, {}, way)
 
-    def test_what_6_1_refuses_is_deprecated(self) -> None:
+    def test_what_6_1_refuses_is_deprecated(self):
         """At a line of the project, if it is no error already."""
         for way in WAYS:
             refused = REFUSED_BY_61 - SILENT
@@ -120,7 +120,7 @@ class DifferentialTests(SimpleTestCase):
             ]
             self.assertEqual(silent, [], way)
 
-    def test_what_6_1_refuses(self) -> None:
+    def test_what_6_1_refuses(self):
         """The list is right: it is what Django 6.1 says."""
         if SERIES != "6.1":
             self.skipTest("Only Django 6.1 knows.")

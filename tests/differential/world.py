@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import socket
-from collections.abc import Callable
 from typing import Any
 
 from tests.support.servers import SMTPServer
@@ -21,7 +20,7 @@ CASES: dict[str, Case] = {}
 class Case:
     """An entry: a function without arguments, whose value is compared, and what it sends."""
 
-    def __init__(self, function: Callable[[], Any], *, ways: set[str], group: str) -> None:
+    def __init__(self, function, *, ways, group):
         self.name = function.__name__
         self.function = function
         self.ways = ways
@@ -31,7 +30,7 @@ class Case:
 WAYS = {"settings", "mailers", "pooled"}
 
 
-def case(*ways: str, group: str = "main") -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+def case(*ways, group="main"):
     """Register a function as an entry; it must be unlike all others by its name.
 
     Arguments: `ways`, in which of them it makes sense to run it with the app: "settings" means
@@ -39,7 +38,7 @@ def case(*ways: str, group: str = "main") -> Callable[[Callable[[], Any]], Calla
     SMTP backend or that of django_mailers; `group`, which others share its process.
     """
 
-    def register(function: Callable[[], Any]) -> Callable[[], Any]:
+    def register(function):
         assert function.__name__ not in CASES, function.__name__
         CASES[function.__name__] = Case(function, ways=set(ways) or WAYS, group=group)
         return function
@@ -50,16 +49,16 @@ def case(*ways: str, group: str = "main") -> Callable[[Callable[[], Any]], Calla
 class World:
     """The mail server of this process, and what has been delivered otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.server = SMTPServer(users=USERS)
         self.kept: list[dict[str, Any]] = []
 
-    def reset(self) -> None:
+    def reset(self):
         self.server.messages.clear()
         self.server.refuse.clear()
         self.kept.clear()
 
-    def arrived(self) -> list[dict[str, Any]]:
+    def arrived(self):
         """What the server has taken, without what it is to know about sessions."""
         return [
             {
@@ -75,7 +74,7 @@ class World:
 world = World()
 
 
-def keep(backend: str, message: Any) -> None:
+def keep(backend, message):
     """Take a message as delivered by `backend`."""
     world.kept.append(
         {
@@ -87,13 +86,13 @@ def keep(backend: str, message: Any) -> None:
     )
 
 
-def refuse(command: str, reply: str) -> None:
+def refuse(command, reply):
     """Have the server answer so to a command, until the end of the entry."""
     world.server.refuse[command] = reply
 
 
 @functools.cache
-def dead_port() -> int:
+def dead_port():
     """A port where nobody listens: it is held, and refuses to connect."""
     holder = socket.socket()
     holder.bind(("127.0.0.1", 0))
@@ -104,5 +103,5 @@ def dead_port() -> int:
 _holders: list[socket.socket] = []
 
 
-def live_port() -> int:
+def live_port():
     return int(os.environ["MAIL_PORT"])

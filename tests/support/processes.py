@@ -1,10 +1,12 @@
 """Python processes for tests that need one of their own: the install happens once in each."""
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import textwrap
+import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -103,3 +105,22 @@ class ProcessTestCase(SimpleTestCase):
                 path.with_name("__init__.py").touch()
             path.write_text(textwrap.dedent(source))
         return Path(folder.name)
+
+
+def in_child(function):
+    """Return what `function` returns in a forked process."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # Python warns of threads. The child needs none of them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if not child:
+        try:
+            os.write(writing, json.dumps(function()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading) as stream:
+        text = stream.read()
+    os.waitpid(child, 0)
+    return json.loads(text)

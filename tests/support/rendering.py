@@ -13,7 +13,7 @@ from django_mailers import render as rendering
 from django_mailers.render import eligible, render
 from django_mailers.render.localparts import DEFECT
 
-from .corpus import normalise, pinned
+from .recordings import normalise, pinned
 
 
 def by_django(message):

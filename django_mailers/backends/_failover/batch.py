@@ -22,7 +22,7 @@ logger = logging.getLogger("django_mailers.failover")
 
 
 class Try(NamedTuple):
-    """What a mailer has said of one message; `fault` is None if it has taken it, or skipped it."""
+    """The answer of a mailer about one message; `fault` is None if it took or skipped it."""
 
     alias: str
     result: SendResult
@@ -32,7 +32,7 @@ class Try(NamedTuple):
 class Batch:
     """The `messages` that `backend`, a failover, hands on until one of its mailers takes them.
 
-    A message is called by its number. A result that is set is final.
+    A message is referred to by its number. A result that is set is final.
     """
 
     def __init__(self, backend: EmailBackend, messages: Sequence[Message]) -> None:
@@ -57,7 +57,7 @@ class Batch:
             # Without a text of the server, which may name anybody.
             logger.error(
                 "MAILERS[%r]: %r refuses the sender of %d of %d messages. Another mailer takes "
-                "these, but the account has to be put right.",
+                "them, but the account needs attention.",
                 self.backend.alias,
                 alias,
                 len(alarming),
@@ -70,7 +70,7 @@ class Batch:
         return [number for number in numbers if self.results[number] is None]
 
     def share(self, one: Try, numbers: Sequence[int]) -> None:
-        """Note that `numbers` were not given to the mailer of `one`, for what it has said there."""
+        """Note that `numbers` were not given to the mailer of `one`, because of its answer."""
         fault = NETWORK if one.fault is None or one.fault.kind == "unknown" else one.fault
         for number in numbers:
             result = SendResult(self.messages[number], "failed", error=one.result.error)
@@ -107,7 +107,7 @@ class Batch:
         return one.fault.moves or (one.fault.kind == "unknown" and self.backend.unknown == "next")
 
     def _failure(self, number: int) -> SendResult:
-        """Return the result of a message that several mailers could not be given: the worst."""
+        """Return the result of a message that several mailers did not take: the worst of theirs."""
         tries = [one for one in self._tries[number] if one.fault is not None]
         worst = min(tries, key=lambda one: ORDER.index(one.fault.kind) if one.fault else 0)
         error = MailersFailed(
@@ -121,4 +121,4 @@ def _is_doubtful(tries: Sequence[Try]) -> bool:
 
 
 def _unexplained() -> Exception:
-    return ConnectionError("The mailer has not taken the message, and does not say why.")
+    return ConnectionError("The mailer did not take the message, and does not say why.")

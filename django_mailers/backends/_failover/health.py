@@ -1,4 +1,4 @@
-"""Which of several mailers gets the next messages, and what follows from how that went."""
+"""Which of several mailers gets the next messages, and what the outcome means for it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("django_mailers.failover")
 
-# Seconds that one who tries a mailer has beyond the timeout of that mailer. Then another one tries
-# it, as this one was killed, perhaps (H43).
+# A probe may take this many seconds more than the timeout of its mailer. After that another message
+# tries the mailer: the first process may have been killed (H43).
 GRACE = 30
 
 
 class Health:
     """The health of the mailers of `backend`: a failover, or what derives from it.
 
-    A mailer works, until a fault lets it rest; after the rest it is half open. Then exactly one
-    message tries it, of all threads and, with a cache, of all processes. If that is taken the
-    mailer works, else it rests twice as long.
+    A mailer works until a fault makes it rest; after the rest it is half open. Then exactly one
+    message tries it, among all threads and, with a cache, among all processes. If the mailer takes
+    that message, it works again; otherwise it rests twice as long.
     """
 
     def __init__(self, backend: EmailBackend) -> None:
@@ -55,7 +55,7 @@ class Health:
             resting.append((rests.is_being_tried(key), rest.until, alias))
         if not resting or not may_force:
             return False
-        # One that is being tried at the moment only if there is no other.
+        # A mailer that is being tried at the moment is used only if there is no other.
         _, _, alias = min(resting, key=lambda one: one[:2])
         attempt.begin(alias, keys[alias], rests.get(keys[alias]))
         return True
@@ -75,14 +75,14 @@ class Health:
             return
         is_first = self.shared is None or self.shared.remove(attempt.key) is not False
         if not is_first and attempt.is_forced and attempt.rest.is_shared:
-            return  # Another process was faster, and has said so.
+            return  # Another process was faster, and has logged it.
         self._log(logging.INFO, "%r works again.", attempt.alias)
         mailer_recovered.send_robust(
             sender=type(self.backend), alias=attempt.alias, mailer=self.backend.alias
         )
 
     def failed(self, attempt: Attempt, fault: Fault) -> None:
-        """Let the mailer rest because of `fault`."""
+        """Make the mailer rest because of `fault`."""
         seconds, rest = self._next_rest(attempt, fault)
         if seconds <= 0 or not rests.begin(attempt, rest):
             return
@@ -104,7 +104,7 @@ class Health:
         )
 
     def release(self, attempt: Attempt) -> None:
-        """Let others try the mailer of `attempt`, which is over, if it was the one that tries."""
+        """End `attempt`; if it was the probe of its mailer, others may try that now."""
         try:
             rests.release(attempt)
         finally:
@@ -124,9 +124,9 @@ class Health:
                 rests.lose(key, before)
 
     def _claim(self, attempt: Attempt, alias: str) -> bool:
-        """Whether `attempt` may use the mailer `alias`, which is half open; as the only one.
+        """Whether `attempt` may be the only one to use the mailer `alias`, which is half open.
 
-        If it works again meanwhile, that is not a probe.
+        If the mailer has come back meanwhile, `attempt` is not a probe.
         """
         key, seconds = key_of(alias), timeout_of(alias) + GRACE
         rest = rests.get(key)
@@ -136,13 +136,13 @@ class Health:
         if not rests.claim(attempt, key, rest, seconds):
             return False
         if self.shared is not None:
-            # Before it is asked: an interrupt may come when the answer is on its way.
+            # Set before asking: an interrupt may come while the answer is on its way.
             attempt.is_claimed_for_all = True
             if self.shared.claim(attempt, key, seconds) is False:
                 attempt.is_claimed_for_all = False
                 rests.release(attempt)
                 return False
-            # Another process may have been the one, and be done, since the cache was read.
+            # Since the cache was read, another process may have tried it and finished.
             self._refresh([key])
             current = rests.get(key)
             if current is None or current.id != rest.id:

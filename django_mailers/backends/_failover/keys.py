@@ -1,4 +1,4 @@
-"""What a mailer is remembered by: in this process, and in a cache that several share."""
+"""The key of a mailer that rests: in this process, and in a cache that processes share."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from urllib.parse import quote
 from django.core import mail
 
 PREFIX = "django_mailers:failover"
-# What Django masks in error reports, and what is named alike.
+# The names that Django masks in error reports, and similar ones.
 SECRET_NAME = re.compile(
     "api|auth|token|key|secret|pass|pwd|signature|credential|bearer|cookie", re.I
 )
 URL_WITH_USER = re.compile("://[^/?#]*@")
-# Seconds that a mailer may take to find out that its server does not answer, if it does not say.
+# Seconds after which a mailer without a timeout is assumed to give up on its server.
 DEFAULT_TIMEOUT = 30
 
 # For each alias the MAILERS that was looked at, and the key, as it is asked for every message.
@@ -42,7 +42,7 @@ def key_of(alias: str) -> str:
 
 
 def timeout_of(alias: str) -> float:
-    """Return after how many seconds the mailer `alias` gives up on a server that is silent."""
+    """Return after how many seconds the mailer `alias` gives up on a silent server."""
     timeout = _options(_entry(mail.mailers.settings, alias)).get("timeout")
     if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0:
         return timeout
@@ -50,7 +50,7 @@ def timeout_of(alias: str) -> float:
 
 
 def identity_of(entry: Mapping[str, Any]) -> list[Any]:
-    """Return what tells the mailer of an entry of MAILERS from another one, without secrets."""
+    """Return what distinguishes the mailer of an entry of MAILERS from others, without secrets."""
     options = _options(entry)
     backend = str(entry.get("BACKEND"))
     if options.get("host"):

@@ -33,12 +33,12 @@ class Rest(NamedTuple):
 
 
 class Attempt:
-    """One hand-over to a mailer that was chosen. The chooser fills it in.
+    """One hand-over to a mailer. `Health.choose()` fills it in.
 
     alias, key   of the mailer; "" before it is chosen.
-    name         one that no other attempt has, in any process.
+    name         a name that no other attempt has, in any process.
     rest         the rest during or after which it is made; None if the mailer works.
-    is_probe     whether it is the one that tries a mailer that is half open.
+    is_probe     whether it is the one attempt that tries a half-open mailer.
     started      when, by the monotonic clock.
     """
 
@@ -47,7 +47,7 @@ class Attempt:
     rest: Rest | None = None
     is_probe = False
     started = 0.0
-    # Whether the claim to be the one that tries may be in the cache, too.
+    # Whether its claim to be the probe may be in the cache, too.
     is_claimed_for_all = False
 
     @cached_property
@@ -78,9 +78,9 @@ class Rests(Lockable):
     @locked
     def forget(self) -> None:
         self._rests: dict[str, Rest] = {}
-        # By key: who tries, and until when nobody else does.
+        # By key: which attempt tries, and until when no other one does.
         self._probes: dict[str, tuple[Attempt, float]] = {}
-        # When a mailer has last come back.
+        # By key: when the mailer last came back.
         self._returns: dict[str, float] = {}
 
     def after_fork(self) -> None:
@@ -112,9 +112,9 @@ class Rests(Lockable):
 
     @locked
     def begin(self, attempt: Attempt, rest: Rest) -> bool:
-        """Let the mailer of `attempt` rest, unless that is outdated; return whether it does.
+        """Make the mailer of `attempt` rest, unless that is outdated; return whether it does.
 
-        Of many attempts that fail at the same time the first one counts.
+        If many attempts fail at the same time, only the first one counts.
         """
         key, known = attempt.key, attempt.rest
         current = self._rests.get(key)
@@ -127,7 +127,7 @@ class Rests(Lockable):
 
     @locked
     def end(self, attempt: Attempt) -> bool:
-        """End the rest that `attempt` was made in, or after; return whether this has ended it."""
+        """End the rest during or after which `attempt` was made; return whether this ended it."""
         current = self._rests.get(attempt.key)
         if current is None or attempt.rest is None or current.id != attempt.rest.id:
             return False
@@ -137,9 +137,9 @@ class Rests(Lockable):
 
     @locked
     def adopt(self, key: str, shared: Rest) -> None:
-        """Take over the rest that the cache has, unless it is known: then its end does not move.
+        """Take over a rest from the cache, unless it is known already: then its end does not move.
 
-        The wall clock, by which the cache tells the end, may do that.
+        The cache tells the end by the wall clock, which may be set.
         """
         current = self._rests.get(key)
         if current is None or current.id != shared.id:

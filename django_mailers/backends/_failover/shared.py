@@ -1,8 +1,8 @@
-"""The mailers that rest, as the processes tell each other in a cache.
+"""The mailers that rest, in a cache that processes share.
 
-An entry says when a rest ends by the wall clock, which other machines have, too. It may be set, and
-differ between machines, so a process looks at it once for each rest, and at most for the length of
-that rest; from then on its own monotonic clock counts (H44).
+An entry gives the end of a rest by the wall clock, which all machines have. That clock may be set,
+and differs between machines. So a process looks at it once for each rest, and believes it at most
+for the length of that rest; from then on its own monotonic clock counts (H44).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ logger = logging.getLogger("django_mailers.failover")
 
 # Seconds for which a cache that has failed is not asked again: it may be slow to fail.
 PAUSE = 60
-# Seconds after a rest for which the cache keeps it: until then somebody tries the mailer.
+# Seconds for which the cache keeps a rest after its end: by then some message has tried the mailer.
 KEEPS = 24 * 3600
 
 # By alias of the cache: until when it is not asked, by the monotonic clock.
@@ -63,14 +63,14 @@ class SharedRests:
         return self._ask(lambda cache: bool(cache.delete(key)))
 
     def claim(self, attempt: Attempt, key: str, seconds: float) -> bool | None:
-        """Make `attempt` the only one of all processes that tries, for at most so many seconds."""
+        """Make `attempt` the only probe of all processes, for at most so many seconds."""
         probe, timeout = _probe(key), math.ceil(seconds)
         return self._ask(lambda cache: bool(cache.add(probe, attempt.name, timeout)))
 
     def release(self, attempt: Attempt) -> None:
         def ask(cache: Any) -> None:
             probe = _probe(attempt.key)
-            # After its time it may be another's.
+            # After its time another attempt may have it.
             if cache.get(probe) == attempt.name:
                 cache.delete(probe)
 
@@ -84,7 +84,7 @@ class SharedRests:
         try:
             return ask(caches[self.alias])
         except Exception as error:
-            # Of any cache. Mail goes on without it (H56).
+            # A cache may raise anything. Mail is sent without it (H56).
             if is_injected(error):
                 raise
             _paused[self.alias] = time.monotonic() + PAUSE
@@ -124,6 +124,6 @@ def _parse(entry: Any, max_rest: float) -> Rest | None:
         name = str(entry["id"])
     except (KeyError, TypeError, ValueError):
         return None  # Of another version, perhaps.
-    # A clock that was set back, or that of another machine, would make it last for hours.
+    # A clock that was set back, or one of another machine, could make it last for hours.
     left = max(0.0, min(left, seconds, max_rest))
     return Rest(name, time.monotonic() + left, min(step, max_rest), is_shared=True)

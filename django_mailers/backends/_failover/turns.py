@@ -11,12 +11,12 @@ from django.core.signals import setting_changed
 
 from django_mailers.smtp.locks import Lockable, after_fork, locked
 
-# How many turns the first one is moved at most.
+# The first turn is at most this many turns from the beginning.
 MAX_START = 1000
 
 
 class Turns(Lockable):
-    """The turns of each round robin, smooth as those of nginx: 5, 1, 1 is a a b a c a a."""
+    """The turns of each round robin, as smooth as those of nginx: 5, 1, 1 gives a a b a c a a."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Turns(Lockable):
     ) -> Counter[str]:
         """Take `count` turns of the round robin `name` among `aliases`; return who gets how many.
 
-        The first turn is at random in each process, so that not all begin with the same mailer.
+        Each process begins with a random turn, so that not all begin with the same mailer.
         """
         balance = self._balances.get(name)
         if balance is None:
@@ -37,12 +37,12 @@ class Turns(Lockable):
             _advance(balance, weights, weights, secrets.randbelow(min(turns, MAX_START)))
         balance = dict(balance)
         shares = _advance(balance, weights, aliases, count)
-        # At once: an interrupt cannot leave half of it.
+        # In one step: an interrupt cannot leave half of it.
         self._balances[name] = balance
         return shares
 
     def forget(self) -> None:
-        """Begin at random again: in a child, and with other settings."""
+        """Begin at random again: in a forked child, or after a change of settings."""
         self.renew_lock()
         self._balances = {}
 

@@ -1,13 +1,10 @@
-"""What went wrong with a message, by the project's own judgement or by that of this app."""
+"""What went wrong with a message: the project's own judgement, or that of this app."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
-
-from django.core.mail import InvalidMailer
-from django.utils.module_loading import import_string
 
 from django_mailers.delivery import SendResult
 from django_mailers.delivery.faults import Fault, fault_of
@@ -21,6 +18,7 @@ from django_mailers.delivery.faulttable import (
     busy,
 )
 from django_mailers.delivery.report import COUNTED
+from django_mailers.options import import_callable
 from django_mailers.smtp import is_injected
 
 if TYPE_CHECKING:
@@ -29,23 +27,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("django_mailers.failover")
 
-# What each kind of fault means that `classify` returns.
+# The fault for each kind that `classify` may return.
 FAULTS = {
     fault.kind: fault for fault in (NETWORK, busy(), ACCOUNT, MESSAGE, SENT, UNKNOWN, CONFIGURATION)
 }
 
 
 class Judge:
-    """Says what went wrong, with the option `classify` of `backend`."""
+    """Judges what went wrong, with the help of the option `classify` of `backend`."""
 
     def __init__(self, backend: EmailBackend) -> None:
         self.alias = backend.alias
-        self.classify = _imported(backend)
+        classify = backend.classify
+        if classify is not None:
+            classify = import_callable(classify, "classify", backend.alias)
+        self.classify: Callable[..., Any] | None = classify
 
     def __call__(self, result: SendResult, alias: str) -> tuple[SendResult, Fault | None]:
-        """Return what went wrong with the message of `result`, and the result as it is then."""
+        """Return the result, changed if `classify` judges otherwise, and what went wrong."""
         fault = fault_of(result)
-        # What is taken stays taken, whatever anybody says.
+        # A message that was taken stays taken, whatever `classify` says.
         if fault is None or self.classify is None or result.status in COUNTED:
             return result, fault
         kind = self._ask(self.classify, result, alias)
@@ -57,7 +58,7 @@ class Judge:
         try:
             kind = classify(result, alias)
         except Exception as error:
-            # The project's code. What has become of the other messages must not be lost with it.
+            # This is the project's code. The results of the other messages must not be lost.
             if is_injected(error):
                 raise
             logger.error(
@@ -74,9 +75,9 @@ class Judge:
 
 
 def outcome(tries: Iterable[Try]) -> Literal[True] | Fault | None:
-    """Return what `tries` say of their mailer, the last of them that says anything.
+    """Return what the last of `tries` that tells anything says about their mailer.
 
-    True if it works; a Fault if it has to rest because of that; None if they do not tell.
+    True if it works; the Fault for which it has to rest; None if none of them tells.
     """
     told: Literal[True] | Fault | None = None
     for _, result, fault in tries:
@@ -96,16 +97,3 @@ def _as_judged(result: SendResult, kind: str, alias: str) -> SendResult:
     if result.status == "unknown":
         return result._replace(status="failed", via=None)
     return result
-
-
-def _imported(backend: EmailBackend) -> Callable[..., Any] | None:
-    classify = backend.classify
-    if not isinstance(classify, str):
-        return classify
-    try:
-        function: Callable[..., Any] = import_string(classify)
-    except ImportError as error:
-        raise InvalidMailer(
-            f"Could not import 'classify' {classify!r}: {error}", alias=backend.alias
-        ) from error
-    return function

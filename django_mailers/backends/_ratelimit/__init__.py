@@ -1,1 +1,1 @@
-"""The parts of the backend `ratelimit`: what a message counts for, and the counters."""
+"""The parts of the backend `ratelimit`: the cost of a message, and the counters."""

@@ -1,4 +1,4 @@
-"""What a message counts for."""
+"""The cost of a message: how much it counts for which limits."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from django_mailers.types import Message
 # How much a message counts for each name: that of a domain, or MAILER for the mailer as a whole.
 Cost = Mapping[str, int]
 MAILER = ""
-# What nearly all addresses are. The parser takes ten times as long as everything else here.
+# Nearly all addresses are of this form. The parser takes ten times as long as all else here.
 PLAIN = re.compile(r"[\w.+-]+@((?:[a-z0-9-]+\.)*[a-z0-9-]+)", re.ASCII | re.IGNORECASE)
 
 
 def cost_of(message: Message, *, per_domain: bool, per_recipient: bool) -> Cost:
-    """Return what `message` counts for."""
+    """Return the cost of `message`."""
     recipients = message.recipients()
     if not per_domain:
         return {MAILER: len(recipients) if per_recipient else 1}
@@ -30,24 +30,24 @@ def cost_of(message: Message, *, per_domain: bool, per_recipient: bool) -> Cost:
 
 
 def domain_of(recipient: str) -> str:
-    """Return the domain of an address, in the one way that it is written in DNS."""
+    """Return the domain of an address, normalized as in DNS."""
     address = str(recipient)
     plain = PLAIN.fullmatch(address)
     if plain:
         return plain[1].lower()
     _, at, domain = parseaddr(address)[1].rpartition("@")
-    domain = domain.lower().rstrip(".") if at else ""  # A user of this machine has none.
+    domain = domain.lower().rstrip(".") if at else ""  # A local user has none.
     try:
         return punycode(domain)
     except UnicodeError:
-        return domain  # Not one that a server could find.
+        return domain  # It is not one that a server could find.
 
 
 def fitting(costs: Sequence[Cost], rooms: Mapping[str, int]) -> list[int]:
-    """Return the numbers of those messages for which there is room, the first ones first.
+    """Return the numbers of the messages for which there is room, in order.
 
-    `rooms` says how much is left for each name. Where one message has to stay behind, those that
-    come after it stay as well, so that many small ones do not keep a large one waiting for ever.
+    `rooms` has how much is left for each name. If there is no room for a message, the later ones
+    with the same name wait too, so that many small ones cannot delay a large one for ever.
     """
     left, closed = dict(rooms), set[str]()
     numbers = []

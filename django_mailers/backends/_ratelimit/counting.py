@@ -1,4 +1,4 @@
-"""How many messages went by of late: counters in Django's cache, which processes share.
+"""How many messages were sent lately: counters in Django's cache, which processes share.
 
 The period of a rate has PARTS, and each part a counter of its own. A period that begins at any
 moment touches at most PARTS + 1 of them. As long as these together never hold more than the rate,
@@ -29,11 +29,11 @@ from .costs import Cost, fitting, total
 PARTS = 20
 # Seconds that a counter is kept longer than it is needed: clocks differ.
 SPARE = 5
-# How often it is tried to find a place if others take it at the same moment.
+# How many attempts to find a place are made while others take it at the same moment.
 ROUNDS = 8
-# Seconds after which a place may be free that was there a moment ago.
+# Seconds after which to try again if a place that was free a moment ago is gone.
 MOMENT = 0.01
-# Keys that are read at a time: a database has a limit.
+# The most keys that are read at a time: a database has a limit.
 KEYS = 500
 
 
@@ -49,7 +49,7 @@ class Rate(NamedTuple):
         return int(now * PARTS // self.seconds)
 
     def wait(self, counts: Mapping[int, int], units: int, now: float) -> float:
-        """Return after how many seconds there is room for `units`, if nobody else comes."""
+        """Return after how many seconds there is room for `units`, if nobody else takes it."""
         excess, leaves = sum(counts.values()) + units - self.number, now
         for part in sorted(counts):
             if excess <= 0:
@@ -127,17 +127,17 @@ class Ledger:
                 self._uncount(counter, units[name], rate)
 
     def _uncount(self, counter: str, units: int, rate: Rate) -> None:
-        with suppress(ValueError):  # It is not there any more.
+        with suppress(ValueError):  # It is no longer there.
             rest = self._add(counter, -units, rate)
             if rest < 0:
-                # The cache had lost it meanwhile. Below zero it would let more through.
+                # The cache lost it meanwhile. Below zero, it would let more messages through.
                 self._add(counter, -rest, rate)
 
     def _add(self, counter: str, units: int, rate: Rate) -> int:
         """Return what the counter holds with `units` more; ValueError if it is not there."""
         value: int
         if self._forgets:
-            # No less atomic than its incr(), which might forget the counter at once.
+            # It is as atomic as the cache's incr(), which might forget the counter at once.
             value = self._cache.get(counter)
             if value is None:
                 raise ValueError(counter)
@@ -164,7 +164,7 @@ class Ledger:
             rooms = self._rooms(counts)
             kept = [numbers[n] for n in fitting([costs[number] for number in numbers], rooms)]
         except BaseException:
-            # An interrupt, or the cache: then this may fail as well, and places remain unused.
+            # An interrupt, or an error of the cache: this may fail, too, and places stay unused.
             with suppress(Exception):
                 for each in counted:
                     self._uncount(*each)
@@ -220,7 +220,7 @@ class Ledger:
                 yield f"{self._meter(name, rate)}:{rate.part(now)}", name, rate
 
     def _meter(self, name: str, rate: Rate) -> str:
-        """Return what the keys begin with. They do not show a domain; an alias may be any text."""
+        """Return how the keys begin. They do not show a domain; an alias may be any text."""
         digest = self._digests.get(name)
         if digest is None:
             digest = hashlib.sha256(f"{self._owner}\n{name}".encode()).hexdigest()[:24]
@@ -229,5 +229,5 @@ class Ledger:
 
 
 def _timeout(rate: Rate) -> int:
-    """Return how many seconds a counter is kept: also if the clock is set back by a period."""
+    """Return how many seconds a counter is kept: enough even if the clock is set back a period."""
     return 2 * rate.seconds + SPARE

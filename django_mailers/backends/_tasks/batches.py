@@ -73,7 +73,7 @@ class Batch:
     def enqueue_stored(self, later: Sequence[Stored]) -> None:
         """Queue what `store()` has returned: the transaction has been committed.
 
-        Nobody is there to catch an exception. So it is one error of the log.
+        Nothing could catch an exception here, so an error is logged.
         """
         failures = []
         for stored in later:

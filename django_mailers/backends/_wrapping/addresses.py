@@ -1,4 +1,4 @@
-"""The address in a mailbox, for comparing: only where every parser finds the same one."""
+"""The address in a mailbox, for comparisons: only if every parser finds the same one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def address_of(mailbox: object) -> str | None:
     The domain is returned as it is on the wire (RFC 5890). A local part that is not ASCII is
     written in several ways that look the same, so None is returned for that, too.
     """
-    # The entry may be lazy.
+    # It may be a lazy string.
     text = str(mailbox)
     address = addr_spec(text)
     if address is None:

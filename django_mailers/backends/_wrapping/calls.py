@@ -39,7 +39,7 @@ class Call:
         _current.reset(self._token)
 
     def aside(self) -> Call:
-        """Return a call on the same way whose results are not those of the caller's messages."""
+        """Return a call with the same path whose results are not those of the caller's messages."""
         call = Call(self.wrapper)
         call.outer = self.outer
         return call
@@ -68,7 +68,7 @@ class Call:
 
     def report(self, messages: Sequence[Message], error: BaseException) -> SendReport:
         """Return what is known of `messages`, now that `error` ends the call."""
-        # An interrupt is not about a message.
+        # An interrupt is not an error of a message.
         reason = error if isinstance(error, Exception) else None
         return SendReport(
             self._results.get(id(message)) or SendResult(message, "failed", error=reason)

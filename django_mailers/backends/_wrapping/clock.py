@@ -16,5 +16,5 @@ def monotonic() -> float:
 
 
 def sleep(seconds: float) -> None:
-    # Looked up when it is called: gevent may have put its own there.
+    # Looked up when it is called: gevent may have replaced it.
     _time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""What an exception that ends a call has to say of the messages that were sent before it."""
+"""The report on an exception that ends a call after some messages were sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django_mailers.delivery import SendReport, SendResult
 
 
 def attach_report(error: BaseException, results: Sequence[SendResult], alias: str | None) -> None:
-    """Let `error`, such as a job's time limit, have a `report` of the messages sent before it."""
+    """Set a `report` of the messages sent before on `error`, such as a job's time limit."""
     # A class with slots has no place for it.
     with contextlib.suppress(AttributeError):
         error.report = SendReport(results, using=alias)  # type: ignore[attr-defined]

@@ -18,20 +18,20 @@ _MISSING = object()
 class Originals:
     """The caller's messages, and those that are sent in their place.
 
-    `outgoing` are what is sent. `restore()` has to be called afterwards, once.
+    `outgoing` are the messages to send. `restore()` has to be called once afterwards.
     """
 
     def __init__(self, messages: Sequence[Message], outgoing: Sequence[Message]) -> None:
         self._messages = messages
         self.outgoing = outgoing
-        # What copies were before the backend had them; None for the caller's own messages.
+        # The attributes of copies before the backend had them; None for the caller's own messages.
         self._before = [
             None if sent is message else dict(vars(sent))
             for message, sent in zip(messages, outgoing, strict=True)
         ]
 
     def restore(self, results: Iterable[SendResult]) -> list[SendResult]:
-        """Return `results` as those of the caller's messages, on which attributes are set."""
+        """Return `results` with the caller's messages; set on these what was added to copies."""
         restored = []
         everything = zip(self._messages, self.outgoing, self._before, results, strict=False)
         for message, sent, before, result in everything:
@@ -45,9 +45,9 @@ class Originals:
 
 
 def _carry_over(before: Mapping[str, Any], sent: Message, message: Message) -> None:
-    """Set on `message` what a backend has added to `sent`; that may be another than last time.
+    """Set on `message` the attributes that a backend has added to `sent`, or changed.
 
-    What it has done to Django's own attributes stays with the copy.
+    Changes of Django's own attributes stay with the copy.
     """
     for name, value in vars(sent).items():
         if before.get(name, _MISSING) is not value and name not in _djangos():

@@ -15,8 +15,8 @@ _ORDER: tuple[Status, ...] = ("queued", "sent", "failed", "refused", "skipped")
 def merged(message: Message, results: Sequence[SendResult]) -> SendResult:
     """Return the one result of `message`, of whose parts these are the results.
 
-    It is "sent" only if each part was, and "unknown" if some were: the message must not be sent
-    again as a whole. A part that was skipped does not count.
+    It is "sent" only if every part was, and "unknown" if only some were: the message must not be
+    sent again as a whole. A part that was skipped does not count.
     """
     if len(results) == 1:
         return results[0].about(message)

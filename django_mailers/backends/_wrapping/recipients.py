@@ -1,4 +1,4 @@
-"""Recipients of a message that are not in `to`, `cc` and `bcc`, and what it says of them."""
+"""Recipients of a message that are not in `to`, `cc` and `bcc`, and headers that name them."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ BY_ADDRESS = (
     *("merge_data", "merge_metadata", "merge_headers", "merge_header_data"),
     *("merge_vars", "recipient_metadata"),
 )
-# What a provider may be sent as it is, with recipients in it: Anymail's, Sendgrid's, Djrill's.
+# Data that goes to a provider as it is, maybe with recipients: Anymail's, Sendgrid's, Djrill's.
 OPAQUE = ("esp_extra", "personalizations", "bcc_address")
 # Programs such as sendmail read recipients from these headers.
 ADDRESS_HEADERS = {
     *("to", "cc", "bcc", "apparently-to"),
     *("resent-to", "resent-cc", "resent-bcc"),
 }
-# And the SMTP servers of Sendgrid, SparkPost, Mandrill, Mailgun and Mailjet from these.
+# The SMTP servers of Sendgrid, SparkPost, Mandrill, Mailgun and Mailjet read them from these.
 PROVIDER_HEADERS = {
     *("x-smtpapi", "x-msys-api", "x-mc-bccaddress", "x-mc-mergevars"),
     *("x-mailgun-recipient-variables", "x-mj-vars"),
 }
-# The warnings that were logged, each once in a process.
+# The warnings that were logged: each is logged once in a process.
 warned: set[tuple[str | None, str, tuple[str, ...]]] = set()
 
 
 class Leftovers:
-    """What may bring a message to others than its `to`, `cc` and `bcc` (H53).
+    """Everything by which a message may reach others than its `to`, `cc` and `bcc` (H53).
 
-    It is false if there is nothing of that. `is_allowed` says whether the value of a header names
+    It is false if there is no such thing. `is_allowed` says whether the value of a header names
     only recipients that may get the message.
     """
 
@@ -59,7 +59,7 @@ class Leftovers:
         return bool(self._opaque or self._headers)
 
     def remove_from(self, part: Message, keep: Callable[[object], bool] | None = None) -> None:
-        """Remove it all from `part`, a copy; of data by address not that of whom `keep` allows."""
+        """Remove all of it from `part`, a copy, but for data of addresses that `keep` allows."""
         headers: Mapping[str, Any] = part.extra_headers or {}
         part.extra_headers = {
             name: value
@@ -78,7 +78,7 @@ class Leftovers:
                 _remove(part, name)
 
     def warn(self, alias: str | None) -> None:
-        """Log what the messages of this class lose; once for each mailer in a process."""
+        """Log what messages of this class lose, once for each mailer in a process."""
         lost = (*self._opaque, *self._by_address, *self._headers)
         key = (alias, self._class, lost)
         if not lost or key in warned:
@@ -96,7 +96,7 @@ class Leftovers:
 def original_headers(message: Message, blind: Iterable[object]) -> dict[str, str]:
     """Return headers that name the original recipients of `message`.
 
-    Of those in its Bcc only the `blind` ones, in whose place the copy is.
+    Of its Bcc these are only the `blind` ones, which the copy replaces.
     """
     fields = {"To": message.to, "Cc": message.cc, "Bcc": blind}
     values = {f"X-Original-{name}": _one_line(given or ()) for name, given in fields.items()}
@@ -104,7 +104,7 @@ def original_headers(message: Message, blind: Iterable[object]) -> dict[str, str
 
 
 def _one_line(mailboxes: Iterable[object]) -> str:
-    """Return `mailboxes` as the value of a header: what is not printable would be another line."""
+    """Return `mailboxes` as the value of a header, without characters that are not printable."""
     text = ", ".join(str(mailbox) for mailbox in mailboxes if mailbox)
     if text.isprintable():
         return text

@@ -100,7 +100,7 @@ class Targets(Lockable):
     @locked
     def _kept(self, key: Hashable, alias: str, make: Callable[[], Mailer]) -> Target:
         if self._opened is None:
-            # Closed a moment ago, by another thread.
+            # Another thread closed it a moment ago.
             return Target(alias, make(), is_shared=False)
         if key not in self._opened:
             self._opened[key] = Target(alias, make(), is_shared=True)
@@ -110,5 +110,5 @@ class Targets(Lockable):
     def _forget(self, target: Target) -> None:
         if self._opened is not None and self._opened.get(target.alias) is target:
             del self._opened[target.alias]
-            # With nothing open it is as before: nobody may call close() now.
+            # With nothing open it is as if never opened: perhaps nobody calls close() now.
             self._opened = self._opened or None

@@ -34,12 +34,12 @@ class Wrapper(ReportingBackend):
     `hand_on()` for each group of them. The caller's messages are never changed, and none is kept
     when `send_messages()` has returned.
 
-    A result "unknown" may be that of a message that was sent. A subclass must not hand on that
-    message again, or somebody gets it twice. One that may hand on a message more than once, for
-    whatever reason, hands on what `fix_identity()` returns for it.
+    If a result is "unknown", the message may have been sent. A subclass must not hand it on again,
+    or somebody gets it twice. A subclass that may hand on a message more than once, for any other
+    reason, has to hand on what `fix_identity()` returns for it.
     """
 
-    # The mailer at the end of the way decides what becomes of the headers of fix_identity().
+    # The mailer at the end of the chain decides what becomes of the headers of fix_identity().
     renders_mime = True
     # Of the subclass's table
     using: str
@@ -100,8 +100,8 @@ class Wrapper(ReportingBackend):
 
         For a wrapper that may hand on a message more than once: it calls this for each message
         before the first try, and hands on the copies as `outgoing` each time, so that a receiver
-        can drop a double. Where the mailer at the end of the way is not known to render MIME, such
-        as one that calls an API, the headers are taken off again.
+        can drop a duplicate. If the mailer at the end of the chain is not known to render MIME, for
+        example because it calls an API, the headers are removed again.
         """
         return fix_identity(message)
 
@@ -149,7 +149,7 @@ class Wrapper(ReportingBackend):
                 error.report = call.report(messages, error)  # type: ignore[attr-defined, unused-ignore]
                 raise
             except BaseException as error:
-                # An interrupt, which knows of the mailer that was sending, but not of those before.
+                # An interrupt, whose report is about this mailer, but not about earlier ones.
                 if call.sent:
                     note_sent(error, call.sent, len(messages))
                 raise

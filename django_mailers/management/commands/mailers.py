@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 class Command(BaseCommand):
     help = "Shows the mailers in MAILERS, and finds out whether they work."
-    # It says what they say, and has to work where they fail.
+    # It reports the same problems, and has to work if the checks fail.
     requires_system_checks = []  # noqa: RUF012  (Django's own)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         verify.add_argument("--send", action="store_true", help="Send a message to --to.")
         verify.add_argument("--dns", action="store_true", help="Look up the sender's records, too.")
         verify.add_argument(
-            "--nameserver", metavar="ADDRESS[:PORT]", help="With --dns: whom to ask."
+            "--nameserver", metavar="ADDRESS[:PORT]", help="With --dns: the name server to ask."
         )
         verify.add_argument("--json", action="store_true", help="Print JSON.")
         verify.add_argument(
@@ -99,7 +99,7 @@ class Command(BaseCommand):
                 raise CommandError(text, returncode=2)
         found = []
         for alias in aliases:
-            # Where only a machine reads, everything comes at the end.
+            # JSON is printed as a whole, at the end.
             quiet = options["json"]
             found.append(
                 verify(
@@ -137,7 +137,7 @@ class Command(BaseCommand):
             if queue.problem:
                 self.stdout.write(f"  {queue.problem}")
             elif queue.messages is None:
-                self.stdout.write("  This engine has no list of its tasks. Its own tools may.")
+                self.stdout.write("  This engine cannot list its tasks. Use its own tools.")
             else:
                 self.list_messages(queue.messages)
 
@@ -177,7 +177,7 @@ class Command(BaseCommand):
         return steps
 
     def print_step(self) -> Callable[[str, Step], None]:
-        """Return a function that prints a step as soon as it is there, below its mailer."""
+        """Return a function that prints a step as soon as it is done, below its mailer."""
         headings: list[str] = []
 
         def show(alias: str, step: Step) -> None:
@@ -190,13 +190,13 @@ class Command(BaseCommand):
             self.stdout.write(f"  {mark} {step.name:13} {step.detail}{ms}".rstrip())
             if step.hint:
                 self.stdout.write(f"       {'':13} -> {step.hint}")
-            # What comes next may take as long as the timeout.
+            # The next step may take as long as the timeout.
             self.wait_on_terminal("  …")
 
         return show
 
     def wait_on_terminal(self, mark: str) -> None:
-        """Write `mark` for the next line to overwrite, if somebody looks on."""
+        """Write `mark`, which the next line overwrites, if the output is a terminal."""
         if self.stdout.isatty():
             self.stdout.write(mark, ending="\r")
         self.stdout.flush()

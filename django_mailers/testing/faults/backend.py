@@ -32,7 +32,7 @@ class EmailBackend(ReportingBackend):
         "fail_silently": Option(FLAG, False),
     }
 
-    # What the mailer below does not want is taken off before it is handed on.
+    # Headers that the mailer below should not have are removed when a message is handed on.
     renders_mime = True
 
     fault: Fault
@@ -40,11 +40,11 @@ class EmailBackend(ReportingBackend):
 
     def set_options(self, given: Mapping[str, Any]) -> None:
         super().set_options(given)
-        # What the mailer below it would keep quiet about is not raised here, either.
+        # Errors that the mailer below would ignore are not raised here, either.
         self.fail_silently |= bool(self.over.get("OPTIONS", {}).get("fail_silently"))
         self._targets = Targets(self._make)
         self._is_open = False
-        # What is wrong with its settings is not hidden by the fault.
+        # The fault must not hide errors in its settings.
         self._make(self._key)
 
     def open(self) -> bool | None:
@@ -112,7 +112,7 @@ class EmailBackend(ReportingBackend):
         return judge(message, error, handed_over=fault.at == "end")
 
     def _outgoing(self, message: Message, refused: list[str]) -> Message:
-        """Return what is handed on: with some recipients refused, a copy that is not for them.
+        """Return the message to hand on: a copy without the recipients that are `refused`, if any.
 
         Its headers are those of the message, as a server sends it on to the others.
         """
@@ -120,7 +120,7 @@ class EmailBackend(ReportingBackend):
             return message
         copied = shallow_copy(message)
         kept = [one for one in message.recipients() if bare_address(one) not in refused]
-        # Something that can be pickled, and copied, as mail.outbox wants it.
+        # A partial can be pickled and copied, unlike a lambda: mail.outbox copies.
         vars(copied)["recipients"] = partial(list, kept)
         return copied
 

@@ -1,4 +1,4 @@
-"""`failing`: a mailer that fails for the time of a test."""
+"""`failing`: a mailer that fails during a test."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ BACKEND = "django_mailers.testing.faults.backend.EmailBackend"
 
 
 class failing(override_mailers):
-    """Let the mailer `alias` fail as a mail server would: a context, and a decorator.
+    """Make the mailer `alias` fail as a mail server would: a context manager and a decorator.
 
     code        The server's reply, from 400 to 599; or "disconnect" (it closes the connection),
                 "timeout" (it does not answer), "refused" (there is no server; only at "connect").
     at          The phase: "connect", "helo", "starttls", "auth", "mail", "rcpt", "data", or "end",
                 which is after the content.
-    times       How many times it fails before it works; None for always. A time is a message, or
-                at one of the first four phases a connection.
+    times       How many times it fails before it works; None for always. Messages are counted, or
+                connections at one of the first four phases.
     rate        How often it fails by chance, from 0 (never) to 1 (always).
-    seed        Where chance begins, so that each run is the same.
+    seed        The seed of the random numbers, so that every run is the same.
     recipients  Only messages to one of these addresses fail, which may be patterns. At "rcpt" only
                 these recipients are refused: a message is sent to the others.
 
     `send_mail()` and others raise what smtplib would, and `send_many()` reports what became of each
-    message: after the content, a connection that is lost means "unknown". What does not fail goes
-    on to the mailer that it was before, in tests to `mail.outbox`.
+    message: after the content, a lost connection means "unknown". Messages that do not fail go to
+    the mailer that it was before, in tests to `mail.outbox`.
 
-    The context gives the `Fault`, which counts. Each time a decorated function is called, it begins
-    with a new one. Raises MailerDoesNotExist when it begins.
+    The context gives the `Fault`, which counts. Each call of a decorated function begins with a new
+    one. Raises MailerDoesNotExist when it begins.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ CLOSING = 421
 
 
 class Fault:
-    """What `failing()` puts into a mailer, and returns. All mailers of the alias share it.
+    """The fault that `failing()` puts into a mailer. All mailers of the alias share it.
 
     tried    How many times it could have struck: connections, or messages.
     struck   How many times it has.
@@ -60,7 +60,7 @@ class Fault:
             phases = ", ".join((*CONNECTION_PHASES, *MESSAGE_PHASES))
             raise ValueError(f"'at' must be one of {phases}.")
         if self.code == "refused" and self.at != "connect":
-            raise ValueError("'refused' is a connection that is not made: use it at='connect'.")
+            raise ValueError("'refused' needs at='connect': there is no connection.")
         if self.rate is not None and not 0 <= self.rate <= 1:
             raise ValueError("'rate' must be from 0 to 1.")
         if self.recipients is not None and self.is_of_connection:
@@ -87,7 +87,7 @@ class Fault:
         with self._lock:
             self.tried += 1
             is_due = self.times is None or self.struck < self.times
-            # The number is drawn in any case, so that `times` changes nothing of the rest.
+            # A number is drawn in any case, so that `times` does not affect the later ones.
             if self.rate is not None and self._random.random() >= self.rate:
                 is_due = False
             self.struck += is_due
