@@ -123,7 +123,7 @@ def ending_with_workers(number: int, seconds: float) -> Iterator[None]:
         Pool._maintain_pool = staticmethod(lambda *args: None)  # type: ignore[attr-defined]
         # They end by themselves when there is no more work. Their exit codes are for the pool to
         # read: the second to ask for one gets a wrong one.
-        if not is_over.wait(min(seconds, 10)):
+        if not is_over.wait(min(seconds, 60)):
             print("A worker has ended before its tests.", file=sys.stderr, flush=True)
             for worker in workers.union(multiprocessing.active_children()):
                 worker.kill()

@@ -28,7 +28,7 @@ from django_mailers import SendError, SendReport, SendResult, delivery, send_man
 from .support.deliveries import AGAIN, ALIAS, TAKEN, facts
 from .support.messages import message
 from .support.servers import DROP, POLITE, STALL, ScriptedServer, enter, spoilt
-from .support.smtp import serving, statuses
+from .support.smtp import SHORT_TIMEOUT, serving, statuses
 from .support.utils import LOCMEM
 
 
@@ -137,7 +137,7 @@ class FaultTests(SimpleTestCase):
         error = SMTPServerDisconnected("Connection unexpectedly closed: timed out")
         for stage, status in (("DATA", "failed"), (".", "unknown")):
             expected = (status, None, "", [], repr(error))
-            self.check(stage, STALL, expected, connections=2, timeout=0.2)
+            self.check(stage, STALL, expected, connections=2, timeout=SHORT_TIMEOUT)
 
     def test_refused(self):
         for code in (421, 450, 550):

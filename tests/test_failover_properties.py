@@ -3,12 +3,13 @@
 from collections import Counter
 
 from django.test import override_settings, tag
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_mailers import send_many
 from django_mailers.errors import MailersFailed
 
+from .support.generated import DETERMINISTIC
 from .support.messages import message
 from .support.providers import (
     ANSWERS,
@@ -40,13 +41,8 @@ MISDEEDS = st.one_of(
     st.just((".", DROP_REPLY)),
     st.just(("EHLO", "421 Bye")),
 )
-QUICK = settings(max_examples=100, deadline=None, derandomize=True)
-LONG = settings(
-    max_examples=40,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+QUICK = settings(DETERMINISTIC, max_examples=100)
+LONG = settings(DETERMINISTIC, max_examples=40)
 
 
 class PropertyTestCase(ProvidersTestCase):

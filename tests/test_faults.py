@@ -39,6 +39,7 @@ from .support.faults import (
     busy,
     limited,
 )
+from .support.generated import DETERMINISTIC
 from .support.processes import run_python
 
 
@@ -355,7 +356,7 @@ def results(draw):
     )
 
 
-MANY = hypothesis.settings(max_examples=200, deadline=None, derandomize=True, database=None)
+MANY = hypothesis.settings(DETERMINISTIC, max_examples=200)
 
 
 @tag("slow")

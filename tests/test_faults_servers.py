@@ -61,8 +61,10 @@ class Phases:
     # Whether a 421 is about the session, and not about the message.
     status_of_421 = None
 
-    def judge(self, script, *, email=None, timeout=SHORT_TIMEOUT, **options):
+    def judge(self, script, *, email=None, **options):
         """Give the status and the fault of a message to a server that plays `script`."""
+        is_silent = any(reply in (STALL, DEAF) for _, reply in script)
+        timeout = SHORT_TIMEOUT if is_silent else TIMEOUT
         given = {"backend": self.backend, "timeout": timeout, **options}
         with serving(ScriptedServer(script), **given):
             [result] = send_many([email or message()], using=ALIAS)

@@ -34,7 +34,8 @@ from .support.faults import (
 )
 from .support.http import APIServer
 from .support.messages import message
-from .support.servers import DEAF, DROP, STALL, certificates, enter, server_context
+from .support.servers import DEAF, DROP, STALL, TIMEOUT, certificates, enter, server_context
+from .support.smtp import SHORT_TIMEOUT
 
 ALIAS = "api"
 
@@ -335,7 +336,7 @@ class NameTests(SimpleTestCase):
 class URLBackend(BaseEmailBackend):
     """What people write for the API of a service: with urllib."""
 
-    def __init__(self, *, url, timeout=0.2, verify=True, alias=None):
+    def __init__(self, *, url, timeout=TIMEOUT, verify=True, alias=None):
         super().__init__(alias=alias)
         self.url, self.timeout = url, timeout
         self.context = ssl.create_default_context() if verify else None
@@ -358,18 +359,18 @@ class RealTests(SimpleTestCase):
 
     taken = (200, {}, b'{"id": 1}')
 
-    def judge(self, url, email=None):
-        entry = {"BACKEND": f"{__name__}.URLBackend", "OPTIONS": {"url": url}}
+    def judge(self, url, email=None, **options):
+        entry = {"BACKEND": f"{__name__}.URLBackend", "OPTIONS": {"url": url, **options}}
         with override_settings(MAILERS={ALIAS: entry}):
             [result] = send_many([email or message()], using=ALIAS)
         if isinstance(result.error, urllib.error.HTTPError):
             result.error.close()
         return result.status, result.fault
 
-    def check(self, answer, status, fault, *, email=None):
+    def check(self, answer, status, fault, *, email=None, **options):
         server = enter(self, APIServer(answer))
         with self.subTest(answer=answer):
-            self.assertEqual(self.judge(server.url, email), (status, fault))
+            self.assertEqual(self.judge(server.url, email, **options), (status, fault))
 
     def test_answers(self):
         self.check(self.taken, "sent", None)
@@ -390,7 +391,7 @@ class RealTests(SimpleTestCase):
     def test_lost(self):
         large = message(body="x" * 12_000_000)
         for answer, email in [(DROP, None), (STALL, None), (DEAF, large)]:
-            self.check(answer, "unknown", UNKNOWN, email=email)
+            self.check(answer, "unknown", UNKNOWN, email=email, timeout=SHORT_TIMEOUT)
 
     def test_no_server(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -406,7 +407,8 @@ class RealTests(SimpleTestCase):
         self.assertEqual(server.taken, [])
         # It waits for the end of a header, which is in no handshake.
         plain = enter(self, APIServer(self.taken))
-        self.assertEqual(self.judge(f"https://127.0.0.1:{plain.port}/"), ("failed", NETWORK))
+        url = f"https://127.0.0.1:{plain.port}/"
+        self.assertEqual(self.judge(url, timeout=SHORT_TIMEOUT), ("failed", NETWORK))
 
     def test_message(self):
         self.assertEqual(self.judge("http://127.0.0.1:9/", message(body=b"?")), ("failed", MESSAGE))

@@ -5,7 +5,7 @@ from unittest import mock
 
 from django.core.cache import caches
 from django.test import SimpleTestCase, override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_mailers.backends._ratelimit.costs import domain_of, fitting
@@ -13,6 +13,7 @@ from django_mailers.backends._ratelimit.counting import PARTS, Full, Ledger, Pla
 from django_mailers.backends._wrapping import clock as real
 
 from .support.clocks import CACHE, Clock, ClockCache
+from .support.generated import DETERMINISTIC
 from .support.servers import TIMEOUT, enter
 
 RATES = st.lists(
@@ -30,7 +31,7 @@ STEPS = st.lists(
     ),
     max_size=20,
 )
-SLOWLY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+SEQUENCES = settings(DETERMINISTIC, max_examples=60)
 
 
 class CountingMixin:
@@ -65,13 +66,13 @@ class OneProcessTests(CountingMixin, SimpleTestCase):
                     self.assertEqual(outcome, Place(cost, clock.now))
         return grants
 
-    @SLOWLY
+    @SEQUENCES
     @given(RATES, STEPS)
     def test_no_period_holds_more(self, rates, steps):
         with Clock() as clock:
             self.assertKept(rates, self.take_all(clock, rates, steps))
 
-    @SLOWLY
+    @SEQUENCES
     @given(RATES, STEPS, STEPS, st.floats(0, 1))
     def test_the_clock_is_set_back(self, rates, before, after, fraction):
         """By up to the shortest period. What the clock shows is in no period more than allowed."""
@@ -81,7 +82,7 @@ class OneProcessTests(CountingMixin, SimpleTestCase):
             grants += self.take_all(clock, rates, after)
             self.assertKept(rates, grants)
 
-    @SLOWLY
+    @SEQUENCES
     @given(RATES, st.lists(st.tuples(st.floats(0, 0.3), COSTS), max_size=20))
     def test_what_is_given_back_leaves_nothing(self, rates, steps):
         with Clock() as clock:
@@ -92,7 +93,7 @@ class OneProcessTests(CountingMixin, SimpleTestCase):
             ledger.give_back(places)
             self.assertEqual({value for value, _ in ClockCache.values.values()} - {0}, set())
 
-    @SLOWLY
+    @SEQUENCES
     @given(RATES, st.lists(st.floats(0, 30), max_size=15), COSTS)
     def test_there_is_room_when_it_says_so(self, rates, steps, cost):
         if max(cost.values()) > min(rate.number for rate in rates):
@@ -129,6 +130,7 @@ class Turns:
     def __init__(self, order):
         self._order = iter(order)
         self._condition = threading.Condition()
+        self._local = threading.local()
         self._waiting = {}
         self._expected = 0
         self.errors = []
@@ -147,7 +149,6 @@ class Turns:
             raise self.errors[0]
 
     def _run(self, number, function):
-        self._local = self._local if hasattr(self, "_local") else threading.local()
         self._local.number = number
         try:
             function()
@@ -219,7 +220,7 @@ class ManyProcessesTests(CountingMixin, SimpleTestCase):
 
     ORDER = st.lists(st.integers(0, 11), min_size=20, max_size=60)
 
-    @SLOWLY
+    @SEQUENCES
     @given(
         ORDER,
         RATES,
@@ -234,7 +235,7 @@ class ManyProcessesTests(CountingMixin, SimpleTestCase):
         grants = self.take_all(order, rates, [costs for costs, _ in batches], clocks)
         self.assertKept(rates, grants)
 
-    @SLOWLY
+    @SEQUENCES
     @given(ORDER, st.integers(1, 8), st.lists(st.integers(1, 6), min_size=2, max_size=4))
     def test_no_place_remains_free(self, order, number, sizes):
         """Those who ask for the last places at the same time do not all go without."""

@@ -12,17 +12,12 @@ from hypothesis import strategies as st
 from django_mailers import send_many
 
 from .support import shapers
+from .support.generated import DETERMINISTIC
 from .support.servers import SMTPServer, enter
 from .support.shapers import IT, entry
 from .support.utils import OURS, SMTP
 
-DETERMINISTIC = hypothesis.settings(
-    derandomize=True,
-    deadline=None,
-    database=None,
-    max_examples=300,
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
+MANY = hypothesis.settings(DETERMINISTIC, max_examples=300)
 TEAM = ["team@staging.example", "lead@staging.example"]
 DOMAINS = ["a.example", "b.example", "x.a.example", "A.EXAMPLE", "xn--bcher-kva.example"]
 PLAIN = st.builds(
@@ -62,7 +57,7 @@ class RedirectTests(SimpleTestCase):
         server = enter(self, SMTPServer())
         target = shapers.smtp(server, backend)
 
-        @DETERMINISTIC
+        @MANY
         @hypothesis.given(LISTS, LISTS, LISTS, PATTERNS)
         def nobody_else(to, cc, bcc, allow):
             del server.messages[:]

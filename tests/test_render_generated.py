@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 from django_mailers.render import bodies, headers
 
 from .support.corpus import HEBREW, JAPANESE
+from .support.generated import DETERMINISTIC
 from .support.rendering import RenderTestCase, simple
 
-DETERMINISTIC = hypothesis.settings(
-    derandomize=True,
-    max_examples=50,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
 CHARACTERS = st.one_of(
     st.sampled_from(
         "aZ0 \t=?_.,:;<>@\"'()[]\\%\r\n\x00\x0b\x0c\x1c\x7f\x85\xa0é€\u2028\ud800\udce9"

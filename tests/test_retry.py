@@ -1,7 +1,6 @@
 """The backend `retry`: what it sends again, when, and what it never does."""
 
 import importlib.util
-import signal
 import threading
 from unittest import mock
 
@@ -10,6 +9,7 @@ from django.core.mail import InvalidMailer, mailers
 from django.test import SimpleTestCase, override_settings
 
 from django_mailers import send_many
+from django_mailers.backends._wrapping import clock
 from django_mailers.backends.retry import EmailBackend
 from django_mailers.delivery import SendResult
 from django_mailers.errors import MailersFailed, RateLimited
@@ -19,7 +19,7 @@ from .support.clocks import CACHE, Clock
 from .support.messages import message
 from .support.processes import CONFIGURE, run_command
 from .support.servers import DROP, TIMEOUT, SMTPServer, enter
-from .support.sink import DROP_REPLY, RESET, Last, Sink
+from .support.sink import DROP_REPLY, RESET, Last, Sink, interrupts
 from .support.smtp import subjects
 from .support.utils import LOCMEM, OURS, SMTP, ExactErrors
 from .support.wrappers import ReportingForeignBackend
@@ -419,17 +419,16 @@ class InterruptsTests(RetryMixin, SimpleTestCase):
 
     def test_a_real_signal(self):
         """In the sleep itself."""
-
-        def handle(*args):
-            raise TimeoutError("time limit")
-
         self.script([LOST])
         self.clock.__exit__()
         self.addCleanup(self.clock.__enter__)
-        previous = signal.signal(signal.SIGALRM, handle)
-        self.addCleanup(signal.signal, signal.SIGALRM, previous)
-        signal.setitimer(signal.ITIMER_REAL, 0.1)
-        self.addCleanup(signal.setitimer, signal.ITIMER_REAL, 0)
+        interrupt, real_sleep = enter(self, interrupts(TimeoutError("time limit"))), clock.sleep
+
+        def sleep(seconds):
+            interrupt(0.1)
+            real_sleep(TIMEOUT)
+
+        enter(self, mock.patch.object(clock, "sleep", sleep))
         with self.assertRaisesExactly(TimeoutError, "time limit"):
             message().send(using=IT)
         self.assertEqual(len(Scripted.given), 1)

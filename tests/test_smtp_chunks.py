@@ -134,7 +134,7 @@ class UnsafeTests(ChunksTestCase):
             with self.subTest(action=action):
                 sink = enter(self, Sink(chunking=True))
                 sink.behave = lambda line, action=action: action if line == "BDAT" else None
-                pool = self.pool(sink, timeout=SHORT_TIMEOUT)
+                pool = self.pool(sink, timeout=SHORT_TIMEOUT if action is STALL else TIMEOUT)
                 self.assertSends(pool, sink, 3)
                 self.assertIs(pool.limits.consumes_chunks, False)
                 self.assertEqual(len(sink.accepted), 3)

@@ -18,8 +18,8 @@ from django_mailers.smtp import session as session_module
 from .support.messages import ADA, BOB
 from .support.pools import borrowed, send_one
 from .support.servers import HOST, STALL, TIMEOUT, certificates, enter, server_context
-from .support.sink import Sink
-from .support.smtp import Limit, envelope
+from .support.sink import Sink, interrupts
+from .support.smtp import SHORT_TIMEOUT, Limit, envelope
 
 
 class Dripping:
@@ -85,7 +85,7 @@ class DeadlineTests(SimpleTestCase):
         return value
 
     def fails(self, function):
-        """Check that `function` fails when its timeout of 0.2 seconds is over."""
+        """Check that `function` fails when its timeout is over."""
 
         def failing():
             with self.assertRaises(OSError) as caught:
@@ -93,10 +93,10 @@ class DeadlineTests(SimpleTestCase):
             return caught.exception
 
         # A byte came every 0.02 seconds, without an end.
-        return self.lasts(failing, 0.2, 5)
+        return self.lasts(failing, SHORT_TIMEOUT, TIMEOUT)
 
     def server(self, dripping, **options):
-        return Server(HOST, dripping.port, timeout=0.2, **options)
+        return Server(HOST, dripping.port, timeout=SHORT_TIMEOUT, **options)
 
     def test_greeting_and_ehlo(self):
         for replies in [[b"2"], [b"220-x\r\n"], [GREETING, b"2"], [GREETING, b"250-x\r\n"]]:
@@ -128,7 +128,7 @@ class DeadlineTests(SimpleTestCase):
     def test_message(self):
         dripping = enter(self, Dripping(GREETING, EHLO, b"2"))
         session = self.server(dripping).connect()
-        result = self.lasts(lambda: session.deliver([envelope()])[0], 0.2, 5)
+        result = self.lasts(lambda: session.deliver([envelope()])[0], SHORT_TIMEOUT, TIMEOUT)
         self.assertEqual((result.status, session.is_open), ("failed", False))
 
     def test_a_slow_reply_in_time(self):
@@ -196,7 +196,7 @@ class DeadlineTests(SimpleTestCase):
     def test_a_mailer_of_djangos_timeout(self):
         self.addCleanup(close_pools)
         dripping = enter(self, Dripping(b"2", pause=0.1))
-        options = {"host": HOST, "port": dripping.port, "timeout": 0.2}
+        options = {"host": HOST, "port": dripping.port, "timeout": SHORT_TIMEOUT}
         backend = "django_mailers.backends.smtp.EmailBackend"
         with override_settings(MAILERS={"default": {"BACKEND": backend, "OPTIONS": options}}):
             error = self.fails(lambda: send_mail("Hello", "", ADA, [BOB]))
@@ -213,28 +213,22 @@ class AlarmTests(SimpleTestCase):
     def setUp(self):
         self.sink = enter(self, Sink())
         self.addCleanup(signal.signal, signal.SIGALRM, signal.getsignal(signal.SIGALRM))
-        self.addCleanup(signal.setitimer, signal.ITIMER_REAL, 0)
         self.pool = Pool(Server(HOST, self.sink.port, timeout=TIMEOUT), PoolOptions(check_after=0))
         self.addCleanup(self.pool.close)
 
+    @contextlib.contextmanager
     def interrupt_at(self, verb, kind):
-        """Let the server stall at `verb`, and an alarm go off after that."""
+        """Let the server stall at `verb`, and an alarm go off after that, in the block."""
+        with interrupts(kind("The job takes too long.")) as interrupt:
+            self.sink.behave = lambda line: (
+                interrupt(0.05) or STALL if line.lower().startswith(verb) else None
+            )
+            yield
 
-        def handle(*args):
-            raise kind("The job takes too long.")
-
-        def behave(line):
-            if not line.lower().startswith(verb):
-                return None
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            return STALL
-
-        signal.signal(signal.SIGALRM, handle)
-        self.sink.behave = behave
-
-    def is_raised(self, kind, function):
+    def is_raised(self, kind, verb, function):
+        """Check that the alarm ends `function`, for which the server stalls at `verb`."""
         started = time.monotonic()
-        with self.assertRaises(kind) as caught:
+        with self.interrupt_at(verb, kind), self.assertRaises(kind) as caught:
             function()
         self.assertIs(type(caught.exception), kind)
         self.assertEqual(caught.exception.args, ("The job takes too long.",))
@@ -248,19 +242,16 @@ class AlarmTests(SimpleTestCase):
             with self.subTest(kind=kind, at="ehlo"):
                 self.pool.close()
                 self.pool = Pool(self.pool.server, self.pool.options)
-                self.interrupt_at("ehlo", kind)
-                self.is_raised(kind, self.pool.acquire)
+                self.is_raised(kind, "ehlo", self.pool.acquire)
             with self.subTest(kind=kind, at="noop"):
-                self.interrupt_at("noop", kind)
-                self.is_raised(kind, self.pool.acquire)
+                self.is_raised(kind, "noop", self.pool.acquire)
         self.addCleanup(self.pool.close)
 
     def test_quit(self):
         for kind in [TimeoutError, Limit]:
             with self.subTest(kind=kind):
                 self.assertEqual(send_one(self.pool, envelope()).status, "sent")
-                self.interrupt_at("quit", kind)
-                self.is_raised(kind, self.pool.close)
+                self.is_raised(kind, "quit", self.pool.close)
                 # It keeps nothing any more.
                 self.pool = Pool(self.pool.server, self.pool.options)
                 self.addCleanup(self.pool.close)
@@ -268,13 +259,12 @@ class AlarmTests(SimpleTestCase):
     def test_a_reply(self):
         for kind in [TimeoutError, Limit]:
             with self.subTest(kind=kind):
-                self.interrupt_at("rset", kind)
 
                 def reset():
                     with borrowed(self.pool) as session:
                         session.rset()
 
-                self.is_raised(kind, reset)
+                self.is_raised(kind, "rset", reset)
 
     def test_the_next_address_is_not_tried(self):
         def handle(*args):

@@ -10,9 +10,8 @@ from django.test import SimpleTestCase
 
 from django_mailers.smtp.locks import locked
 
-
-class Limit(Exception):
-    """As a job's time limit."""
+from .support.sink import interrupts
+from .support.smtp import Limit
 
 
 class Counter:
@@ -106,22 +105,18 @@ class LockedTests(SimpleTestCase):
     def test_an_interrupt_while_it_waits(self):
         counter, taken, done = Counter(), threading.Event(), threading.Event()
 
-        def handle(*args):
-            raise Limit
-
         def hold():
             with counter.lock:
                 taken.set()
                 done.wait(9)
 
-        before = signal.signal(signal.SIGALRM, handle)
-        self.addCleanup(signal.signal, signal.SIGALRM, before)
         thread = threading.Thread(target=hold)
         thread.start()
         self.addCleanup(thread.join, 9)
         self.addCleanup(done.set)
         self.assertIs(taken.wait(9), True)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        with self.assertRaises(Limit):
-            counter.add(1)
+        with interrupts(Limit) as interrupt:
+            interrupt(0.05)
+            with self.assertRaises(Limit):
+                counter.add(1)
         self.assertEqual((counter.count, counter.is_free()), (0, False))

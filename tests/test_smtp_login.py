@@ -4,7 +4,6 @@ import base64
 import functools
 import signal
 import smtplib
-import threading
 import traceback
 import unittest
 from unittest import mock
@@ -16,8 +15,8 @@ from django_mailers.smtp import Envelope, Server, XOAuth2
 from django_mailers.smtp.errors import hide
 
 from .support.servers import DROP, HOST, POLITE, STALL, TIMEOUT, ScriptedServer, SMTPServer, enter
-from .support.sink import Sink
-from .support.smtp import encoded
+from .support.sink import Sink, interrupts
+from .support.smtp import Limit, encoded
 
 USER, PASSWORD = "ada", "correct-horse"
 PLAIN = encoded(f"\0{USER}\0{PASSWORD}")
@@ -205,14 +204,6 @@ class EchoTests(SimpleTestCase):
         self.assertEqual(repr(two), "<Envelope to 2 recipients, 0 bytes>")
 
 
-class Interrupted(Exception):
-    """What a job's time limit raises."""
-
-
-def on_signal(number, frame):
-    raise Interrupted
-
-
 class FrameTests(SimpleTestCase):
     """What Django's page and other tools show of an error: the variables of all its frames."""
 
@@ -333,20 +324,12 @@ class FrameTests(SimpleTestCase):
     @unittest.skipUnless(hasattr(signal, "pthread_kill"), "There are no such signals.")
     def test_the_handler_of_a_signal_stays(self):
         """Others look for its frame, to tell a job's limit from an error of the server's."""
-
-        main = threading.main_thread().ident
-
-        def behave(line):
-            if not line.startswith("AUTH"):
-                return None
-            signal.pthread_kill(main, signal.SIGUSR1)
-            return STALL
-
-        previous = signal.signal(signal.SIGUSR1, on_signal)
-        self.addCleanup(signal.signal, signal.SIGUSR1, previous)
-        sink = self.offer("PLAIN", behave)
+        interrupt = enter(self, interrupts(Limit))
+        sink = self.offer(
+            "PLAIN", lambda line: interrupt() or STALL if line.startswith("AUTH") else None
+        )
         error = self.connect(sink, **self.login())
-        self.assertIs(type(error), Interrupted)
+        self.assertIs(type(error), Limit)
         names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
-        self.assertEqual(names[-1], "on_signal")
+        self.assertEqual(names[-1], "handle")
         self.assertNothingShown(error, PASSWORD)

@@ -1,7 +1,6 @@
 """Batches over several sessions: what happens to a helper is nobody else's loss."""
 
 import itertools
-import signal
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from .support.messages import ADA, BOB
 from .support.pools import send_one
 from .support.processes import run_python
 from .support.servers import HOST, TIMEOUT, enter
-from .support.sink import Sink
+from .support.sink import Sink, interrupts
 from .support.smtp import Limit, envelopes
 
 
@@ -141,19 +140,13 @@ class HelperTests(SimpleTestCase):
         enter(self, mock.patch.object(batches_module, "STRETCH", 0.1))
         self.sink.pipelining = self.sink.chunking = False
         self.sink.features = []
-
-        def handle(*args):
-            raise Limit
-
-        before = signal.signal(signal.SIGALRM, handle)
-        self.addCleanup(signal.signal, signal.SIGALRM, before)
-        self.addCleanup(signal.setitimer, signal.ITIMER_REAL, 0)
+        interrupt = enter(self, interrupts(Limit))
 
         def behave(line):
             if line == ".":
                 time.sleep(0.005)
                 if self.sink.count == 40:
-                    signal.setitimer(signal.ITIMER_REAL, 0.001)
+                    interrupt(0.001)
 
         self.sink.behave = behave
         with self.assertRaises(Limit) as caught:

@@ -34,6 +34,7 @@ from .support.servers import (
     spoilt,
     trusting_the_ca,
 )
+from .support.smtp import SHORT_TIMEOUT
 from .support.utils import LOCMEM, OURS, SMTP
 
 BACKEND = "django_mailers.testing.faults.backend.EmailBackend"
@@ -106,7 +107,7 @@ class ParityTests(SimpleTestCase):
         for at, stage in [("helo", "EHLO"), ("mail", "MAIL"), ("rcpt", "RCPT")]:
             with self.subTest(at):
                 server = ScriptedServer(spoilt(stage, STALL))
-                self.check(server, timeout=0.2, at=at, code="timeout")
+                self.check(server, timeout=SHORT_TIMEOUT, at=at, code="timeout")
 
     def test_addresses(self):
         """As in the envelope: without names, and with the domain as it was written, in ASCII."""

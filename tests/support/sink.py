@@ -24,6 +24,9 @@ DROP_REPLY = object()
 # Close the connection by a reset, before the command has any effect.
 RESET = object()
 
+# How often a signal is sent until its handler has run, in seconds.
+AGAIN = 0.02
+
 FEATURES = ("SIZE 10000000", "8BITMIME", "SMTPUTF8")
 ADDRESS = re.compile(r"(?:FROM|TO):<([^>]*)>(.*)", re.IGNORECASE)
 
@@ -36,18 +39,36 @@ class Interrupt(BaseException):
 def interrupts(kind=Interrupt):
     """Give a function that a server's thread calls to have `kind` raised in the main thread.
 
-    As Ctrl+C does it, wherever that thread is.
+    As Ctrl+C does it, wherever that thread is. With seconds the function has it raised after them.
+
+    One signal would not do. It can come when Python has looked for signals for the last time before
+    it waits for the network, and then that waits to its end; Python 3.10 overlooks one now and
+    then. So the timer goes off until the handler has run.
     """
+    armed = False
 
     def handle(*args):
-        raise kind
+        nonlocal armed
+        if armed:
+            armed = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise kind
+
+    def interrupt(seconds=None):
+        nonlocal armed
+        armed = True
+        signal.setitimer(signal.ITIMER_REAL, seconds or AGAIN, AGAIN)
+        if seconds is None:
+            signal.pthread_kill(main, signal.SIGALRM)
 
     main = threading.main_thread().ident
-    before = signal.signal(signal.SIGUSR1, handle)
+    before = signal.signal(signal.SIGALRM, handle)
     try:
-        yield lambda: signal.pthread_kill(main, signal.SIGUSR1)
+        yield interrupt
     finally:
-        signal.signal(signal.SIGUSR1, before)
+        armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def at(server, text):
