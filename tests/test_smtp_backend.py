@@ -22,6 +22,7 @@ from .backend_contract import BackendContract
 from .support import corpus
 from .support.generated import DETERMINISTIC
 from .support.messages import message
+from .support.recordings import pinned
 from .support.servers import SMTPServer, enter
 from .support.sink import Sink
 from .support.smtp import ALIAS, MESSAGE, OURS, SMTPBackendTestCase, entry, subjects
@@ -116,7 +117,7 @@ class DropInTests(SMTPBackendTestCase):
                 for backend in (theirs, ours):
                     del sink.accepted[:]
                     error = None
-                    with corpus.pinned(**corpus.SETTINGS.get(name, {})):
+                    with pinned(**corpus.SETTINGS.get(name, {})):
                         try:
                             count = backend.send_messages([corpus.CORPUS[name]()])
                         except Exception as raised:
