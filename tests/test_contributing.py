@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "django_mailers"
@@ -43,6 +43,7 @@ class StyleTests(SimpleTestCase):
             [name for name, source in self.sources.items() if source.count("\n") > 700], []
         )
 
+    @tag("slow")
     def test_no_function_is_annotated(self):
         found = [
             f"{name}:{node.lineno}"

@@ -52,6 +52,7 @@ def _raises_type_error(*renderings):
 class CorpusTests(CheckedTestCase):
     """On Django 6.1 these prove the recordings, on 5.2 and 6.0 the backport."""
 
+    @tag("slow")
     def test_messages(self):
         self.check_all("SMTP")
 

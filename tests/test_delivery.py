@@ -21,7 +21,7 @@ from unittest import mock
 from django.core import mail
 from django.core.mail import InvalidMailer, MailerDoesNotExist
 from django.core.mail.backends.base import BaseEmailBackend
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 
 from django_mailers import SendError, SendReport, SendResult, delivery, send_many
 
@@ -133,6 +133,7 @@ class FaultTests(SimpleTestCase):
             self.check(stage, DROP, failed, connections=2)
         self.check(".", DROP, ("unknown", None, "", [], repr(self.gone)), connections=2)
 
+    @tag("slow")
     def test_stalled(self):
         error = SMTPServerDisconnected("Connection unexpectedly closed: timed out")
         for stage, status in (("DATA", "failed"), (".", "unknown")):

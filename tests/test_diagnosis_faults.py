@@ -7,7 +7,7 @@ import time
 from unittest import mock
 
 from django.core.mail.backends.base import BaseEmailBackend
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 from django.utils.functional import lazystr
 
 from django_mailers.diagnosis import Step, probing, verify
@@ -193,6 +193,7 @@ class ServerTests(FaultsTestCase):
                     found = self.verify(mailer, sender=SENDER, recipients=["a@b.c"], timeout=0.2)
         return found.failed
 
+    @tag("slow")
     def test_a_server_that_hangs(self):
         """Each step ends in the time that it is given, and says so."""
         text = "timed out after 0.2 seconds"

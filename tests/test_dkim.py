@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.core.mail import EmailMessage, InvalidMailer, mailers
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 
 from django_mailers import checks, dkim, send_many
 from django_mailers.dkim import DKIMError, Signer, Signing
@@ -91,6 +91,7 @@ class DKIMTestCase(SimpleTestCase):
 
 
 class SignatureTests(DKIMTestCase):
+    @tag("slow")
     def test_the_corpus(self):
         signed, unreadable = 0, []
         signer = Signer("example.com", "s1", pem(KEY))

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.core.mail import EmailMessage, mailers
 from django.core.mail.backends.base import BaseEmailBackend
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 
 from django_mailers import send_many
 
@@ -300,6 +300,7 @@ class InOneGoTests(SimpleTestCase):
                 self.assertEqual(self.judge(script), outcome)
         self.assertEqual(self.judge([(None, "421 Closing")]), ("failed", NETWORK))
 
+    @tag("slow")
     def test_ends(self):
         for stage in ("EHLO", "MAIL", "RCPT", "DATA", "."):
             for action in (DROP, STALL):

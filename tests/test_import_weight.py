@@ -89,6 +89,7 @@ print("checks.entries" in modules())
                 source = f"configure({options})\nprint('bridge.sending' in modules())"
                 self.assertEqual(self.run_with(source), "True\n")
 
+    @tag("slow")
     @skipUnless(IS_NATIVE, "Django has no MAILERS of its own")
     def test_no_backport_with_the_bridge(self):
         source = """

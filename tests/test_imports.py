@@ -7,7 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 import django_mailers
 
@@ -204,6 +204,7 @@ def broken_rules(source, path):
 
 
 class ImportRulesTests(SimpleTestCase):
+    @tag("slow")
     def test_the_package_keeps_them(self):
         package = ROOT / PACKAGE
         paths = [path.relative_to(package).as_posix() for path in package.rglob("*.py")]
@@ -221,6 +222,7 @@ class ImportRulesTests(SimpleTestCase):
         unknown = {room.removesuffix(".py") for room in rooms} - ROOMS.keys() - {"__init__"}
         self.assertEqual(unknown, set())
 
+    @tag("slow")
     def test_no_name_of_a_module_is_compared(self):
         """What two rooms must agree on is a name in a room below both."""
         package = ROOT / PACKAGE
@@ -403,6 +405,7 @@ def imported_tests(source, path):
 class TestModulesTests(SimpleTestCase):
     """What tests share is in tests/support/: no module of tests imports another."""
 
+    @tag("slow")
     def test_they_do_not_import_each_other(self):
         tests = ROOT / "tests"
         paths = [path.relative_to(tests).as_posix() for path in tests.rglob("*.py")]

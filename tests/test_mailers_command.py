@@ -10,7 +10,7 @@ from unittest import mock
 
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import CommandError, call_command
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 from django.utils.functional import lazystr
 from django.utils.module_loading import import_string
 
@@ -154,6 +154,7 @@ class StatusTests(CommandTestCase):
             self.assertEqual(caught.exception.returncode, 2)
             self.assertEqual(server.sessions, [])
 
+    @tag("slow")
     def test_in_a_process(self):
         """As a program sees it: the status, JSON alone on stdout, errors alone on stderr."""
         dummy = "django.core.mail.backends.dummy.EmailBackend"

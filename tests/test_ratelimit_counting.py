@@ -4,7 +4,7 @@ import threading
 from unittest import mock
 
 from django.core.cache import caches
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,6 +72,7 @@ class OneProcessTests(CountingMixin, SimpleTestCase):
         with Clock() as clock:
             self.assertKept(rates, self.take_all(clock, rates, steps))
 
+    @tag("slow")
     @SEQUENCES
     @given(RATES, STEPS, STEPS, st.floats(0, 1))
     def test_the_clock_is_set_back(self, rates, before, after, fraction):
@@ -230,6 +231,7 @@ class ManyProcessesTests(CountingMixin, SimpleTestCase):
             max_size=4,
         ),
     )
+    @tag("slow")
     def test_no_period_holds_more(self, order, rates, batches):
         clocks = [1_700_000_000.0 + skew for _, skew in batches]
         grants = self.take_all(order, rates, [costs for costs, _ in batches], clocks)

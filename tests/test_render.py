@@ -12,7 +12,7 @@ from unittest import mock
 
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail import message as django_message
-from django.test import override_settings
+from django.test import override_settings, tag
 from django.utils.safestring import mark_safe
 
 from django_mailers import render as rendering
@@ -64,6 +64,7 @@ if sys.version_info >= (3, 15):
 
 
 class CorpusTests(RenderTestCase):
+    @tag("slow")
     def test_corpus(self):
         slow = []
         for name, make in CORPUS.items():

@@ -22,7 +22,7 @@ from .backend_contract import BackendContract
 from .support import corpus
 from .support.generated import DETERMINISTIC
 from .support.messages import message
-from .support.recordings import pinned
+from .support.recordings import normalise, pinned
 from .support.servers import SMTPServer, enter
 from .support.sink import Sink
 from .support.smtp import ALIAS, MESSAGE, OURS, SMTPBackendTestCase, entry, subjects
@@ -124,7 +124,7 @@ class DropInTests(SMTPBackendTestCase):
                             count, error = 0, (type(raised), str(raised))
                     self.assertEqual(len(sink.accepted), count)
                     arrived = [
-                        (sent.mail_from, sent.recipients, normalize(corpus.normalise(sent.content)))
+                        (sent.mail_from, sent.recipients, normalize(normalise(sent.content)))
                         for sent in sink.accepted
                     ]
                     outcomes[name].append((count, error, arrived))

@@ -95,6 +95,7 @@ class HonestyTests(SMTPBackendTestCase):
                             self.assertEqual(said[0], "sent" if action != RESET else said[0])
                             self.assertIn(said[1], self.possible(mode, stage))
 
+    @tag("slow")
     def test_stall(self):
         for mode in ("both", "dialogue"):
             for stage in stages(MODES[mode]):

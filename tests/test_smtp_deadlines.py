@@ -10,7 +10,7 @@ import time
 from unittest import mock
 
 from django.core.mail import send_mail
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 
 from django_mailers.smtp import Pool, PoolOptions, Server, TLSConfig, close_pools
 from django_mailers.smtp import session as session_module
@@ -98,6 +98,7 @@ class DeadlineTests(SimpleTestCase):
     def server(self, dripping, **options):
         return Server(HOST, dripping.port, timeout=SHORT_TIMEOUT, **options)
 
+    @tag("slow")
     def test_greeting_and_ehlo(self):
         for replies in [[b"2"], [b"220-x\r\n"], [GREETING, b"2"], [GREETING, b"250-x\r\n"]]:
             with self.subTest(replies=replies):

@@ -6,7 +6,7 @@ from functools import partial
 from unittest import mock
 
 from django.core.mail import mailers
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 
 from django_mailers import send_many
 from django_mailers.smtp import Envelope, Pool, PoolOptions, Reply, Server, deliver
@@ -221,6 +221,7 @@ class ProbeTests(LimitTestCase):
     def greylisting(self, line):
         return "451 Greylisted" if line.startswith("RCPT") else None
 
+    @tag("slow")
     def test_greylisting_of_all(self):
         for mode, options in MODES.items():
             for one_by_one in (True, False):

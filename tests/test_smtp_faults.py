@@ -84,6 +84,7 @@ class EveryCommandTests(FaultTestCase):
     def test_disconnect(self):
         self.assertTable(DROP, self.BROKEN)
 
+    @tag("slow")
     def test_stall(self):
         self.assertTable(STALL, self.BROKEN, timeout=SHORT_TIMEOUT)
 
@@ -218,6 +219,7 @@ class ConnectionFaultTests(FaultTestCase):
             error = self.closed(server, expected) if isinstance(expected, str) else expected
             self.assertEqual(repr(caught.exception), repr(error))
 
+    @tag("slow")
     def test_greeting(self):
         closed = "Connection unexpectedly closed"
         too_long = smtplib.SMTPResponseException

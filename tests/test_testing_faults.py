@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from django.conf import settings
 from django.core import mail
 from django.core.mail import InvalidMailer, MailerDoesNotExist, mailers
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 from django.utils.functional import lazystr
 
 from django_mailers import asend_mail, send_many
@@ -103,6 +103,7 @@ class ParityTests(SimpleTestCase):
             with self.subTest(code):
                 self.check(ScriptedServer(script), at="data", code=code)
 
+    @tag("slow")
     def test_timeouts(self):
         for at, stage in [("helo", "EHLO"), ("mail", "MAIL"), ("rcpt", "RCPT")]:
             with self.subTest(at):
