@@ -3,7 +3,6 @@
 import email
 import email.policy
 import json
-import sys
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from email.headerregistry import Address, Group
@@ -29,7 +28,7 @@ from django_mailers.headers import list_unsubscribe
 from .record_payloads import FILE, NAMES
 from .support.corpus import CORPUS, SETTINGS
 from .support.messages import message
-from .support.recordings import POLICIES, normalise, pinned, render
+from .support.recordings import POLICIES, lines_of, pinned, render
 from .support.utils import ExactErrors, ignore_deprecations
 
 # Django cannot render them, as it does not know this type of text as such. What is stored is text.
@@ -61,21 +60,6 @@ class NotAMessage:
     pass
 
 
-def as_lines(message, policy):
-    """As `corpus.render()`, of a message that is there already."""
-    try:
-        rendered = message.message(policy=POLICIES[policy]).as_bytes()
-    except Exception as error:
-        raised = next(
-            kind
-            for kind in type(error).__mro__
-            if kind.__module__.split(".")[0] in sys.stdlib_module_names
-        )
-        return {"raises": raised.__name__, "text": str(error)}
-    text = normalise(rendered).decode("utf-8", "surrogateescape")
-    return text.split(POLICIES[policy].linesep)
-
-
 class CorpusTests(SimpleTestCase):
     maxDiff = None
 
@@ -89,7 +73,7 @@ class CorpusTests(SimpleTestCase):
                 with self.subTest(name, policy=policy), pinned(**SETTINGS.get(name, {})):
                     again = load(stored)
                     self.assertEqual(dump(again), stored)
-                    rendered = as_lines(again, policy)
+                    rendered = lines_of(again, policy)
                     if name in LAZY_CONTENTS:
                         self.assertIsInstance(rendered, list)
                     else:
@@ -101,7 +85,7 @@ class CorpusTests(SimpleTestCase):
             with self.subTest(name), pinned(**SETTINGS.get(name, {})):
                 one = make()
                 dump(one)
-                self.assertEqual(as_lines(one, "SMTP"), render(name, "SMTP"))
+                self.assertEqual(lines_of(one, "SMTP"), render(name, "SMTP"))
 
     def test_what_another_django_has_stored(self):
         recorded = json.loads(FILE.read_text())
@@ -110,7 +94,7 @@ class CorpusTests(SimpleTestCase):
             self.assertEqual([*payloads], sorted(NAMES))
             for name, stored in payloads.items():
                 with self.subTest(name, django=django), pinned(**SETTINGS.get(name, {})):
-                    self.assertEqual(as_lines(load(stored), "SMTP"), render(name, "SMTP"))
+                    self.assertEqual(lines_of(load(stored), "SMTP"), render(name, "SMTP"))
 
 
 class ValuesTests(ExactErrors, SimpleTestCase):

@@ -84,23 +84,37 @@ def normalise(rendered):
 
 
 def render(name, policy):
-    """Make the message `name` under `policy`. An error is a result like any other.
-
-    Of the error's classes the first that Python itself defines counts: where Django before 6.0
-    raises a ValueError of its own, the user's `except ValueError` sees no difference.
-    """
+    """Make the message `name` under `policy`. An error is a result like any other."""
     with pinned(**SETTINGS.get(name, {})):
         try:
-            rendered = CORPUS[name]().message(policy=POLICIES[policy]).as_bytes()
+            message = CORPUS[name]()
         except Exception as error:
-            raised = next(
-                kind
-                for kind in type(error).__mro__
-                if kind.__module__.split(".")[0] in sys.stdlib_module_names
-            )
-            return {"raises": raised.__name__, "text": str(error)}
+            return refusal(error)
+        return lines_of(message, policy)
+
+
+def lines_of(message, policy):
+    """Return the lines of `message` under `policy`; or an error, as a result."""
+    try:
+        rendered = message.message(policy=POLICIES[policy]).as_bytes()
+    except Exception as error:
+        return refusal(error)
     text = normalise(rendered).decode("utf-8", "surrogateescape")
     return text.split(POLICIES[policy].linesep)
+
+
+def refusal(error):
+    """Return what is recorded of an error.
+
+    Of its classes the first that Python itself defines counts: where Django before 6.0 raises a
+    ValueError of its own, the user's `except ValueError` sees no difference.
+    """
+    raised = next(
+        kind
+        for kind in type(error).__mro__
+        if kind.__module__.split(".")[0] in sys.stdlib_module_names
+    )
+    return {"raises": raised.__name__, "text": str(error)}
 
 
 # --- Recordings ----------------------------------------------------------------------------------
