@@ -375,6 +375,24 @@ class SharedTests(SimpleTestCase):
             thread.join(30)
         self.assertEqual((len(admitted), sum(a is not None for a in admitted)), (400, 20))
 
+    def test_counts_that_another_process_takes(self):
+        """At any moment: it is no failure of the cache."""
+        reports = self.shared(window=None, rate="1/hour")
+        self.assertEqual(reports.admit("a"), Admission())
+        for name in ("add", "incr"):
+            original, taken = getattr(LocMemCache, name), []
+
+            def take(cache, key, *args, original=original, taken=taken, **kwargs):
+                if key.endswith(":others") and len(taken) < 3:
+                    taken.append(cache.get(key))
+                    cache.delete(key)
+                return original(cache, key, *args, **kwargs)
+
+            with self.subTest(name), patch.object(LocMemCache, name, take):
+                with self.assertNoLogs(LOGGER):
+                    self.assertEqual([reports.admit("b") for _ in range(5)], [None] * 5)
+                self.assertGreater(len(taken), 0)
+
     def test_a_process_that_dies_between_two_operations(self):
         """It uses up one report at most. The others have the rest of the rate."""
         for name in ("add", "incr", "set", "get", "get_many"):

@@ -284,15 +284,10 @@ class SharedLimits:
         return ":".join([self._prefix, *parts])
 
     def _count(self, cache: Any, key: str, number: int = 1) -> None:
-        from django.core.cache.backends.base import BaseCache
+        from django_mailers.backends._ratelimit.counting import count
 
-        if type(cache).incr is BaseCache.incr:
-            # This incr(), which the cache in files has, forgets when the number expires, and is not
-            # atomic either.
-            cache.set(key, cache.get(key, 0) + number, self._keeps)
-            return
-        cache.add(key, 0, self._keeps)
-        cache.incr(key, number)
+        # Another process may take it at any moment, to tell it in its report.
+        count(cache, key, number, self._keeps)
 
     @staticmethod
     def _take(cache: Any, key: str) -> int:

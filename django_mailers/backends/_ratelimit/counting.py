@@ -88,8 +88,6 @@ class Ledger:
         self._owner = owner
         self._rates = rates
         self._digests: dict[str, str] = {}
-        # That of the base class reads and writes, with the timeout of the cache.
-        self._forgets = getattr(type(cache), "incr", None) is BaseCache.incr
 
     def take(self, costs: Sequence[Cost]) -> list[Place | Full]:
         """Count the messages that cost so much, as far as there is room; say of each where.
@@ -127,26 +125,11 @@ class Ledger:
                 self._uncount(counter, units[name], rate)
 
     def _uncount(self, counter: str, units: int, rate: Rate) -> None:
-        with suppress(ValueError):  # It is no longer there.
-            rest = self._add(counter, -units, rate)
+        with suppress(ValueError):  # It is not there any more.
+            rest = _add(self._cache, counter, -units, _timeout(rate))
             if rest < 0:
-                # The cache lost it meanwhile. Below zero, it would let more messages through.
-                self._add(counter, -rest, rate)
-
-    def _add(self, counter: str, units: int, rate: Rate) -> int:
-        """Return what the counter holds with `units` more; ValueError if it is not there."""
-        value: int
-        if self._forgets:
-            # It is as atomic as the cache's incr(), which might forget the counter at once.
-            value = self._cache.get(counter)
-            if value is None:
-                raise ValueError(counter)
-            self._cache.set(counter, value + units, _timeout(rate))
-            return value + units
-        # Memcached adds no negative numbers.
-        add, number = (self._cache.decr, -units) if units < 0 else (self._cache.incr, units)
-        value = add(counter, number)
-        return value
+                # The cache had lost it meanwhile. Below zero it would let more through.
+                _add(self._cache, counter, -rest, _timeout(rate))
 
     def _reserve(self, numbers: Sequence[int], costs: Sequence[Cost], now: float) -> list[int]:
         """Count the messages with these numbers, and take back those that find no room."""
@@ -155,7 +138,7 @@ class Ledger:
         try:
             before = {}
             for counter, name, rate in self._counters(units, now):
-                held = self._count(counter, units[name], rate) - units[name]
+                held = count(self._cache, counter, units[name], _timeout(rate)) - units[name]
                 before[name, rate] = max(0, held)
                 counted.append((counter, units[name], rate))
             counts = self._read(units, now)
@@ -171,16 +154,6 @@ class Ledger:
             raise
         self.give_back(Place(costs[number], now) for number in {*numbers} - {*kept})
         return kept
-
-    def _count(self, counter: str, units: int, rate: Rate) -> int:
-        """Count `units`; return what the counter holds now."""
-        for _ in range(ROUNDS):
-            try:
-                return self._add(counter, units, rate)
-            except ValueError:  # It is not there, or it has expired a moment ago.
-                if self._cache.add(counter, units, _timeout(rate)):
-                    return units
-        raise CacheBroken("A counter is lost as soon as it is there.")
 
     def _read(self, names: Collection[str], now: float) -> Counts:
         """Return what was counted less than a period ago, or will be if the clock is right."""
@@ -226,6 +199,37 @@ class Ledger:
             digest = hashlib.sha256(f"{self._owner}\n{name}".encode()).hexdigest()[:24]
             self._digests[name] = digest
         return f"django_mailers.ratelimit:{digest}:{rate.seconds}"
+
+
+def count(cache: Any, counter: str, units: int, timeout: int) -> int:
+    """Add `units` to a counter, which is made for `timeout` seconds; return what it holds now.
+
+    Raises what the cache raises, and CacheBroken.
+    """
+    for _ in range(ROUNDS):
+        try:
+            return _add(cache, counter, units, timeout)
+        except ValueError:  # It is not there, or it has expired or been deleted a moment ago.
+            if cache.add(counter, units, timeout):
+                return units
+    raise CacheBroken("A counter is lost as soon as it is there.")
+
+
+def _add(cache: Any, counter: str, units: int, timeout: int) -> int:
+    """Return what the counter holds with `units` more; ValueError if it is not there."""
+    value: int
+    # That of the base class reads and writes, with the timeout of the cache.
+    if getattr(type(cache), "incr", None) is BaseCache.incr:
+        # No less atomic than its incr(), which might forget the counter at once.
+        value = cache.get(counter)
+        if value is None:
+            raise ValueError(counter)
+        cache.set(counter, value + units, timeout)
+        return value + units
+    # Memcached adds no negative numbers.
+    add, number = (cache.decr, -units) if units < 0 else (cache.incr, units)
+    value = add(counter, number)
+    return value
 
 
 def _timeout(rate: Rate) -> int:
