@@ -284,7 +284,8 @@ class CommonChecks(ServerCase):
     def assertRestarted(self, results):
         sent = {key(r.message) for r in results if r.status == "sent"}
         unknown = {key(r.message) for r in results if r.status == "unknown"}
-        arrived = self.daemon.arrived()
+        # A server that is killed while it delivers leaves a part of a file, and delivers again.
+        arrived = {one: times for one, times in self.daemon.arrived().items() if one[0]}
         came = {number for number, _ in arrived}
         self.figure("arrived", len(came))
         self.figure("unknown that arrived", len(came & unknown))
