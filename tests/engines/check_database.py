@@ -37,7 +37,7 @@ except ValueError:
     def test_the_list(self):
         self.kill_in("after claim", self.project.start_worker())
         lines = self.project.manage("mailers", "queued").splitlines()
-        self.assertEqual((lines[0], lines[2:]), ("TASKS['default']", ["  1 messages"]))
+        self.assertEqual((lines[0], lines[2:]), ("TASKS['default']", ["  1 message"]))
         self.assertRegex(lines[1], r"^  \w{32}  crash +RUNNING +\d+ s  attempts: 1  task [\w-]+$")
         self.project.run(
             """
