@@ -48,7 +48,7 @@ DBTaskResult.objects.update(started_at=F("started_at") - timedelta(hours=2))
 """
         )
         lines = self.project.manage("mailers", "queued").splitlines()
-        self.assertEqual(lines[2:], ["  1 messages, 1 of which may have been sent"])
+        self.assertEqual(lines[2:], ["  1 message, which may have been sent"])
         self.assertRegex(lines[1], r"RUNNING +2 h 0 min .* may have been sent$")
 
 

@@ -165,8 +165,7 @@ class Command(BaseCommand):
                 f"{_age(message.age):>10}  attempts: {message.attempts}  task {message.task}"
                 f"{self.style.WARNING(remark)}"
             )
-        doubts = f", {doubtful} of which may have been sent" if doubtful else ""
-        self.say(f"  {count} message{'' if count == 1 else 's'}{doubts}")
+        self.say(f"  {count} message{'' if count == 1 else 's'}{_doubts(doubtful, count)}")
 
     def look_up(
         self, sender: str, found: Sequence[Verification], records: Records, quiet: bool
@@ -216,6 +215,12 @@ class Command(BaseCommand):
         """Write `text`; what the terminal, or the file, cannot take is written as an escape."""
         encoding = getattr(self.stdout, "encoding", None) or "utf-8"
         self.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding), ending=ending)
+
+
+def _doubts(doubtful: int, count: int) -> str:
+    if not doubtful:
+        return ""
+    return ", which may have been sent" if count == 1 else f", {doubtful} may have been sent"
 
 
 def _age(age: timedelta) -> str:
