@@ -7,7 +7,7 @@ from unittest import mock
 
 from django.core import mail
 from django.core.mail import InvalidMailer, mailers
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 
 from django_mailers import SendError, checks, send_many
 from django_mailers.backends.base import ReportingBackend
@@ -500,6 +500,7 @@ class SendMessagesTests(ExactErrors, SimpleTestCase):
                 backend.send_messages([message()])
             self.assertEqual(str(caught.exception), f"1 {status}")
 
+    @tag("slow")
     def test_any_iterable(self):
         backend = self.shelf()
         self.assertEqual(backend.send_messages(message(str(n)) for n in range(600)), 600)

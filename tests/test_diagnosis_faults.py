@@ -214,6 +214,7 @@ class ServerTests(FaultsTestCase):
                 step = self.stalled(replies, **options)
                 self.assertEqual((step.name, step.detail), (name, detail))
 
+    @tag("slow")
     def test_a_reply_byte_by_byte(self):
         """A timeout for each byte would hold a worker for as long as the server likes."""
         for line in (b"2", b"250-x\r\n"):

@@ -111,6 +111,7 @@ class AnyScriptTests(PropertyTestCase):
         options = {"unknown": unknown, "weights": weights}
         self.run_steps(self.entries, ROUNDROBIN, options, steps, self.taken)
 
+    @tag("slow")
     @QUICK
     @given(st.tuples(SCRIPTS, SCRIPTS, SCRIPTS), STEPS)
     def test_a_failover_in_a_failover(self, scripts, steps):

@@ -152,6 +152,7 @@ class PhasesTests(ServersTestCase):
                     self.assertEqual(self.outcomes("m"), [MOVED])
                     self.assertEqual(self.outcomes("m"), [MOVED])
 
+    @tag("slow")
     def test_it_is_silent_after_the_content(self):
         stalling = enter(self, ScriptedServer(spoilt(".", STALL)))
         for backend in (OURS, SMTP):
@@ -160,6 +161,7 @@ class PhasesTests(ServersTestCase):
                 self.assertEqual(self.outcomes("m"), [UNKNOWN])
                 self.assertEqual(self.outcomes("n"), [MOVED])
 
+    @tag("slow")
     def test_it_ends_in_the_middle_of_a_batch(self):
         """What it has taken stays there, and the others go on as a batch."""
         for backend in (OURS, SMTP):

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.base import BaseEmailBackend
 from django.dispatch import Signal
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 
 from django_mailers import send_many
 from django_mailers.delivery.faults import fault_of_error
@@ -388,6 +388,7 @@ class RealTests(SimpleTestCase):
             self.check((code, {"Retry-After": "7"}, b""), "failed", busy(7))
         self.check((200, {}, b"<html>"), "unknown", UNKNOWN)
 
+    @tag("slow")
     def test_lost(self):
         large = message(body="x" * 12_000_000)
         for answer, email in [(DROP, None), (STALL, None), (DEAF, large)]:

@@ -7,7 +7,7 @@ import sys
 
 from django.core import mail
 from django.core.mail import EmailMessage
-from django.test import RequestFactory, SimpleTestCase, override_settings
+from django.test import RequestFactory, SimpleTestCase, override_settings, tag
 from django.views.debug import ExceptionReporter
 
 from django_mailers.log import AdminEmailHandler
@@ -78,6 +78,7 @@ class SubjectTests(ReportTestCase):
         escapes = [r"\x0b", r"\x0c", r"\x1c", r"\x1d", r"\x1e", r"\x85", r"\u2028", r"\u2029"]
         self.assertEqual(texts, [f"[Django] ERROR: a{escape}b" for escape in escapes])
 
+    @tag("slow")
     def test_they_arrive(self):
         """Whichever it is, over SMTP."""
         server = enter(self, SMTPServer())

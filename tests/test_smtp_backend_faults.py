@@ -65,6 +65,7 @@ class HonestyTests(SMTPBackendTestCase):
         """
         return {"unknown"} if stage in (".", "BDAT") or mode == "both" else {"sent"}
 
+    @tag("slow")
     def test_faults_at_every_command(self):
         """The second message meets it, the third one goes over another session."""
         for action, name in [

@@ -12,7 +12,7 @@ from unittest import mock
 
 from django.core import mail
 from django.core.mail import InvalidMailer, mailers
-from django.test import RequestFactory, override_settings
+from django.test import RequestFactory, override_settings, tag
 from django.views.debug import ExceptionReporter
 
 from django_mailers import send_many
@@ -298,6 +298,7 @@ class SecretTests(SMTPBackendTestCase):
     def login(self, name="password"):
         return {"username": "ada", "password": SECRETS[name]}
 
+    @tag("slow")
     def test_password(self):
         for mechanism in ("PLAIN", "LOGIN"):
             with self.subTest(mechanism):

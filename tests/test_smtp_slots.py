@@ -190,6 +190,7 @@ class RandomInterruptTests(SimpleTestCase):
     def test_keyboard_interrupts(self):
         self.interrupt("keyboard", 300)
 
+    @tag("slow")
     def test_exceptions_in_threads(self):
         self.interrupt("async", 300)
 

@@ -3,6 +3,8 @@
 import textwrap
 from unittest import skipUnless
 
+from django.test import tag
+
 from django_mailers import polyfill
 
 from .support.processes import ProcessTestCase
@@ -48,6 +50,7 @@ class WithoutBackportTests(ProcessTestCase):
         )
         self.assertGreater(int(printed), 10)
 
+    @tag("slow")
     def test_all_other_modules(self):
         """None of them needs it, not even one that most projects never import."""
         printed = self.without(
