@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from email.utils import getaddresses, parseaddr
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -161,10 +161,9 @@ class Signing:
 
     def signer(self, domain: str) -> Signer | None:
         """Return the signer for mail from `domain`; of several that fit, the longest domain's."""
-        aligned = [name for name in self._keys if is_aligned(domain, name)]
-        if not aligned:
+        name = signing_domain(domain, self._keys)
+        if name is None:
             return None
-        name = max(aligned, key=len)
         headers = self._option.get("headers") or HEADERS
         return Signer(name, self._option["selector"], self._keys[name], headers)
 
@@ -224,7 +223,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def from_domain(fields: Sequence[tuple[str, bytes]]) -> str:
-    """Return the domain in the first From among `fields`, in lower case; "" if there is none."""
+    """Return the domain in the first From among `fields`, in lower case; "" without a From."""
     for name, field in fields:
         if name == "from":
             return _domain(field.partition(b":")[2])
@@ -258,6 +257,11 @@ def _in_ascii(domain: str) -> str:
         return domain.encode("idna").decode("ascii")
     except UnicodeError:
         return domain
+
+
+def signing_domain(domain: str, names: Iterable[str]) -> str | None:
+    """Return which of `names` signs for mail from `domain`: the longest one that is aligned."""
+    return max((name for name in names if is_aligned(domain, name)), key=len, default=None)
 
 
 def is_aligned(domain: str, signing: str) -> bool:

@@ -111,9 +111,8 @@ def _check_claims(mailer: Mailer, engine: Any) -> Iterator[CheckMessage]:
     from django.core.cache.backends.locmem import LocMemCache
 
     alias = mailer.value("claims")
-    # Of this option None is a value, and not the default.
-    if not isinstance(alias, str) or not alias or mailer.options.get("claims", "") is None:
-        return  # The check of values reports what is wrong.
+    if not isinstance(alias, str) or not alias:
+        return  # None, or the check of values reports what is wrong.
     entry = settings.CACHES.get(alias)
     if entry is None:
         text = f"OPTIONS 'claims' names {alias!r}, which is not in CACHES."

@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from django_mailers import backends, conf
-from django_mailers.options import EHLO_NAME, FLAG, RATE, Kind
+from django_mailers.options import EHLO_NAME, FLAG, RATE, Kind, TakesOptions
 from django_mailers.ownership import is_ours
 from django_mailers.signatures import DEVELOPMENT, SMTP, Signature, signature_of
 from django_mailers.wording import listed
@@ -45,9 +45,17 @@ class Mailer:
         return module is not None and issubclass(self.backend, module.EmailBackend)
 
     def value(self, name: str) -> Any:
-        """Return the value of an option, which is the default if it is None or missing."""
+        """Return the value of an option: its default if it is missing, or None without meaning."""
         value = self.options.get(name)
-        return getattr(self.backend, name, None) if value is None else value
+        if value is not None or (name in self.options and self._takes_none(name)):
+            return value
+        return getattr(self.backend, name, None)
+
+    def _takes_none(self, name: str) -> bool:
+        if not issubclass(self.backend, TakesOptions):
+            return False
+        option = self.backend.all_options.get(name)
+        return option is not None and option.takes_none
 
 
 def read(mailers: Mapping[Any, Any]) -> tuple[list[Mailer], list[CheckMessage]]:

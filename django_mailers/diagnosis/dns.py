@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django_mailers.dkim import is_aligned
+from django_mailers.dkim import signing_domain
 
 from . import spf
 from .spf import Missing
@@ -264,11 +264,10 @@ def _alignment(domain: str, signing: Sequence[str], records: Records) -> Found:
     A mailer signs for its own domains and for those below; if several fit, with the longest.
     """
     domain = domain.lower()
-    fitting = [name.lower() for name in signing if is_aligned(domain, name)]
-    if not fitting:
+    name = signing_domain(domain, map(str.lower, signing))
+    if name is None:
         names = ", ".join(dict.fromkeys(signing))
         return False, f"Mail from {domain} is not signed: the keys are for {names}.", _sign(domain)
-    name = max(fitting, key=len)
     try:
         strict = _dmarc_record(domain, records)[1].get("adkim", "r").lower() == "s"
     except (Missing, Unreachable):

@@ -33,11 +33,11 @@ class SPFError(Exception):
 
 
 class Missing(Exception):
-    """There is no such record."""
+    """The record does not exist."""
 
 
 class Term(NamedTuple):
-    """A mechanism or a modifier. `value` is a domain, or addresses; "" if there is none."""
+    """A mechanism or a modifier. `value` is a domain, or addresses; "" for a term without one."""
 
     qualifier: str
     name: str
@@ -177,7 +177,7 @@ class Walk:
             self._found(name, ["A", "AAAA"] if term.name == "a" else ["A"])
 
     def _found(self, name: str, kinds: Sequence[str]) -> int:
-        """Return how many records a name has; note if there are none of any kind."""
+        """Return how many records a name has. One that finds nothing is counted as void."""
         for kind in kinds:
             try:
                 return len(self._records.find(name, kind))

@@ -146,7 +146,7 @@ def _verify(subject: Subject, alias: str, wish: _Wish, seen: Sequence[str]) -> V
 
 
 def _made(subject: Subject, *, is_target: bool) -> Mailer | Step:
-    """Return the mailer, or a step that says why there is none."""
+    """Return the mailer, or a step with the reason why it cannot be made."""
     try:
         return subject.make()
     except ImproperlyConfigured as error:

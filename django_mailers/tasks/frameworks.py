@@ -21,7 +21,7 @@ class CannotQueue(ImproperlyConfigured):
 
 @lru_cache(maxsize=1)
 def framework() -> Any:
-    """Return the module of the framework, or None if there is no framework."""
+    """Return the module of the framework; None if it is not installed."""
     for name in _MODULES:
         try:
             return import_module(name)

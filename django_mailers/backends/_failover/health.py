@@ -55,7 +55,7 @@ class Health:
             resting.append((rests.is_being_tried(key), rest.until, alias))
         if not resting or not may_force:
             return False
-        # A mailer that is being tried at the moment is used only if there is no other.
+        # A mailer that another attempt is trying now is used only if no other is left.
         _, _, alias = min(resting, key=lambda one: one[:2])
         attempt.begin(alias, keys[alias], rests.get(keys[alias]))
         return True

@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from django.core import mail
 
+from django_mailers.options import SECONDS
+
 from .._wrapping.aliases import backend_of, named_by
 
 PREFIX = "django_mailers:failover"
@@ -58,10 +60,10 @@ def timeout_of(alias: str) -> float:
         if named:
             backend = backend_of(each)
             waits = (options.get(name, getattr(backend, name, None)) for name in WAITS)
-            seconds += sum(filter(_is_time, waits))
+            seconds += sum(filter(SECONDS.allows, waits))
         else:
             timeout: Any = options.get("timeout")
-            seconds += timeout if _is_time(timeout) else DEFAULT_TIMEOUT
+            seconds += timeout if SECONDS.allows(timeout) else DEFAULT_TIMEOUT
     return seconds
 
 
@@ -89,10 +91,6 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     return value is None or isinstance(value, str | int | float)
-
-
-def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def _entry(settings: Any, alias: str) -> Mapping[str, Any]:

@@ -39,8 +39,8 @@ warned: set[tuple[str | None, str, tuple[str, ...]]] = set()
 class Leftovers:
     """Everything by which a message may reach others than its `to`, `cc` and `bcc` (H53).
 
-    It is false if there is no such thing. `is_allowed` says whether the value of a header names
-    only recipients that may get the message.
+    It is false if the message has nothing like that. `is_allowed` says whether the value of a
+    header names only recipients that may get the message.
     """
 
     def __init__(self, message: Message, is_allowed: Callable[[object], bool]) -> None:
