@@ -30,6 +30,7 @@ def windows(
         except StopIteration:
             break
         except Exception as error:
+            # The caller's own iterator may raise anything.
             if is_injected(error):
                 raise
             failure = error

@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage
 
 from django_mailers import checks
 from django_mailers.checks.entries import Mailer, read
-from django_mailers.checks.references import targets_of
+from django_mailers.checks.references import reachable, targets_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Row:
 
 def overview() -> list[Row]:
     """Return the mailers of MAILERS, in its order, each with those below it."""
-    aliases = _configured()
+    aliases = configured()
     mailers, _ = read(aliases)
     known = {mailer.alias: mailer for mailer in mailers}
     rows: list[Row] = []
@@ -45,25 +45,20 @@ def problems() -> list[CheckMessage]:
 
 def roots() -> list[str]:
     """Return the aliases that no other mailer names, and one of each circle."""
-    aliases = _configured()
+    aliases = configured()
     targets = {mailer.alias: targets_of(mailer) for mailer in read(aliases)[0]}
     named = {target for names in targets.values() for target in names}
     found: list[str] = []
-    seen: set[str] = set()
+    seen: dict[str, None] = {}
     for alias in [*(a for a in aliases if a not in named), *(a for a in aliases if a in named)]:
-        if alias in seen:
-            continue
-        found.append(alias)
-        left = [alias]
-        while left:
-            name = left.pop()
-            if name not in seen:
-                seen.add(name)
-                left += targets.get(name, ())
+        if alias not in seen:
+            found.append(alias)
+            seen |= reachable([alias], targets, stops=seen)
     return found
 
 
-def _configured() -> Mapping[Any, Any]:
+def configured() -> Mapping[Any, Any]:
+    """Return MAILERS, or nothing if it is not a dict."""
     aliases: Any = getattr(settings, "MAILERS", {})
     return aliases if isinstance(aliases, Mapping) else {}
 

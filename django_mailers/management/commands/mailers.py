@@ -264,12 +264,13 @@ def _check_arguments(sender: str, options: Mapping[str, Any]) -> None:
 
 
 def _is_configured(alias: str) -> bool:
+    from django_mailers.diagnosis.overview import configured
+
     # Not `in mailers`: MAILERS may be something that has no aliases.
-    entries = getattr(settings, "MAILERS", None)
-    if entries is None:
+    if getattr(settings, "MAILERS", None) is None:
         # Django 2028: the mailer of the EMAIL_* settings.
         return alias in mailers
-    return isinstance(entries, Mapping) and alias in entries
+    return alias in configured()
 
 
 def _records(options: Mapping[str, Any]) -> Records:
